@@ -1,0 +1,34 @@
+VENV ?= .venv
+PYTHON ?= python3
+BIN = $(VENV)/bin
+DEMO = build/chalice-ws-app
+
+# The template's folder is copied into apps: nothing may be left in it.
+export PYTHONDONTWRITEBYTECODE = 1
+
+.PHONY: help demo test lint pictures
+
+help: ## show this
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
+
+demo: $(VENV)/installed ## bake an app with the defaults under build/ and run it
+	@rm -rf $(DEMO)
+	@$(BIN)/cookiecutter --no-input --default-config --output-dir build . >/dev/null
+	@$(MAKE) --no-print-directory -C $(DEMO) run VENV=$(abspath $(VENV))
+
+test: $(VENV)/installed lint ## run all tests, the generated apps' own among them
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed ## check style and types, of the template's own files too
+	$(BIN)/ruff check --no-cache .
+	$(BIN)/ruff format --no-cache --check .
+	$(BIN)/mypy .
+	cd '{{cookiecutter.app_name}}' && $(abspath $(BIN))/mypy --cache-dir=$(abspath build)/mypy .
+
+pictures: $(VENV)/installed ## make the README's pictures of the running demo
+	$(BIN)/python -m docs.pictures http://127.0.0.1:8000/
+
+$(VENV)/installed: tests/requirements.txt {{cookiecutter.app_name}}/requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@

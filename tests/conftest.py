@@ -1,0 +1,69 @@
+"""Baking: the template's files as git has them, in a folder of their own, no user's home near."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cookiecutter.main import cookiecutter
+
+ROOT = Path(__file__).parent.parent
+RAW = ROOT / "{{cookiecutter.app_name}}"
+KINDS = ["chat", "notifications", "echo"]
+
+Bake = Callable[..., Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty home for everything that is run, cookiecutter's configuration in it."""
+    folder = tmp_path_factory.mktemp("home")
+    os.environ["HOME"] = str(folder)
+    config = folder / "cookiecutter.yaml"
+    config.write_text(f"cookiecutters_dir: {folder}/templates\nreplay_dir: {folder}/replay\n")
+    os.environ["COOKIECUTTER_CONFIG"] = str(config)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def template(home: Path) -> Path:
+    """The template without what is ignored or left over, such as caches."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    folder = home / "template"
+    for name in filter(None, listing.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture
+def bake(template: Path, tmp_path: Path) -> Bake:
+    """Bake an app: answers by name, cookiecutter's other options as `options`."""
+
+    def run(options: dict[str, Any] | None = None, **answers: str) -> Path:
+        arguments = {"no_input": True, "output_dir": str(tmp_path), "extra_context": answers}
+        return Path(cookiecutter(str(template), **{**arguments, **(options or {})}))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def app(template: Path, home: Path) -> Path:
+    """An app with the default answers, for tests that only read it or run it."""
+    return Path(cookiecutter(str(template), no_input=True, output_dir=str(home / "default")))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, by its path."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}

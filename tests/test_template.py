@@ -1,0 +1,142 @@
+"""The template as it stands, before anything is rendered."""
+
+import ast
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import KINDS, RAW, ROOT, Bake, files
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+EMITTED = """
+.chalice/config.json
+.chalice/policy-dev.json
+.chalice/policy-prod.json
+.github/workflows/ci.yml
+.gitignore
+Makefile
+README.md
+app.py
+chalicelib/__init__.py
+chalicelib/actions.py
+chalicelib/broadcast.py
+chalicelib/connections.py
+chalicelib/fanout.py
+chalicelib/fields.py
+chalicelib/frames.py
+chalicelib/requests.py
+chalicelib/session.py
+chalicelib/table.py
+local/__init__.py
+local/__main__.py
+local/apis.py
+local/check.py
+local/events.py
+local/functions.py
+local/gateway.py
+local/sandbox.py
+local/tables.py
+pyproject.toml
+requirements-dev.txt
+requirements.txt
+resources.json
+tests/__init__.py
+tests/client.py
+tests/conftest.py
+tests/gateway.py
+tests/test_actions.py
+tests/test_config.py
+tests/test_connections.py
+tests/test_conversation.py
+web/app.js
+web/client.js
+web/index.html
+web/style.css
+""".split()  # noqa: SIM905
+
+RENDERED = re.compile(r"app\.py|\.chalice/.*|resources.*\.json|Makefile|pyproject\.toml|README\.md")
+
+
+@pytest.fixture
+def raw(template: Path) -> dict[str, bytes]:
+    """The files of the app's folder, unrendered."""
+    return files(template / RAW.name)
+
+
+def test_every_raw_file_is_valid_in_its_own_language(raw: dict[str, bytes]) -> None:
+    parsers = {
+        ".json": json.loads,
+        ".py": ast.parse,
+        ".toml": lambda content: tomllib.loads(content.decode()),
+        ".yml": yaml.safe_load,
+    }
+    for name, content in raw.items():
+        parsers.get(Path(name).suffix, bytes.decode)(content)
+
+
+def test_jinja_stands_only_in_strings_of_files_that_are_rendered(raw: dict[str, bytes]) -> None:
+    for name, content in raw.items():
+        text = content.decode()
+        assert "{%" not in text, name
+        if not RENDERED.fullmatch(name):
+            assert "{{ cookiecutter" not in text, name
+        if name.endswith(".py"):
+            strings = [
+                node.value
+                for node in ast.walk(ast.parse(text))
+                if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            ]
+            assert text.count("{{") == sum(each.count("{{") for each in strings) or (
+                not RENDERED.fullmatch(name)
+            ), name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_emitted_files_are_these_and_nothing_is_left_over(bake: Bake, kind: str) -> None:
+    emitted = files(bake(app_kind=kind))
+    assert sorted(emitted) == sorted(EMITTED)
+    for name, content in emitted.items():
+        assert b"{{ cookiecutter" not in content, name
+
+
+def test_kinds_differ_in_data_alone(bake: Bake) -> None:
+    apps = {kind: files(bake(app_name=f"app-{kind}", app_kind=kind)) for kind in KINDS}
+    for kind in KINDS:
+        apps[kind] = {
+            name: content.replace(f"app-{kind}".encode(), b"app")
+            for name, content in apps[kind].items()
+        }
+    for kind in KINDS[1:]:
+        different = {name for name in EMITTED if apps[kind][name] != apps[KINDS[0]][name]}
+        assert different == {".chalice/config.json"}
+
+
+def test_the_answers_are_where_they_belong(bake: Bake) -> None:
+    app = bake(app_name="Team-7", app_kind="notifications", aws_region="eu-central-1")
+    config = json.loads((app / ".chalice/config.json").read_text())
+    assert config["app_name"] == "Team-7"
+    assert {stage: each["environment_variables"] for stage, each in config["stages"].items()} == {
+        stage: {
+            "CONNECTIONS_TABLE": f"Team-7-{stage}-connections",
+            "WS_ACTIONS": "echo,join,leave,help",
+        }
+        for stage in ("dev", "prod")
+    }
+    homes = [name for name, content in files(app).items() if b"eu-central-1" in content]
+    assert homes == ["Makefile"]
+
+
+def test_every_question_is_asked_in_words() -> None:
+    content = json.loads((ROOT / "cookiecutter.json").read_text())
+    questions = {name for name in content if not name.startswith("_")}
+    assert questions == {"app_name", "app_kind", "aws_region"}
+    assert content["__prompts__"].keys() == questions
+    assert content["__prompts__"]["app_kind"].keys() == {"__prompt__", *content["app_kind"]}

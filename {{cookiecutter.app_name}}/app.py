@@ -1,0 +1,61 @@
+"""What API Gateway and Lambda call. What a client may ask for is in chalicelib/actions.py."""
+
+from typing import Any
+
+from chalice import Chalice, WebsocketDisconnectedError
+from chalice.app import WebsocketEvent
+
+from chalicelib import broadcast, connections
+from chalicelib.actions import router
+from chalicelib.fanout import deadline
+from chalicelib.fields import NAME
+from chalicelib.session import endpoint, session
+
+app = Chalice(app_name="{{ cookiecutter.app_name }}")
+app.experimental_feature_flags.update(["WEBSOCKETS"])
+app.websocket_api.session = session
+
+
+def may_connect(event: WebsocketEvent) -> bool:
+    """The one place that decides who may connect: whoever has the address, until you change it."""
+    return True
+
+
+@app.on_ws_connect()
+def connect(event: WebsocketEvent) -> dict[str, int]:
+    if not may_connect(event):
+        return {"statusCode": 403}
+    query = event.to_dict().get("queryStringParameters") or {}
+    try:
+        name = NAME.parse(query["name"]) if query.get("name") else None
+    except ValueError:
+        return {"statusCode": 400}
+    connected_at = event.to_dict()["requestContext"]["connectedAt"]
+    connections.add(event.connection_id, name, endpoint(event), connected_at)
+    return {"statusCode": 200}
+
+
+@app.on_ws_message()
+def message(event: WebsocketEvent) -> None:
+    reply = router.answer(event)
+    try:
+        app.websocket_api.send(event.connection_id, reply)
+    except WebsocketDisconnectedError:
+        pass  # it left before its reply; $disconnect clears up
+    except Exception:
+        # Raised, it would reach the client as "Internal server error".
+        app.log.exception("connection %s: reply not sent", event.connection_id)
+
+
+@app.on_ws_disconnect()
+def disconnect(event: WebsocketEvent) -> None:
+    gone = connections.remove(event.connection_id)
+    if gone is not None:
+        for channel in gone.channels:
+            broadcast.presence(channel, "left", gone, deadline(event.context), endpoint(event))
+
+
+@app.lambda_function()
+def notify(event: Any, context: Any) -> dict[str, Any]:
+    """Send {"channel", "data"} to a channel from a job, a schedule or another service."""
+    return broadcast.notify(event, deadline(context))

@@ -1,0 +1,1 @@
+"""What is deployed beside app.py: it may import boto3, chalice and the standard library."""

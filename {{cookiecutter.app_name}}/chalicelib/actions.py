@@ -1,0 +1,91 @@
+"""What a client may ask for: each function here is an action, its fields beside it.
+
+To add one, write a function that returns the reply, name its fields in the decorator, and
+switch it on in .chalice/config.json, under WS_ACTIONS.
+"""
+
+from itertools import islice
+from typing import Any
+
+from chalicelib import connections
+from chalicelib.broadcast import message, presence, publish
+from chalicelib.connections import LOBBY
+from chalicelib.fields import CHANNEL, CLIENT_ID, DATA, NAME
+from chalicelib.frames import Frame, FrameError
+from chalicelib.requests import Request, Router
+
+router = Router()
+
+
+@router.action(data=DATA)
+def echo(request: Request, *, data: Any) -> Frame:
+    return {"type": "echo", "data": data}
+
+
+@router.action(name=NAME)
+def name(request: Request, *, name: str) -> Frame:
+    me = connections.rename(request.connection_id, name)
+    for channel in me.channels:
+        presence(channel, "named", me, request.deadline, request.endpoint)
+    return {"type": "named", "name": name}
+
+
+@router.action(channel=CHANNEL)
+def join(request: Request, *, channel: str) -> Frame:
+    me = connections.get(request.connection_id)
+    if channel != LOBBY:
+        connections.join(me, channel)
+        if channel not in me.channels:
+            presence(channel, "joined", me, request.deadline, request.endpoint)
+    return {"type": "joined", "channel": channel}
+
+
+@router.action(channel=CHANNEL)
+def leave(request: Request, *, channel: str) -> Frame:
+    if channel == LOBBY:
+        raise FrameError("bad_field", "name another channel: the lobby cannot be left", "channel")
+    me = connections.get(request.connection_id)
+    connections.leave(me, channel)
+    if channel in me.channels:
+        presence(channel, "left", me, request.deadline, request.endpoint)
+    return {"type": "left", "channel": channel}
+
+
+@router.action(channel=CHANNEL, data=DATA, client_id=CLIENT_ID)
+def broadcast(
+    request: Request, *, channel: str = LOBBY, data: Any, client_id: str | None = None
+) -> Frame:
+    me = connections.get(request.connection_id)
+    if channel != LOBBY and channel not in me.channels:
+        raise FrameError("not_a_member", f"join {channel} first, then send this again")
+    push = message(channel, data, sender=me)
+    if client_id is not None:  # lets the sender tell its own message, sent again or not
+        push["client_id"] = client_id
+        if request.id is not None:
+            push["ref"] = request.id
+    publish(push, request.deadline, request.endpoint)
+    return {"type": "sent", "channel": channel, "message_id": push["message_id"]}
+
+
+@router.action(channel=CHANNEL)
+def who(request: Request, *, channel: str) -> Frame:
+    ids = list(islice(connections.members(channel), 101))
+    members = [home.member for home in connections.homes(ids[:100])]
+    return {"type": "members", "channel": channel, "members": members, "more": len(ids) > 100}
+
+
+@router.action()
+def channels(request: Request) -> Frame:
+    counts = connections.tally()
+    largest = sorted(counts.items(), key=lambda count: (-count[1], count[0]))
+    rows = [{"channel": channel, "members": n} for channel, n in largest[:100]]
+    return {"type": "channels", "channels": rows, "more": len(largest) > 100}
+
+
+@router.action()
+def help(request: Request) -> Frame:
+    actions = router.enabled().items()
+    fields = {
+        name: {f: field.what for f, field in action.fields.items()} for name, action in actions
+    }
+    return {"type": "help", "actions": fields}

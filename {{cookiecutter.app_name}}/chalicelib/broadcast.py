@@ -1,0 +1,67 @@
+"""What the members of a channel are sent: messages, presence, notifications."""
+
+import secrets
+import time
+from typing import Any
+
+from chalicelib.connections import Connection, homes, members, prune
+from chalicelib.fanout import Outcome, deliver
+from chalicelib.fields import CHANNEL, DATA
+from chalicelib.frames import Frame, FrameError, encode
+
+
+def message(channel: str, data: Any, sender: Connection | None = None) -> Frame:
+    """A message to a channel; `sender` is None for one from outside. Its id sorts by time."""
+    sent_at = time.time_ns() // 1_000_000
+    return {
+        "type": "message",
+        "message_id": f"{sent_at:012x}-{secrets.token_hex(8)}",
+        "channel": channel,
+        "from": sender and sender.member,
+        "data": data,
+        "sent_at": sent_at,
+    }
+
+
+def presence(channel: str, event: str, who: Connection, deadline: float, endpoint: str) -> None:
+    """Tell the channel's other members that one "joined", "left" or is "named" anew."""
+    push = {"type": "presence", "channel": channel, "event": event, "member": who.member}
+    publish(push, deadline, endpoint, but=who.connection_id)
+
+
+def publish(
+    push: Frame, deadline: float, endpoint: str | None = None, but: str | None = None
+) -> Outcome:
+    """Send a push to the members of its channel, and forget those that are gone.
+
+    Args:
+        deadline: when it must be over, in seconds of time.monotonic().
+        endpoint: URL of the management API; None takes it from each connection's home row.
+        but: the connection id that is left out.
+
+    Raises:
+        FrameError: too_large.
+    """
+    payload = encode(push).encode()
+    ids = (each for each in members(push["channel"]) if each != but)
+    if endpoint is None:
+        outcome = deliver(payload, ((h.connection_id, h.endpoint) for h in homes(ids)), deadline)
+    else:
+        outcome = deliver(payload, ((each, endpoint) for each in ids), deadline)
+    for connection_id in outcome.gone:
+        prune(connection_id, push["channel"])
+    return outcome
+
+
+def notify(event: Any, deadline: float) -> dict[str, Any]:
+    """Send {"channel", "data"} from outside of any websocket, and say what became of it.
+
+    Raises:
+        FrameError: the event is something else, or its data is too large.
+    """
+    if not isinstance(event, dict):
+        raise FrameError("not_an_object", 'send {"channel": ..., "data": ...}')
+    push = message(CHANNEL.read("channel", event), DATA.read("data", event))
+    outcome = publish(push, deadline)
+    counts = {verdict: len(ids) for verdict, ids in vars(outcome).items()}
+    return {"message_id": push["message_id"], **counts}

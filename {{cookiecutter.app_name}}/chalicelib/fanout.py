@@ -1,0 +1,80 @@
+"""One payload to many connections: `deliver` is the only entrance, how it sends its own affair."""
+
+import logging
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from threading import BoundedSemaphore
+from typing import Any
+
+from botocore.config import Config
+
+from chalicelib.session import session
+
+log = logging.getLogger(__name__)
+
+# More threads send no more: past this, boto3's own work for a call fills the CPU.
+THREADS = 16
+
+# What is left of the function's time, in seconds, to prune and to answer.
+RESERVE = 3
+
+
+@dataclass
+class Outcome:
+    """What became of each recipient, by connection id."""
+
+    delivered: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    untried: list[str] = field(default_factory=list)
+
+
+def deadline(context: Any) -> float:
+    """When sending must be over, in seconds of time.monotonic(), from Lambda's context."""
+    return time.monotonic() + float(context.get_remaining_time_in_millis()) / 1000 - RESERVE
+
+
+def deliver(payload: bytes, recipients: Iterable[tuple[str, str]], deadline: float) -> Outcome:
+    """Send a payload to connections; the failure of one does not stop the others.
+
+    Args:
+        payload: at most frames.MAX_BYTES.
+        recipients: connection ids, each with the URL of its management API; taken as the
+            sending goes on, so that reading them overlaps it.
+        deadline: in seconds of time.monotonic(); whoever is left then is untried.
+    """
+    outcome = Outcome()
+    free = BoundedSemaphore(THREADS)
+
+    def send(client: Any, connection_id: str) -> None:
+        try:
+            client.post_to_connection(ConnectionId=connection_id, Data=payload)
+            outcome.delivered.append(connection_id)
+        except client.exceptions.GoneException:
+            outcome.gone.append(connection_id)
+        except Exception as error:
+            log.error("connection %s: not delivered: %s", connection_id, error)
+            outcome.failed.append(connection_id)
+        finally:
+            free.release()
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for connection_id, endpoint in recipients:
+            if time.monotonic() >= deadline:
+                outcome.untried.append(connection_id)
+                continue
+            free.acquire()  # keeps what is read ahead of the sending small
+            pool.submit(send, _client(endpoint), connection_id)
+    return outcome
+
+
+@cache
+def _client(endpoint: str) -> Any:
+    retries = {"mode": "standard", "total_max_attempts": 3}
+    config = Config(
+        connect_timeout=2, read_timeout=5, retries=retries, max_pool_connections=THREADS
+    )
+    return session.client("apigatewaymanagementapi", endpoint_url=endpoint, config=config)

@@ -1,0 +1,1 @@
+"""API Gateway, Lambda and DynamoDB on your own machine; never deployed."""

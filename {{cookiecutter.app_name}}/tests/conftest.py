@@ -1,0 +1,46 @@
+"""The app on a real DynamoDB API in this process, its table fresh for each test."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+from local import tables
+from local.functions import read_config
+from local.sandbox import isolate
+from tests.client import Api
+
+PROJECT = Path(__file__).parent.parent
+ALL_ACTIONS = "echo,name,join,leave,broadcast,who,channels,help"
+
+
+@pytest.fixture(scope="session")
+def database() -> str:
+    """The URL of DynamoDB; nothing on the machine that is configured for AWS is used."""
+    url = tables.serve()
+    os.environ.update(isolate(url, gateway="http://127.0.0.1:1/api"))
+    os.environ.update(read_config(PROJECT, "dev").environment_variables)
+    return url
+
+
+@pytest.fixture(scope="session")
+def shared_api(database: str) -> Iterator[Api]:
+    from app import app
+
+    with Api(app) as api:
+        yield api
+
+
+@pytest.fixture
+def api(shared_api: Api, database: str, monkeypatch: pytest.MonkeyPatch) -> Api:
+    """The app with an empty table and every action switched on."""
+    monkeypatch.setenv("WS_ACTIONS", ALL_ACTIONS)
+    urlopen(Request(f"{database}/moto-api/reset", method="POST")).close()
+    tables.create(
+        PROJECT / "resources.json", os.environ["CONNECTIONS_TABLE"].removesuffix("-connections")
+    )
+    shared_api.inboxes.clear()
+    shared_api.refusals.clear()
+    return shared_api

@@ -1,0 +1,293 @@
+"""The table's rows: what is in them, and that no order of events leaves a wrong one behind."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from threading import Semaphore, Thread, current_thread
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from chalicelib import connections, table
+from chalicelib.connections import NotConnected
+from tests.client import Api
+
+ENDPOINT = "https://abc.execute-api.us-east-1.amazonaws.com/api"
+NOW = time.time_ns() // 1_000_000
+OLD = NOW - 60_000
+
+Rows = dict[tuple[str, str], dict[str, Any]]
+
+
+def rows() -> Rows:
+    """All rows by their key. Tests may scan; the app never does."""
+    items = table.call("scan", ConsistentRead=True)["Items"]
+    return {(item["channel"]["S"], item["connection_id"]["S"]): item for item in items}
+
+
+def test_rows(api: Api) -> None:
+    connections.add("c1", "Ann", ENDPOINT, NOW)
+    connections.join(connections.get("c1"), "tea")
+    expires_at = {"N": str(NOW // 1000 + 7800)}
+    assert rows() == {
+        ("lobby#0", "c1"): {
+            "channel": {"S": "lobby#0"},
+            "connection_id": {"S": "c1"},
+            "name": {"S": "Ann"},
+            "endpoint": {"S": ENDPOINT},
+            "channels": {"SS": ["tea"]},
+            "connected_at": {"N": str(NOW)},
+            "expires_at": expires_at,
+        },
+        ("tea#0", "c1"): {
+            "channel": {"S": "tea#0"},
+            "connection_id": {"S": "c1"},
+            "expires_at": expires_at,
+        },
+    }
+
+
+def test_each_write_may_be_repeated(api: Api) -> None:
+    connections.add("c1", "Ann", ENDPOINT, OLD)
+    home = connections.get("c1")
+    connections.join(home, "tea")
+    connections.join(home, "tea")
+    before = rows()
+    connections.add("c1", "Other", ENDPOINT, NOW)
+    assert rows() == before
+    connections.leave(home, "tea")
+    connections.leave(home, "tea")
+    assert connections.get("c1").channels == frozenset()
+    connections.rename("c1", "Zoe")
+    assert connections.rename("c1", "Zoe").name == "Zoe"
+    connections.join(home, "tea")
+    assert connections.remove("c1") is not None
+    assert connections.remove("c1") is None
+    connections.prune("c1", "tea")
+    assert rows() == {}
+
+
+def test_what_has_expired_is_not_there(api: Api) -> None:
+    """TTL deletes within days, not at once."""
+    connections.add("old", None, ENDPOINT, NOW - 7_900_000)
+    connections.add("new", None, ENDPOINT, NOW)
+    new = connections.get("new")
+    connections.join(new, "tea")
+    expired = connections.Connection("old", "x", ENDPOINT, frozenset(), NOW // 1000 - 100)
+    connections.join(expired, "tea")
+    assert len(rows()) == 4
+    for channel in ("lobby", "tea"):
+        assert list(connections.members(channel)) == ["new"]
+    assert connections.tally() == {"lobby": 1, "tea": 1}
+    assert [home.connection_id for home in connections.homes(["old", "new"])] == ["new"]
+    with pytest.raises(NotConnected):
+        connections.get("old")
+
+
+def test_every_page_is_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = [f"c{n}" for n in range(7)]
+    for connection_id in ids:
+        connections.add(connection_id, None, ENDPOINT, NOW)
+    call = table.call
+
+    def small_pages(operation: str, **request: Any) -> dict[str, Any]:
+        return call(operation, **{**request, "Limit": 3} if operation == "query" else request)
+
+    monkeypatch.setattr(connections, "call", small_pages)
+    assert sorted(connections.members("lobby")) == ids
+    assert connections.tally() == {"lobby": 7}
+
+
+def test_more_homes_than_one_request_takes(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = [f"c{n:03}" for n in range(120)]
+    for connection_id in ids:
+        connections.add(connection_id, None, ENDPOINT, NOW)
+    call = table.call
+
+    def in_parts(operation: str, **request: Any) -> dict[str, Any]:
+        """Answer half of the keys, as DynamoDB may."""
+        if operation != "batch_get_item":
+            return call(operation, **request)
+        ((name, wanted),) = request["RequestItems"].items()
+        half = (len(wanted["Keys"]) + 1) // 2
+        now, later = wanted["Keys"][:half], wanted["Keys"][half:]
+        answer = call(operation, RequestItems={name: {"Keys": now}})
+        return {**answer, "UnprocessedKeys": {name: {"Keys": later}} if later else {}}
+
+    monkeypatch.setattr(connections, "call", in_parts)
+    assert sorted(home.connection_id for home in connections.homes([*ids, "none"])) == ids
+
+
+def test_a_channel_can_be_spread_over_several_keys(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHANNEL_SHARDS", "4")
+    ids = [f"c{n}" for n in range(20)]
+    for connection_id in ids:
+        connections.add(connection_id, None, ENDPOINT, NOW)
+        connections.join(connections.get(connection_id), "tea")
+    assert {key[0] for key in rows()} == {f"{c}#{n}" for c in ("lobby", "tea") for n in range(4)}
+    assert sorted(connections.members("tea")) == sorted(ids)
+    for connection_id in ids:
+        connections.remove(connection_id)
+    assert rows() == {}
+
+
+def test_a_young_connection_is_not_pruned(api: Api) -> None:
+    """A broadcast during its $connect is told that it is gone."""
+    connections.add("c1", None, ENDPOINT, NOW)
+    connections.prune("c1", "lobby")
+    assert connections.get("c1")
+
+
+def test_prune_takes_all_rows_and_the_orphan(api: Api) -> None:
+    connections.add("c1", None, ENDPOINT, OLD)
+    home = connections.get("c1")
+    connections.join(home, "tea")
+    connections.join(home, "cake")
+    connections.prune("c1", "tea")
+    assert rows() == {}
+    table.call("put_item", Item={**table.key("tea", "c2"), "expires_at": {"N": "9999999999"}})
+    connections.prune("c2", "tea")
+    assert rows() == {}
+
+
+@pytest.mark.parametrize("error", ["TransactionConflictException", "ThrottlingException"])
+def test_conflicts_are_tried_again(api: Api, monkeypatch: pytest.MonkeyPatch, error: str) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    connections.add("c1", None, ENDPOINT, NOW)
+    refused = ClientError({"Error": {"Code": error}}, "UpdateItem")
+    failures = itertools.repeat(refused, 3)
+
+    def fail_at_first(**kwargs: Any) -> None:
+        if next(failures, None):
+            raise refused
+
+    name = "provide-client-params.dynamodb.UpdateItem"
+    table.dynamodb().meta.events.register(name, fail_at_first, unique_id="test")
+    try:
+        assert connections.rename("c1", "Ann").name == "Ann"
+        failures = itertools.repeat(refused, 99)
+        with pytest.raises(table.Busy):
+            connections.rename("c1", "Zoe")
+    finally:
+        table.dynamodb().meta.events.unregister(name, unique_id="test")
+
+
+OPERATIONS: dict[str, Callable[[], object]] = {
+    "connect again": lambda: connections.add("c1", "Ann", ENDPOINT, OLD),
+    "join": lambda: connections.join(connections.get("c1"), "tea"),
+    "leave": lambda: connections.leave(connections.get("c1"), "tea"),
+    "rename": lambda: connections.rename("c1", "Zoe"),
+    "disconnect": lambda: connections.remove("c1"),
+    "prune": lambda: connections.prune("c1", "tea"),
+}
+
+
+@pytest.mark.parametrize("member", [False, True])
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("join", "disconnect"),
+        ("join", "prune"),
+        ("join", "leave"),
+        ("join", "connect again"),
+        ("leave", "disconnect"),
+        ("rename", "disconnect"),
+        ("prune", "disconnect"),
+    ],
+)
+def test_two_at_the_same_time(
+    api: Api, pair: tuple[str, str], member: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both end, in every order in which their requests can meet, with no ghost left."""
+    monkeypatch.setattr(connections, "call", in_turn)
+
+    def check(choose: Choose) -> None:
+        connections.remove("c1")
+        connections.add("c1", "Ann", ENDPOINT, OLD)
+        if member:
+            connections.join(connections.get("c1"), "tea")
+        side_by_side([OPERATIONS[name] for name in pair], choose)
+        found = rows()
+        home = found.get(("lobby#0", "c1"))
+        assert (home is None) == bool({"disconnect", "prune"} & set(pair))
+        joined = home.get("channels", {"SS": []})["SS"] if home else []
+        assert {channel for channel, _ in found} - {"lobby#0"} == {f"{each}#0" for each in joined}
+
+    assert in_every_order(check) > 1
+
+
+# Given in how many ways a schedule can go on, says in which it does.
+Choose = Callable[[int], int]
+
+
+def in_every_order(check: Callable[[Choose], None]) -> int:
+    """Call `check` once for each schedule there is; return how many there were."""
+    trail: list[tuple[int, int]] = []  # what was chosen, of how many
+    for schedules in itertools.count(1):
+        steps = itertools.count()
+
+        def choose(ways: int, steps: Iterator[int] = steps) -> int:
+            step = next(steps)
+            if step == len(trail):
+                trail.append((0, ways))
+            return trail[step][0]
+
+        check(choose)
+        while trail and trail[-1][0] + 1 == trail[-1][1]:
+            trail.pop()
+        if not trail:
+            return schedules
+        trail[-1] = (trail[-1][0] + 1, trail[-1][1])
+    raise AssertionError("unreachable")
+
+
+class Task(Thread):
+    """An operation that stands still before each of its requests."""
+
+    def __init__(self, operation: Callable[[], object]) -> None:
+        super().__init__(daemon=True)
+        self._operation = operation
+        self._go, self._stopped = Semaphore(0), Semaphore(0)
+        self.done = False
+        self.error: Exception | None = None
+        self.start()
+        self._stopped.acquire()
+
+    def run(self) -> None:
+        try:
+            self._operation()
+        except NotConnected:
+            pass  # a proper end of most operations
+        except Exception as error:
+            self.error = error
+        self.done = True
+        self._stopped.release()
+
+    def stand_still(self) -> None:
+        self._stopped.release()
+        self._go.acquire()
+
+    def step(self) -> None:
+        self._go.release()
+        self._stopped.acquire()
+
+
+def in_turn(operation: str, **request: Any) -> dict[str, Any]:
+    """table.call, at a time that the schedule says."""
+    task = current_thread()
+    if isinstance(task, Task):
+        task.stand_still()
+    return table.call(operation, **request)
+
+
+def side_by_side(operations: list[Callable[[], object]], choose: Choose) -> None:
+    """Run operations one request at a time, as the schedule says."""
+    tasks = [Task(operation) for operation in operations]
+    while waiting := [task for task in tasks if not task.done]:
+        waiting[choose(len(waiting))].step()
+    for task in tasks:
+        if task.error:
+            raise task.error

@@ -1,0 +1,113 @@
+"""One conversation of three, through the handlers and through the real gateway."""
+
+import json
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.client import Api
+from tests.conftest import ALL_ACTIONS, PROJECT
+from tests.gateway import Gateway
+
+PARTS = ["app.py", "chalicelib", ".chalice", "resources.json", "web"]
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Gateway]:
+    """The local gateway with a copy of this app, every action switched on."""
+    folder = tmp_path_factory.mktemp("gateway")
+    project = folder / "app"
+    project.mkdir()
+    for part in PARTS:
+        copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
+        copy(PROJECT / part, project / part)
+    config = project / ".chalice" / "config.json"
+    content = json.loads(config.read_text())
+    content["stages"]["dev"]["environment_variables"]["WS_ACTIONS"] = ALL_ACTIONS
+    config.write_text(json.dumps(content))
+    gateway = Gateway(project, folder)
+    try:
+        yield gateway
+    finally:
+        status = gateway.stop()
+    assert status == 0, gateway.log.read_text()
+
+
+@pytest.fixture(params=["handlers", "gateway"])
+def door(request: pytest.FixtureRequest) -> Api | Gateway:
+    """The way in: in this process, or over the network."""
+    name = {"handlers": "api", "gateway": "gateway"}[request.param]
+    way: Api | Gateway = request.getfixturevalue(name)
+    return way
+
+
+def test_a_conversation(door: Api | Gateway) -> None:
+    ann, bob, carl = door.connect(name="Ann"), door.connect(), door.connect(name="Çarl")
+    assert "broadcast" in ann.request("help")["actions"]
+    assert ann.request("echo", data="hello?") == {"type": "echo", "data": "hello?"}
+    assert bob.request("name", name="Bob") == {"type": "named", "name": "Bob"}
+
+    ann.request("join", channel="tea")
+    bob.request("join", channel="tea")
+    joined = ann.push()
+    assert (joined["type"], joined["event"], joined["member"]["name"]) == (
+        "presence",
+        "joined",
+        "Bob",
+    )
+    assert carl.request("broadcast", channel="tea", data=1)["code"] == "not_a_member"
+
+    sent = bob.request("broadcast", channel="tea", data={"text": "tea?"}, client_id="b")
+    assert sent["type"] == "sent"
+    heard = [ann.push(), bob.push()]
+    assert heard[0] == heard[1]
+    assert heard[0]["message_id"] == sent["message_id"]
+    assert heard[0]["from"] == joined["member"]
+    assert heard[0]["data"] == {"text": "tea?"}
+
+    members = carl.request("who", channel="tea")["members"]
+    assert {member["name"] for member in members} == {"Ann", "Bob"}
+    counts = {each["channel"]: each["members"] for each in carl.request("channels")["channels"]}
+    assert counts == {"lobby": 3, "tea": 2}
+
+    carl.request("broadcast", data="to all")
+    assert [each.push()["data"] for each in (ann, bob, carl)] == ["to all"] * 3
+
+    carl.send("not json")
+    assert carl.receive()["code"] == "bad_json"
+
+    ann.request("leave", channel="tea")
+    assert bob.push()["event"] == "left"
+    ann.request("join", channel="tea")
+    assert bob.push()["event"] == "joined"
+    bob.request("name", name="Rob")
+    assert ann.push()["member"]["name"] == "Rob"
+    bob.disconnect()
+    left = ann.push()
+    assert (left["event"], left["member"]["name"]) == ("left", "Rob")
+    members = ann.request("who", channel="tea")["members"]
+    assert {member["name"] for member in members} == {"Ann"}
+
+    outcome = door.run("notify", {"channel": "tea", "data": "ready"})
+    push = ann.push()
+    assert (push["from"], push["data"]) == (None, "ready")
+    assert outcome["message_id"] == push["message_id"]
+    assert (outcome["delivered"], outcome["gone"], outcome["failed"]) == (1, 0, 0)
+    for client in (ann, carl):
+        client.disconnect()
+
+
+def test_the_gateway_serves_boto3(gateway: Gateway) -> None:
+    """As another program on this machine would use it, beside the app."""
+    client = gateway.connect()
+    connection_id = client.request("who", channel="lobby")["members"][0]["connection_id"]
+    management = gateway.client("apigatewaymanagementapi", "/api")
+    management.post_to_connection(ConnectionId=connection_id, Data=b'{"from": "boto3"}')
+    assert client.push() == {"from": "boto3"}
+    assert management.get_connection(ConnectionId=connection_id)["Identity"]["SourceIp"]
+    deployed = json.loads((PROJECT / ".chalice" / "config.json").read_text())["app_name"]
+    assert gateway.run(f"{deployed}-dev-notify", {"channel": "lobby", "data": 1})["delivered"] == 1
+    management.delete_connection(ConnectionId=connection_id)
+    with pytest.raises(management.exceptions.GoneException):
+        management.post_to_connection(ConnectionId=connection_id, Data=b"")
