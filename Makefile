@@ -29,6 +29,7 @@ pictures: $(VENV)/installed ## make the README's pictures of the running demo
 	$(BIN)/python -m docs.pictures http://127.0.0.1:8000/
 
 $(VENV)/installed: tests/requirements.txt {{cookiecutter.app_name}}/requirements-dev.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@echo "Installing into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	@touch $@

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import io
 import logging
 import os
 import signal
@@ -92,16 +93,18 @@ def routes(functions: Functions, gateway: Gateway, pages: Path) -> web.Applicati
 
 
 async def interrupted() -> None:
-    """Wait for Ctrl-C or SIGTERM. A second one ends the process there and then."""
+    """Wait for Ctrl-C or SIGTERM. A second Ctrl-C ends the process there and then."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, lambda: os._exit(130) if stop.is_set() else stop.set())
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, lambda: os._exit(130) if stop.is_set() else stop.set())
     await stop.wait()
 
 
 def main() -> int:
     """Run the gateway; returns the exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # what handlers print shows at once
     logging.basicConfig(
         level=logging.WARNING,
         stream=sys.stdout,

@@ -1,6 +1,5 @@
 """What boto3 clients call over HTTP: the management API (@connections) and Lambda's Invoke."""
 
-import asyncio
 import json
 import logging
 import re
@@ -57,7 +56,7 @@ class Management:
             await connection.send(data.decode(errors="replace"))
         except ConnectionError:
             return error(410, "GoneException", "Gone")
-        except asyncio.TimeoutError:
+        except BlockingIOError:
             return error(429, "LimitExceededException", "the client reads too slowly")
         return web.Response()
 

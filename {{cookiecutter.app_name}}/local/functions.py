@@ -119,7 +119,11 @@ class Functions:
 
 
 def _load(project_dir: Path) -> Chalice:
-    sys.path.insert(0, str(project_dir))
+    if not (project_dir / "app.py").exists():
+        raise AppError(f"no Chalice app in {project_dir}: no app.py")
+    # In the place of the app that this gateway came with: it may be another one.
+    own = {"", str(Path(__file__).parent.parent)}
+    sys.path[:] = [str(project_dir), *(each for each in sys.path if each not in own)]
     try:
         app: Chalice = importlib.import_module("app").app
         validate_feature_flags(app)

@@ -7,6 +7,7 @@ guide, "seen" is recorded traffic.
 import asyncio
 import json
 import logging
+import sys
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -33,8 +34,9 @@ DELETED: Ending = (1000, "Connection Closed Normally")
 GOING_AWAY: Ending = (1001, "Going away")
 BINARY: Ending = (1003, "Binary frames are not supported")
 
-# A client that reads nothing for so many seconds has no room for more.
-SLOW_READER = 5
+# Bytes that may wait for a client to read them, and seconds that it has to answer a close.
+BACKLOG = 1024 * 1024
+CLOSING = 1
 
 
 @dataclass(frozen=True)
@@ -49,21 +51,29 @@ class Outcome:
 class Connection:
     """An open connection."""
 
-    def __init__(self, peer: Peer, socket: web.WebSocketResponse) -> None:
+    def __init__(
+        self, peer: Peer, socket: web.WebSocketResponse, transport: asyncio.Transport
+    ) -> None:
         self.peer = peer
         self.last_active_at = now_ms()
         self.ending = DROPPED
         self._socket = socket
+        self._transport = transport
 
     async def send(self, text: str) -> None:
-        """Send a text message; raises ConnectionError, or TimeoutError for a slow reader."""
-        await asyncio.wait_for(self._socket.send_str(text), SLOW_READER)
+        """Send a text message; raises ConnectionError, or BlockingIOError for a slow reader."""
+        if self._transport.get_write_buffer_size() > BACKLOG:
+            raise BlockingIOError("the client reads too slowly")
+        await self._socket.send_str(text)
         self.last_active_at = now_ms()
 
     async def close(self, ending: Ending) -> None:
-        """End the connection from this side."""
+        """End the connection from this side, whether the client answers or not."""
         self.ending = ending
-        await self._socket.close(code=ending[0], message=ending[1].encode())
+        close = self._socket.close(code=ending[0], message=ending[1].encode())
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(close, CLOSING)
+        self._transport.abort()
 
     async def receive(self) -> str | None:
         """The next text message, or None once the connection has ended."""
@@ -92,14 +102,44 @@ class Gateway:
         self.functions = functions
         self.stage = stage
         self.connections: dict[str, Connection] = {}
-        self._serving: set[asyncio.Task[Any] | None] = set()
+        self._stopping = False
+        self._work: set[asyncio.Task[Any] | None] = set()
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """Serve a client, from its handshake to its end."""
-        socket = web.WebSocketResponse(max_msg_size=MAX_MESSAGE + 1, compress=False)
+        # Nothing is held back in the socket: send() bounds what waits for the client.
+        socket = web.WebSocketResponse(
+            max_msg_size=MAX_MESSAGE + 1, compress=False, writer_limit=sys.maxsize
+        )
+        if self._stopping or request.transport is None:
+            return web.Response(status=503)
         if not socket.can_prepare(request):
             wants = "websocket" in request.headers.get("Upgrade", "").lower()
             return web.Response(status=400 if wants else 426, headers={"Upgrade": "websocket"})
+        task = asyncio.current_task()
+        self._work.add(task)
+        try:
+            return await self._handshake(request, request.transport, socket)
+        finally:
+            self._work.discard(task)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Do something that nobody waits for but `stop`."""
+        task = asyncio.create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    async def stop(self) -> None:
+        """Close all connections with 1001, and wait for their $disconnect."""
+        self._stopping = True
+        while self._work:
+            connections, self.connections = self.connections, {}
+            await asyncio.gather(*(each.close(GOING_AWAY) for each in connections.values()))
+            await asyncio.sleep(0.01)  # a handshake may have been under way
+
+    async def _handshake(
+        self, request: web.Request, transport: asyncio.Transport, socket: web.WebSocketResponse
+    ) -> web.StreamResponse:
         agent = request.headers.get("User-Agent")
         peer = Peer(self.stage, request.host, request.remote or "", agent)
         # The upgrade waits for $connect. (AWS) Without a handler all are accepted; with one,
@@ -109,37 +149,17 @@ class Gateway:
         if not 200 <= outcome.status < 300:
             return web.Response(status=outcome.status)
         socket.headers.update(_subprotocol(outcome.value))
-        await socket.prepare(request)
-        await self._serve(Connection(peer, socket))
-        return socket
-
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Do something that nobody waits for but `stop`."""
-        task = asyncio.create_task(work)
-        self._serving.add(task)
-        task.add_done_callback(self._serving.discard)
-
-    async def stop(self) -> None:
-        """Close all connections with 1001, and wait for their $disconnect."""
-        open_now = list(self.connections.values())
-        self.connections.clear()
-        await asyncio.gather(*(connection.close(GOING_AWAY) for connection in open_now))
-        while self._serving:
-            await asyncio.sleep(0.01)
-
-    async def _serve(self, connection: Connection) -> None:
-        connection_id = connection.peer.connection_id
-        task = asyncio.current_task()
-        self._serving.add(task)
-        self.connections[connection_id] = connection
+        connection = Connection(peer, socket, transport)
         try:
+            await socket.prepare(request)
+            self.connections[peer.connection_id] = connection
             while (text := await connection.receive()) is not None:
                 # Not awaited: the messages of one connection are handled at the same time. (AWS)
                 self.spawn(self._message(connection, text))
         finally:
-            self.connections.pop(connection_id, None)
-            await self._invoke("$disconnect", connection.peer.disconnect(*connection.ending))
-            self._serving.discard(task)
+            self.connections.pop(peer.connection_id, None)
+            await self._invoke("$disconnect", peer.disconnect(*connection.ending))
+        return socket
 
     async def _message(self, connection: Connection, text: str) -> None:
         event = connection.peer.message(text)
@@ -147,7 +167,7 @@ class Gateway:
         if outcome.problem:  # what the handler returns is not sent, of whatever status (seen)
             context = event["requestContext"]
             ids = {name: context[name] for name in ("connectionId", "requestId")}
-            with suppress(ConnectionError, asyncio.TimeoutError):  # it left, or does not read
+            with suppress(ConnectionError, BlockingIOError):  # it left, or does not read
                 await connection.send(json.dumps({"message": outcome.problem, **ids}))
 
     async def _invoke(self, route: str, event: Event) -> Outcome | None:

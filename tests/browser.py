@@ -1,0 +1,99 @@
+"""Tabs of a real, headless Chromium, driven by selenium."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--force-color-profile=srgb",
+]
+SECONDS = 15
+
+
+def missing() -> str | None:
+    """What of the browser is not on this machine, or None."""
+    return next((name for name in ("chromium", "chromedriver") if not shutil.which(name)), None)
+
+
+@contextmanager
+def chromium(profile: Path) -> Iterator[webdriver.Chrome]:
+    """A browser with an empty profile, ended with the block."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(shutil.which("chromedriver"))
+    driver = webdriver.Chrome(options=options, service=service)
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+class Tab:
+    """One tab with the app's page."""
+
+    def __init__(self, driver: webdriver.Chrome, url: str, width: int = 1200, height: int = 800):
+        self._driver = driver
+        driver.switch_to.new_window("tab")
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        driver.get(url)
+        self._handle = driver.current_window_handle
+        self.wait_for("#state", "Online")
+
+    def texts(self, css: str) -> list[str]:
+        """The text of each element that matches."""
+        self._front()
+        script = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)"
+        return list(self._driver.execute_script(script, css))
+
+    def wait_for(self, css: str, text: str) -> None:
+        """Wait until an element that matches has the text; raises AssertionError."""
+        end = time.monotonic() + SECONDS
+        while text not in (found := self.texts(css)):
+            assert time.monotonic() < end, f"{css} never said {text!r}, but {found}"
+            time.sleep(0.05)
+
+    def visible(self, css: str) -> bool:
+        """Whether the element can be seen."""
+        self._front()
+        return bool(self._driver.find_element(By.CSS_SELECTOR, css).is_displayed())
+
+    def enter(self, css: str, text: str) -> None:
+        """Type into a field and press Enter."""
+        self._front()
+        field = self._driver.find_element(By.CSS_SELECTOR, css)
+        field.clear()
+        field.send_keys(text + Keys.ENTER)
+
+    def console(self) -> list[str]:
+        """What the browser complained about since the last call."""
+        self._front()
+        entries = self._driver.get_log("browser")  # type: ignore[no-untyped-call]
+        return [entry["message"] for entry in entries]
+
+    def picture(self, path: Path, dark: bool = False) -> None:
+        """Save what the tab shows."""
+        self._front()
+        feature = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+        self._driver.save_screenshot(str(path))
+
+    def _front(self) -> None:
+        self._driver.switch_to.window(self._handle)

@@ -1,0 +1,53 @@
+"""The page in a real browser."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.browser import Tab, chromium, missing
+from tests.conftest import KINDS, Bake
+from tests.running import running
+
+pytestmark = pytest.mark.skipif(bool(missing()), reason=f"{missing()} is not on this machine")
+
+MARKUP = "<b>tea</b><img src=x onerror=alert(1)>"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_shows_what_is_switched_on(bake: Bake, tmp_path: Path, kind: str) -> None:
+    with running(bake(app_kind=kind)) as url, chromium(tmp_path / "profile") as driver:
+        tab = Tab(driver, url)
+        shown = {part for part in ("name", "join", "who") if tab.visible(f"[data-action={part}]")}
+        composer = tab.visible("#composer")
+        assert (shown, composer) == {
+            "chat": ({"name", "join", "who"}, True),
+            "notifications": ({"join"}, False),
+            "echo": (set(), True),
+        }[kind]
+        if kind == "echo":
+            tab.enter("#message-input", MARKUP)
+            tab.wait_for(".message.other .data", MARKUP)
+        assert tab.console() == []
+
+
+def test_two_tabs_chat(app: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "app"
+    shutil.copytree(app, copy)
+    with running(copy) as url, chromium(tmp_path / "profile") as driver:
+        ann, bob = Tab(driver, url), Tab(driver, url)
+        ann.enter("#name-input", "Ann")
+        bob.enter("#name-input", "<i>Bob</i>")
+        for tab in (ann, bob):
+            tab.enter("#channel-input", "tea")
+            tab.wait_for("#title", "tea")
+        ann.wait_for("#members .member", "<i>Bob</i>")
+        ann.enter("#message-input", MARKUP)
+        bob.wait_for(".message.other .data", MARKUP)
+        bob.wait_for(".message.other .sender", "Ann")
+        ann.wait_for(".message.own .data", MARKUP)
+        bob.enter("#message-input", "two sugars")
+        ann.wait_for(".message.other .sender", "<i>Bob</i>")
+        assert ann.texts(".message .data") == bob.texts(".message .data") == [MARKUP, "two sugars"]
+        assert ann.texts("#log img, #log b, #members i") == []
+        assert ann.console() + bob.console() == []

@@ -1,0 +1,57 @@
+"""What the generated app's README says, done as it says."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from websockets.sync.client import connect
+
+from tests.conftest import Bake
+from tests.running import running
+
+
+def examples(app: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (app / "README.md").read_text(), re.DOTALL)
+
+
+def test_an_action_of_ones_own(bake: Bake) -> None:
+    app = bake(app_name="tea", app_kind="notifications")
+    action, test, _ = examples(app)
+    with (app / "chalicelib" / "actions.py").open("a") as actions:
+        actions.write("\n\n" + action)
+    (app / "tests" / "test_wave.py").write_text(test)
+    command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "tests/test_wave.py"]
+    result = subprocess.run(command, cwd=app, capture_output=True, text=True)
+    assert "1 passed" in result.stdout, result.stdout
+
+    config = app / ".chalice" / "config.json"
+    config.write_text(config.read_text().replace('"WS_ACTIONS": "', '"WS_ACTIONS": "wave,'))
+    with running(app) as url, connect(url.replace("http", "ws") + "api") as client:
+        client.send('{"action": "wave", "name": "Ann"}')
+        assert json.loads(client.recv(10))["data"] == "Ann waves"
+        assert json.loads(client.recv(10)) == {"type": "waved"}
+    check = subprocess.run([sys.executable, "-B", "local/check.py"], cwd=app, capture_output=True)
+    assert check.returncode == 0, check.stderr
+
+
+def test_sending_from_elsewhere(app: Path) -> None:
+    script = examples(app)[2]
+    with running(app) as url, connect(url.replace("http", "ws") + "api") as client:
+        client.send('{"action": "echo", "data": 1}')  # answered: it is in the lobby by now
+        client.recv(10)
+        script = script.replace("http://127.0.0.1:8000", url.rstrip("/"))
+        result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+        assert '"delivered": 1' in result.stdout, result.stderr
+        push = json.loads(client.recv(10))
+        assert (push["from"], push["data"]) == (None, "Tea is ready")
+
+
+def test_the_table_of_actions_is_complete(app: Path) -> None:
+    table = re.findall(r"^\| (`.*?) \|", (app / "README.md").read_text(), re.MULTILINE)
+    named = set(re.findall(r"`(\w+)`", " ".join(table)))
+    registered = re.findall(
+        r"^def (\w+)", (app / "chalicelib/actions.py").read_text(), re.MULTILINE
+    )
+    assert named >= set(registered)
