@@ -1,0 +1,11 @@
+"""Does not switch WEBSOCKETS on."""
+
+from chalice import Chalice
+from chalice.app import WebsocketEvent
+
+app = Chalice(app_name="unflagged")
+
+
+@app.on_ws_message()
+def hear(event: WebsocketEvent) -> None:
+    pass

@@ -1,0 +1,241 @@
+"""The local gateway as its users meet it: a process, its addresses, and what it prints."""
+
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import quote
+
+import boto3
+import pytest
+from botocore.config import Config
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+APPS = Path(__file__).parent / "apps"
+SECONDS = 15
+KB = 1024
+
+# In each value that leads to an account of whoever runs the tests.
+FOREIGN = "foreign"
+
+T = TypeVar("T")
+
+
+class Answer(NamedTuple):
+    """What came back over plain HTTP."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
+class Gateway:
+    """A running gateway.
+
+    Args:
+        process: what runs.
+        project: the folder of the app that it runs.
+        printed: the file that it prints to.
+    """
+
+    def __init__(self, process: "subprocess.Popen[bytes]", project: Path, printed: Path) -> None:
+        self.project = project
+        self._process = process
+        self._printed = printed
+        self.port, self.stage = poll(self._address)
+
+    @property
+    def url(self) -> str:
+        """Where WebSocket clients connect."""
+        return f"ws://127.0.0.1:{self.port}/{self.stage}"
+
+    def http(self, method: str, path: str, body: bytes = b"") -> Answer:
+        """Send a plain HTTP request, its path as it is."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, SECONDS)) as connection:
+            connection.request(method, path, body)
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+
+    def connections(self, connection_id: str) -> str:
+        """The path of a connection in the management API."""
+        return f"/{self.stage}/@connections/{quote(connection_id, safe='')}"
+
+    def events(self) -> list[dict[str, Any]]:
+        """The lines that the bare app has written so far."""
+        file = self.project / "events.jsonl"
+        text = file.read_text() if file.exists() else ""
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+    def event(self, is_it: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Wait for an event, and return its line."""
+        return poll(lambda: next((line for line in self.events() if is_it(line["event"])), None))
+
+    def connected(self, mark: str) -> dict[str, Any]:
+        """Wait for the event of the handshake that has a mark in its query string."""
+        line = self.event(lambda event: mark in event.get("queryStringParameters", {}).values())
+        return dict(line["event"])
+
+    def said(self, text: str) -> dict[str, Any]:
+        """Wait for the event of a message."""
+        return dict(self.event(lambda event: event.get("body") == text)["event"])
+
+    def disconnected(self, connection_id: str) -> dict[str, Any]:
+        """Wait for the event of a connection's end."""
+
+        def is_it(event: dict[str, Any]) -> bool:
+            context = event["requestContext"]
+            return (context["eventType"], context["connectionId"]) == ("DISCONNECT", connection_id)
+
+        return dict(self.event(is_it)["event"])
+
+    def ending(self, connection_id: str) -> tuple[int, str]:
+        """Wait for a connection's end; return the code and reason that $disconnect was told."""
+        context = self.disconnected(connection_id)["requestContext"]
+        return context["disconnectStatusCode"], context["disconnectReason"]
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process."""
+        self._process.send_signal(number)
+
+    def status(self) -> int:
+        """Wait for the process to end; return its exit status."""
+        return self._process.wait(SECONDS)
+
+    def has_processes(self) -> bool:
+        """Whether the process, or one that it started, still runs."""
+        try:
+            os.killpg(self._process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def _address(self) -> tuple[int, str] | None:
+        printed = self._printed.read_text()
+        assert self._process.poll() is None, printed
+        found = re.search(r"ws://127\.0\.0\.1:(\d+)/(\w+)\n", printed)
+        return (int(found[1]), found[2]) if found else None
+
+
+@contextmanager
+def running(app: Path, name: str, tmp: Path, *options: str) -> Iterator[Gateway]:
+    """Run one of the apps beside this file, copied, with the gateway of a generated app."""
+    project = shutil.copytree(APPS / name, tmp / name)
+    printed = tmp / "printed.txt"
+    with printed.open("wb") as output:
+        process = subprocess.Popen(
+            command(project, *options),
+            cwd=app,
+            env=environment(tmp),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that what it starts can be told from what we started
+        )
+    try:
+        yield Gateway(process, project, printed)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def command(project: Path, *options: str) -> list[str]:
+    """The command line of a gateway on a free port."""
+    return [sys.executable, "-m", "local", "--port=0", f"--project-dir={project}", *options]
+
+
+def environment(tmp: Path) -> dict[str, str]:
+    """Variables of a machine that has all of AWS set up, none of which may be used."""
+    home = tmp / "home"
+    (home / ".aws").mkdir(parents=True, exist_ok=True)
+    keys = f"aws_access_key_id = {FOREIGN}\naws_secret_access_key = {FOREIGN}\n"
+    (home / ".aws/credentials").write_text(f"[default]\n{keys}[{FOREIGN}]\n{keys}")
+    (home / ".aws/config").write_text(f"[default]\nendpoint_url = http://{FOREIGN}.invalid\n")
+    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return {
+        **own,
+        "HOME": str(home),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "AWS_ACCESS_KEY_ID": FOREIGN,
+        "AWS_SECRET_ACCESS_KEY": FOREIGN,
+        "AWS_SESSION_TOKEN": FOREIGN,
+        "AWS_PROFILE": FOREIGN,
+        "AWS_ENDPOINT_URL": f"http://{FOREIGN}.invalid",
+        "AWS_ENDPOINT_URL_DYNAMODB": f"http://{FOREIGN}.invalid",
+        "AWS_ENDPOINT_URL_STS": f"http://{FOREIGN}.invalid",
+    }
+
+
+def poll(look: Callable[[], T | None]) -> T:
+    """Look again and again until there is something; raises AssertionError if there never is."""
+    end = time.monotonic() + SECONDS
+    while (found := look()) is None:
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+    return found
+
+
+@contextmanager
+def client(url: str, **options: Any) -> Iterator[ClientConnection]:
+    """A WebSocket client."""
+    with connect(url, proxy=None, open_timeout=SECONDS, **options) as socket:
+        yield socket
+
+
+def ask(socket: ClientConnection, text: str) -> str:
+    """Send a text, and return the next that comes."""
+    socket.send(text)
+    return str(socket.recv(timeout=SECONDS))
+
+
+def id_of(socket: ClientConnection) -> str:
+    """The connection's id, as the bare app is told it."""
+    return str(json.loads(ask(socket, "event"))["requestContext"]["connectionId"])
+
+
+def ended(socket: ClientConnection) -> tuple[int, str]:
+    """Wait for the gateway's close frame; return its code and reason."""
+    with pytest.raises(ConnectionClosed) as closed:
+        socket.recv(timeout=SECONDS)
+    assert closed.value.rcvd, "no close frame"
+    return closed.value.rcvd.code, closed.value.rcvd.reason
+
+
+@contextmanager
+def raw_client(gateway: Gateway, query: str) -> Iterator[socket.socket]:
+    """A connection without a library, which would hide how it ends."""
+    with socket.create_connection(("127.0.0.1", gateway.port), SECONDS) as raw:
+        raw.sendall(
+            f"GET /{gateway.stage}?{query} HTTP/1.1\r\nHost: 127.0.0.1:{gateway.port}\r\n"
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+        )
+        response = b""
+        while not response.endswith(b"\r\n\r\n"):
+            response += raw.recv(1)
+        assert response.startswith(b"HTTP/1.1 101 "), response
+        yield raw
+
+
+@contextmanager
+def boto3_client(service: str, endpoint: str) -> Iterator[Any]:
+    """A real client of a service, with nothing of this machine's configuration."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+            patch.setenv(name, os.devnull)
+        session = boto3.session.Session("any", "any", region_name="us-east-1")
+        once = Config(retries={"total_max_attempts": 1}, read_timeout=SECONDS, proxies={})
+        made = session.client(service, endpoint_url=endpoint, config=once)
+    with closing(made):
+        yield made

@@ -1,0 +1,413 @@
+"""The local gateway keeps to what API Gateway does: the handshake, the events, the messages."""
+
+import json
+import re
+import secrets
+import socket
+import struct
+import time
+from base64 import urlsafe_b64decode
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection
+from websockets.typing import Subprotocol
+
+from tests.gateway import (
+    KB,
+    SECONDS,
+    Gateway,
+    ask,
+    client,
+    ended,
+    id_of,
+    raw_client,
+    running,
+)
+
+ALWAYS = {"requestContext", "isBase64Encoded"}
+HEADERS = {"headers", "multiValueHeaders"}
+QUERY = {"queryStringParameters", "multiValueQueryStringParameters"}
+CONTEXT = {
+    "apiId",
+    "connectedAt",
+    "connectionId",
+    "domainName",
+    "eventType",
+    "extendedRequestId",
+    "identity",
+    "messageDirection",
+    "requestId",
+    "requestTime",
+    "requestTimeEpoch",
+    "routeKey",
+    "stage",
+}
+ID = re.compile(r"[A-Za-z0-9_-]{15}=")
+
+# What a masked frame of a client looks like that ends the connection and gives no code.
+CLOSE_WITHOUT_CODE = b"\x88\x80\0\0\0\0"
+
+
+@pytest.fixture(scope="module")
+def bare(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with running(app, "bare", tmp_path_factory.mktemp("bare")) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def silent(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with running(app, "silent", tmp_path_factory.mktemp("silent"), "--stage=prod") as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def guest(bare: Gateway) -> Iterator[ClientConnection]:
+    with client(bare.url) as each:
+        yield each
+
+
+def frames(order: str, letter: str = "x") -> list[str]:
+    """A text of exactly 128 KB in frames of 32 KB, the most that AWS takes in one."""
+    size = len(letter.encode())
+    first = f"{order:<32}" + letter * ((32 * KB - 32) // size)
+    return [first, *[letter * (32 * KB // size)] * 3]
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def check_context(event: dict[str, Any], since: int) -> None:
+    context = event["requestContext"]
+    assert event["isBase64Encoded"] is False
+    assert ": null" not in json.dumps(event)
+    assert context["messageDirection"] == "IN"
+    assert context["stage"] == "api"
+    assert context["requestId"] == context["extendedRequestId"]
+    for name in {"connectionId", "requestId", "messageId"} & context.keys():
+        assert ID.fullmatch(context[name])
+        assert len(urlsafe_b64decode(context[name])) == 11
+    at, now = context["connectedAt"], context["requestTimeEpoch"]
+    assert type(at) is type(now) is int
+    assert since <= at <= now <= now_ms()
+    assert re.fullmatch(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000", context["requestTime"])
+    written = datetime.strptime(context["requestTime"], "%d/%b/%Y:%H:%M:%S %z")
+    assert written.timestamp() == now // 1000
+
+
+# Handshake
+
+
+def test_handshake_waits_for_connect(bare: Gateway) -> None:
+    gate = secrets.token_hex(4)
+
+    def attempt() -> int:
+        with (
+            pytest.raises(InvalidStatus) as refused,
+            client(f"{bare.url}?wait={gate}&status=403"),
+        ):
+            pass
+        return refused.value.response.status_code
+
+    with ThreadPoolExecutor() as pool:
+        status = pool.submit(attempt)
+        try:
+            context = bare.connected(gate)["requestContext"]
+            # $connect runs, and there is no connection yet.
+            assert bare.http("GET", bare.connections(context["connectionId"])).status == 410
+        finally:
+            (bare.project / gate).touch()
+        # Accepted before $connect had returned, it would not have learned of this.
+        assert status.result(SECONDS) == 403
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 299])
+def test_success_of_connect_gives_101(bare: Gateway, status: int) -> None:
+    with client(f"{bare.url}?status={status}") as each:
+        assert each.response
+        assert each.response.status_code == 101
+        assert "X-Secret" not in each.response.headers
+        assert ask(each, "hello") == "hello"
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 500, 501])
+def test_other_statuses_are_the_answer(bare: Gateway, status: int) -> None:
+    with pytest.raises(InvalidStatus) as refused, client(f"{bare.url}?status={status}"):
+        pass
+    response = refused.value.response
+    assert response.status_code == status
+    assert "X-Secret" not in response.headers
+    assert b"secret" not in (response.body or b"")
+
+
+def test_exception_in_connect_gives_502(bare: Gateway) -> None:
+    with pytest.raises(InvalidStatus) as refused, client(f"{bare.url}?raise=1"):
+        pass
+    assert refused.value.response.status_code == 502
+    assert b"as ordered" not in (refused.value.response.body or b"")
+
+
+def test_subprotocol_is_not_echoed(bare: Gateway) -> None:
+    with client(bare.url, subprotocols=[Subprotocol("chat")]) as each:
+        assert each.subprotocol is None
+
+
+def test_subprotocol_comes_from_connect(bare: Gateway) -> None:
+    offered = [Subprotocol("chat"), Subprotocol("news")]
+    with client(f"{bare.url}?protocol=news", subprotocols=offered) as each:
+        assert each.subprotocol == "news"
+        assert ask(each, "hello") == "hello"
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/"])
+def test_plain_get_gives_426(bare: Gateway, path: str) -> None:
+    assert bare.http("GET", path).status == 426
+
+
+def test_path_may_end_in_a_slash(bare: Gateway) -> None:
+    with client(f"{bare.url}/") as each:
+        assert ask(each, "hello") == "hello"
+
+
+def test_without_connect_handler_all_are_accepted(silent: Gateway) -> None:
+    assert silent.stage == "v1"
+    with client(silent.url) as each:
+        assert each.response
+        assert each.response.status_code == 101
+
+
+# Events
+
+
+def test_connect_event(bare: Gateway) -> None:
+    since, mark = now_ms(), secrets.token_hex(4)
+    headers = [("X-Twice", "1"), ("X-Twice", "2")]
+    query = f"mark={mark}&tag=a&tag=b%20c&empty="
+    with client(f"{bare.url}?{query}", additional_headers=headers, user_agent_header="Test/1"):
+        event = bare.connected(mark)
+    context = event["requestContext"]
+    check_context(event, since)
+    assert event.keys() == ALWAYS | HEADERS | QUERY
+    assert context.keys() == CONTEXT
+    assert (context["routeKey"], context["eventType"]) == ("$connect", "CONNECT")
+    assert context["identity"] == {"sourceIp": "127.0.0.1", "userAgent": "Test/1"}
+    assert context["domainName"] == event["headers"]["Host"] == f"127.0.0.1:{bare.port}"
+    assert event["headers"].keys() == event["multiValueHeaders"].keys()
+    assert event["headers"]["X-Twice"] in ("1", "2")
+    assert event["multiValueHeaders"]["X-Twice"] == ["1", "2"]
+    assert event["multiValueHeaders"]["User-Agent"] == ["Test/1"]
+    assert event["queryStringParameters"] == {"mark": mark, "tag": "b c", "empty": ""}
+    expected = {"mark": [mark], "tag": ["a", "b c"], "empty": [""]}
+    assert event["multiValueQueryStringParameters"] == expected
+
+
+def test_connect_event_without_query_and_agent(bare: Gateway) -> None:
+    with client(bare.url, user_agent_header=None) as each:
+        wanted = id_of(each)
+        event = bare.event(lambda event: event["requestContext"]["connectionId"] == wanted)["event"]
+    assert event.keys() == ALWAYS | HEADERS
+    assert event["requestContext"]["eventType"] == "CONNECT"
+    assert event["requestContext"]["identity"] == {"sourceIp": "127.0.0.1"}
+
+
+def test_message_event(bare: Gateway) -> None:
+    since, mark = now_ms(), secrets.token_hex(4)
+    with client(f"{bare.url}?mark={mark}", user_agent_header="Test/1") as each:
+        texts = [f"{mark} é ☃ one", f"{mark} two"]
+        assert [ask(each, text) for text in texts] == texts
+    arrival = bare.connected(mark)["requestContext"]
+    first, second = (bare.said(text) for text in texts)
+    context = first["requestContext"]
+    check_context(first, since)
+    assert first.keys() == ALWAYS | {"body"}
+    assert context.keys() == CONTEXT | {"messageId"}
+    assert (context["routeKey"], context["eventType"]) == ("$default", "MESSAGE")
+    for name in ("connectionId", "connectedAt", "domainName", "apiId", "stage", "identity"):
+        assert context[name] == arrival[name]
+    for name in ("requestId", "messageId"):
+        assert context[name] != second["requestContext"][name]
+    assert context["requestId"] != arrival["requestId"]
+
+
+def test_disconnect_event(bare: Gateway) -> None:
+    since, mark = now_ms(), secrets.token_hex(4)
+    with client(f"{bare.url}?mark={mark}", user_agent_header="Test/1"):
+        arrival = bare.connected(mark)["requestContext"]
+    event = bare.disconnected(arrival["connectionId"])
+    context = event["requestContext"]
+    check_context(event, since)
+    assert event.keys() == ALWAYS | HEADERS
+    host = f"127.0.0.1:{bare.port}"
+    empty = {"x-api-key": "", "X-Forwarded-For": "", "x-restapi": ""}
+    assert event["headers"] == {"Host": host, **empty}
+    assert event["multiValueHeaders"] == {k: [v] for k, v in event["headers"].items()}
+    assert context.keys() == CONTEXT | {"disconnectStatusCode", "disconnectReason"}
+    assert (context["routeKey"], context["eventType"]) == ("$disconnect", "DISCONNECT")
+    for name in ("connectionId", "connectedAt", "domainName", "apiId", "stage", "identity"):
+        assert context[name] == arrival[name]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [(1000, "done"), (1001, "Going away"), (4000, "bored")]
+)
+def test_disconnect_has_the_clients_code(bare: Gateway, code: int, reason: str) -> None:
+    with client(bare.url) as each:
+        connection_id = id_of(each)
+        each.close(code, reason)
+    assert bare.ending(connection_id) == (code, reason)
+
+
+def test_disconnect_without_a_code_is_1005(bare: Gateway) -> None:
+    mark = secrets.token_hex(4)
+    with raw_client(bare, f"mark={mark}") as raw:
+        raw.sendall(CLOSE_WITHOUT_CODE)
+        connection_id = bare.connected(mark)["requestContext"]["connectionId"]
+        assert bare.ending(connection_id) == (1005, "Client-side close frame status not set")
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_disconnect_without_a_close_frame_is_1006(bare: Gateway, reset: bool) -> None:
+    mark = secrets.token_hex(4)
+    with raw_client(bare, f"mark={mark}") as raw:
+        connection_id = bare.connected(mark)["requestContext"]["connectionId"]
+        if reset:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    code, reason = bare.ending(connection_id)
+    assert (code, type(reason)) == (1006, str)
+
+
+def test_disconnect_after_delete_is_1000(bare: Gateway) -> None:
+    with client(bare.url) as each:
+        connection_id = id_of(each)
+        assert bare.http("DELETE", bare.connections(connection_id)).status == 204
+        assert bare.ending(connection_id) == (1000, "Connection Closed Normally")
+
+
+def test_binary_frame_closes_with_1003(bare: Gateway, guest: ClientConnection) -> None:
+    connection_id = id_of(guest)
+    guest.send(b"binary")
+    assert ended(guest)[0] == 1003
+    assert bare.ending(connection_id)[0] == 1003
+
+
+def test_message_over_128_kb_closes_with_1009(bare: Gateway, guest: ClientConnection) -> None:
+    connection_id = id_of(guest)
+    with suppress(ConnectionClosed):  # it may come before all is sent
+        guest.send([*frames("size"), "x"])
+    assert ended(guest)[0] == 1009
+    assert bare.ending(connection_id)[0] == 1009
+
+
+def test_frame_over_128_kb_closes_with_1009(bare: Gateway, guest: ClientConnection) -> None:
+    connection_id = id_of(guest)
+    with suppress(ConnectionClosed):
+        guest.send("x" * (128 * KB + 1))
+    assert ended(guest)[0] == 1009
+    assert bare.ending(connection_id)[0] == 1009
+
+
+# Messages
+
+
+@pytest.mark.parametrize("letter", ["x", "é"])
+def test_message_of_128_kb_passes(guest: ClientConnection, letter: str) -> None:
+    guest.send(frames("size", letter))
+    assert guest.recv(timeout=SECONDS) == str(128 * KB)
+
+
+def test_without_message_handler_it_is_forbidden(silent: Gateway) -> None:
+    with client(silent.url) as each:
+        told = [json.loads(ask(each, "hello")) for _ in range(2)]
+        assert silent.http("GET", silent.connections(told[0]["connectionId"])).status == 200
+    for frame in told:
+        assert frame.keys() == {"message", "connectionId", "requestId"}
+        assert frame["message"] == "Forbidden"
+        assert ID.fullmatch(frame["requestId"])
+    assert told[0]["connectionId"] == told[1]["connectionId"]
+    assert told[0]["requestId"] != told[1]["requestId"]
+
+
+@pytest.mark.parametrize("order", ["raise", "exit", "json {"])
+def test_handler_that_fails_is_an_internal_server_error(
+    bare: Gateway, guest: ClientConnection, order: str
+) -> None:
+    text = f"{order} {secrets.token_hex(4)}"
+    frame = json.loads(ask(guest, text))
+    context = bare.said(text)["requestContext"]
+    ids = {name: context[name] for name in ("connectionId", "requestId")}
+    assert frame == {"message": "Internal server error", **ids}
+    assert ask(guest, "still there") == "still there"
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 500, 503])
+def test_what_a_handler_returns_is_not_sent(guest: ClientConnection, status: int) -> None:
+    guest.send(f"return {status}")
+    # Two rounds, in which a reply to the first would have come.
+    assert [ask(guest, text) for text in ("one", "two")] == ["one", "two"]
+
+
+def test_messages_of_one_connection_run_at_the_same_time(
+    bare: Gateway, guest: ClientConnection
+) -> None:
+    gate = secrets.token_hex(4)
+    try:
+        guest.send(f"wait {gate}")
+        assert ask(guest, "meanwhile") == "meanwhile"
+    finally:
+        (bare.project / gate).touch()
+    assert guest.recv(timeout=SECONDS) == f"wait {gate}"
+
+
+def test_connections_are_apart(bare: Gateway) -> None:
+    with client(bare.url) as one, client(bare.url) as other:
+        assert id_of(one) != id_of(other)
+        assert ask(one, "for one") == "for one"
+        assert ask(other, "for the other") == "for the other"
+
+
+def test_ping_is_answered(guest: ClientConnection) -> None:
+    assert guest.ping("any").wait(SECONDS)
+
+
+def test_app_closes_by_itself(bare: Gateway, guest: ClientConnection) -> None:
+    connection_id = id_of(guest)
+    guest.send("close")
+    assert ended(guest)[0] == 1000
+    assert bare.ending(connection_id) == (1000, "Connection Closed Normally")
+
+
+def test_app_asks_about_itself(guest: ClientConnection) -> None:
+    info = json.loads(ask(guest, "info"))
+    assert info["Identity"]["SourceIp"] == "127.0.0.1"
+    assert info["ConnectedAt"] <= info["LastActiveAt"]
+
+
+def test_middleware_runs_for_all_events(bare: Gateway) -> None:
+    with client(bare.url) as each:
+        connection_id = id_of(each)
+    bare.disconnected(connection_id)
+    lines = bare.events()
+    types = {line["event"]["requestContext"]["eventType"] for line in lines}
+    assert types == {"CONNECT", "MESSAGE", "DISCONNECT"}
+    assert all(line["middleware"] for line in lines)
+
+
+def test_handlers_have_the_names_of_their_routes(bare: Gateway) -> None:
+    with client(bare.url) as each:
+        connection_id = id_of(each)
+    bare.disconnected(connection_id)
+    names = {
+        line["event"]["requestContext"]["routeKey"]: line["function"] for line in bare.events()
+    }
+    assert names == {
+        "$connect": "bare-dev-websocket_connect",
+        "$default": "bare-dev-websocket_message",
+        "$disconnect": "bare-dev-websocket_disconnect",
+    }
