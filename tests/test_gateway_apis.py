@@ -274,13 +274,17 @@ def test_dry_run_does_not_run(bare: Gateway, functions: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "kind"), [("{}", "ValueError"), ('{"exit": true}', "SystemExit")]
+    ("order", "report"),
+    [
+        ("{}", ("ValueError", "as ordered")),
+        ('{"exit": true}', ("Runtime.ExitError", "Runtime exited")),
+    ],
 )
-def test_failure_is_a_function_error(functions: Any, order: str, kind: str) -> None:
+def test_failure_is_a_function_error(functions: Any, order: str, report: tuple[str, str]) -> None:
     found = functions.invoke(FunctionName="fail", Payload=order)
-    report = json.load(found["Payload"])
+    body = json.load(found["Payload"])
     assert (found["StatusCode"], found["FunctionError"]) == (200, "Unhandled")
-    assert (report["errorType"], report["errorMessage"]) == (kind, "as ordered")
+    assert (body["errorType"], body["errorMessage"]) == report
 
 
 @pytest.mark.parametrize("kind", ["RequestResponse", "Event", "DryRun"])
@@ -387,7 +391,7 @@ def test_it_ends_in_order(app: Path, tmp_path: Path, number: signal.Signals) -> 
             gateway.signal(number)
             assert [ended(each) for each in guests.values()] == [(1001, "Going away")] * 2
         assert gateway.status() == 0
-        assert not gateway.has_processes()
+        poll(lambda: not gateway.has_processes() or None)
         for connection_id in guests:
             assert gateway.ending(connection_id) == (1001, "Going away")
     assert "Traceback" not in (tmp_path / "printed.txt").read_text()

@@ -39,11 +39,16 @@ local/__init__.py
 local/__main__.py
 local/apis.py
 local/check.py
+local/children.py
+local/cli.py
 local/events.py
 local/functions.py
 local/gateway.py
+local/reload.py
 local/sandbox.py
 local/tables.py
+local/wire.py
+local/workers.py
 pyproject.toml
 requirements-dev.txt
 requirements.txt

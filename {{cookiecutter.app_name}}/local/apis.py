@@ -1,14 +1,18 @@
 """What boto3 clients call over HTTP: the management API (@connections) and Lambda's Invoke."""
 
+import asyncio
 import json
 import logging
 import re
+import time
 from datetime import datetime, timezone
 
 from aiohttp import web
 
-from local.functions import Functions, Result
-from local.gateway import DELETED, MAX_MESSAGE, Connection, Gateway
+from local.functions import Result
+from local.gateway import DELETED, Connection, Gateway
+from local.wire import MAX_MESSAGE
+from local.workers import Lambda
 
 log = logging.getLogger("local")
 
@@ -20,17 +24,47 @@ def error(status: int, kind: str, message: str) -> web.Response:
     return web.json_response({"message": message}, status=status, headers=headers)
 
 
+class Quota:
+    """So many calls a second, and as many at once: a token bucket, as an account has."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._tokens = rate
+        self._at = time.monotonic()
+
+    def take(self) -> bool:
+        """Whether one more call is within the quota."""
+        now = time.monotonic()
+        self._tokens = min(self._rate, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        if self._rate and self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
 class Management:
     """The management API of a gateway's stage.
+
+    Args:
+        gateway: whose connections it manages.
+        latency: seconds that each call takes longer.
+        throttle: calls a second that are accepted; 0 accepts all.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
     """
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, latency: float, throttle: float) -> None:
         self._gateway = gateway
+        self._latency = latency
+        self._quota = Quota(throttle)
 
     async def handle(self, request: web.Request) -> web.Response:
         """POST sends, GET tells, DELETE closes."""
+        if self._latency:
+            await asyncio.sleep(self._latency)
+        if not self._quota.take():
+            return error(429, "LimitExceededException", "Too Many Requests")
         connection_id = request.match_info["connection_id"]
         if request.match_info["stage"] != self._gateway.stage:
             # Nobody has recorded what a wrong stage gives; a path that is not there is forbidden.
@@ -42,18 +76,18 @@ class Management:
         if connection is None:
             return error(410, "GoneException", "Gone")
         if request.method == "POST":
-            return await self._post(connection, await request.read())
+            return self._post(connection, await request.read())
         if request.method == "DELETE":
             del self._gateway.connections[connection_id]
-            self._gateway.spawn(connection.close(DELETED))  # the client may take its time
+            connection.close(DELETED)
             return web.Response(status=204)
         return self._get(connection)
 
-    async def _post(self, connection: Connection, data: bytes) -> web.Response:
+    def _post(self, connection: Connection, data: bytes) -> web.Response:
         if len(data) > MAX_MESSAGE:
             return error(413, "PayloadTooLargeException", f"more than {MAX_MESSAGE} bytes")
         try:
-            await connection.send(data.decode(errors="replace"))
+            connection.send(data.decode(errors="replace").encode())  # a text frame, at least
         except ConnectionError:
             return error(410, "GoneException", "Gone")
         except BlockingIOError:
@@ -71,17 +105,25 @@ class Management:
 
 
 class Invoke:
-    """Lambda's Invoke: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html"""
+    """Lambda's Invoke: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 
-    def __init__(self, functions: Functions, gateway: Gateway) -> None:
+    Args:
+        functions: what it runs.
+        prefix: what the name of a deployed function begins with.
+        latency: seconds that each call takes longer.
+    """
+
+    def __init__(self, functions: Lambda, prefix: str, latency: float) -> None:
         self._functions = functions
-        self._gateway = gateway
+        self._prefix = prefix
+        self._latency = latency
+        self._background: set[asyncio.Task[Result]] = set()
 
     async def handle(self, request: web.Request) -> web.Response:
         """Run a function now (RequestResponse), soon (Event) or not at all (DryRun)."""
-        name = request.match_info["name"]
-        function = self._functions.find(name)
-        if function is None:
+        name = request.match_info["name"]  # as deployed, short, or an ARN
+        function = name.split(":function:")[-1].split(":")[0].removeprefix(self._prefix)
+        if function not in self._functions.timeouts:
             return error(404, "ResourceNotFoundException", f"Function not found: {name}")
         try:
             event = json.loads(await request.read() or "{}")
@@ -91,7 +133,9 @@ class Invoke:
         if kind == "DryRun":
             return web.Response(status=204)
         if kind == "Event":
-            self._gateway.spawn(self._run(function, event))
+            task = asyncio.create_task(self._run(function, event))
+            self._background.add(task)
+            task.add_done_callback(self._background.discard)
             return web.Response(status=202)
         result = await self._run(function, event)
         failed = {"X-Amz-Function-Error": "Unhandled"} if result.error else {}
@@ -99,6 +143,7 @@ class Invoke:
         return web.json_response(result.error or result.value, headers=headers)
 
     async def _run(self, function: str, event: object) -> Result:
+        await asyncio.sleep(self._latency)
         result = await self._functions.invoke(function, event)
         log.info("%-11s %s", function, "failed" if result.error else "ok")
         return result

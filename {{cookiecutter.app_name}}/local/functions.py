@@ -1,16 +1,13 @@
-"""The app's Lambda functions: loaded as Lambda would, and the one place where they are invoked."""
+"""The app's Lambda functions: loaded as Lambda would, and run with one event at a time."""
 
-import asyncio
 import importlib
 import json
-import logging
 import os
 import sys
 import threading
 import traceback
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,14 +19,16 @@ from chalice.constants import DEFAULT_STAGE_NAME
 from chalice.deploy.validate import ExperimentalFeatureError, validate_feature_flags
 from chalice.local import LambdaContext
 
-log = logging.getLogger("local")
-
 # A route's function, by the name that Chalice deploys it under.
 ROUTES = {
     "$connect": "websocket_connect",
     "$default": "websocket_message",
     "$disconnect": "websocket_disconnect",
 }
+
+# Lambda's when Chalice is told nothing: MB and seconds.
+MEMORY = 128
+TIMEOUT = 60
 
 
 class AppError(Exception):
@@ -48,7 +47,7 @@ def read_config(project_dir: Path, stage: str) -> Config:
     """Read .chalice/config.json as Chalice does; raises AppError."""
     path = project_dir / ".chalice" / "config.json"
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise AppError(f"no Chalice app in {project_dir}: no .chalice/config.json") from None
     except ValueError as error:
@@ -58,64 +57,56 @@ def read_config(project_dir: Path, stage: str) -> Config:
     stages = content.get("stages") or {}
     if stage not in stages and stage != DEFAULT_STAGE_NAME:
         raise AppError(f"no stage {stage!r} in {path}; use one of {', '.join(stages)}")
-    defaults = {"project_dir": str(project_dir), "api_gateway_stage": "api", "lambda_timeout": 60}
+    defaults = {"project_dir": str(project_dir), "api_gateway_stage": "api"}
     return Config(chalice_stage=stage, config_from_disk=content, default_params=defaults)
 
 
 class Functions:
-    """The functions of one app, at one stage.
+    """The functions of an app, in this process.
 
     Args:
-        config: the app's, of the stage.
-        environment: what the machine adds to the variables of the config.
+        project_dir: where app.py is.
+        stage: whose settings apply.
+        environment: what the machine adds to the variables of the settings.
 
     Raises:
         AppError: app.py is missing, fails to import, has no `app` or lacks the flag.
     """
 
-    def __init__(self, config: Config, environment: dict[str, str]) -> None:
-        self.config = config
-        os.environ.update(config.environment_variables)
-        os.environ.update(environment)
-        self.app = _load(Path(config.project_dir))
-        if self.app.websocket_api.session is not None:
-            self.app.websocket_api.session = _Redirected(self.app.websocket_api.session)
-        self._handlers = {each.name: _handler(each) for each in self.app.pure_lambda_functions}
-        for route, each in self.app.websocket_handlers.items():
+    def __init__(self, project_dir: Path, stage: str, environment: dict[str, str]) -> None:
+        self._config = read_config(project_dir, stage)
+        self._environment = environment
+        os.environ.update({**self._config.environment_variables, **environment})
+        os.chdir(project_dir)
+        app = _load(project_dir)
+        if app.websocket_api.session is not None:
+            app.websocket_api.session = _Redirected(app.websocket_api.session)
+        self._handlers = {each.name: _handler(each) for each in app.pure_lambda_functions}
+        for route, each in app.websocket_handlers.items():
             self._handlers[ROUTES[route]] = _handler(each)
-        # Lambda would start one more environment for each concurrent event.
-        self._threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="function")
 
-    def find(self, name: str) -> str | None:
-        """The function that `name` stands for: short, deployed ({app}-{stage}-{name}) or an ARN."""
-        name = name.split(":function:")[-1].split(":")[0]
-        prefix = f"{self.config.app_name}-{self.config.chalice_stage}-"
-        name = name.removeprefix(prefix)
-        return name if name in self._handlers else None
+    def timeouts(self) -> dict[str, int]:
+        """The functions there are, each with its timeout in seconds."""
+        return {name: self._scope(name).lambda_timeout or TIMEOUT for name in self._handlers}
 
-    async def invoke(self, name: str, event: Any) -> Result:
+    def run(self, name: str, event: Any) -> Result:
         """Run a function with an event. Whatever it raises is in the result."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._run, name, event)
-
-    def _run(self, name: str, event: Any) -> Result:
-        context = self._context(name)
-        try:
-            return Result(json.loads(json.dumps(self._handlers[name](event, context))))
-        except BaseException as error:  # sys.exit() ends a Lambda environment, not the gateway
-            traceback.print_exc()
-            return Result(error=_report(error, context.aws_request_id))
-
-    def _context(self, name: str) -> LambdaContext:
-        full_name = f"{self.config.app_name}-{self.config.chalice_stage}-{name}"
-        scope = self.config.scope(self.config.chalice_stage, name)
-        context = LambdaContext(
-            full_name, scope.lambda_memory_size or 128, (scope.lambda_timeout or 60) * 1000
-        )
+        scope = self._scope(name)
+        os.environ.update({**scope.environment_variables, **self._environment})
+        full_name = f"{scope.app_name}-{scope.chalice_stage}-{name}"
+        timeout_ms = (scope.lambda_timeout or TIMEOUT) * 1000
+        context = LambdaContext(full_name, scope.lambda_memory_size or MEMORY, timeout_ms)
         context.aws_request_id = str(uuid.uuid4())
         region = os.environ["AWS_REGION"]
         context.invoked_function_arn = f"arn:aws:lambda:{region}:123456789012:function:{full_name}"
-        return context
+        try:
+            return Result(json.loads(json.dumps(self._handlers[name](event, context))))
+        except Exception as error:
+            traceback.print_exc()
+            return Result(error=_report(error, context.aws_request_id))
+
+    def _scope(self, name: str) -> Config:
+        return self._config.scope(self._config.chalice_stage, name)
 
 
 def _load(project_dir: Path) -> Chalice:
@@ -130,7 +121,7 @@ def _load(project_dir: Path) -> Chalice:
     except ExperimentalFeatureError:
         flag = 'app.experimental_feature_flags.update(["WEBSOCKETS"])'
         raise AppError(f"app.py uses websockets without the flag; add {flag}") from None
-    except Exception as error:
+    except BaseException as error:  # sys.exit() among them
         traceback.print_exc()
         raise AppError(f"{project_dir / 'app.py'} does not import: {error!r}") from None
     return app
@@ -142,7 +133,7 @@ def _handler(function: Any) -> Callable[[Any, Any], Any]:
     handler: Callable[[Any, Any], Any] = getattr(importlib.import_module(module), attribute)
     if isinstance(handler, EventSourceHandler):
         # Chalice takes the middleware from a generator at the first event; of two events at
-        # the same time, one would run without.
+        # the same time (only with --workers 0) one would run without.
         handler.middleware_handlers = list(handler.middleware_handlers)
     return handler
 

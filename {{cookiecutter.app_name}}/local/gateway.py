@@ -7,36 +7,36 @@ guide, "seen" is recorded traffic.
 import asyncio
 import json
 import logging
-import sys
+import re
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import WebSocketError, WSMsgType, web
+from aiohttp import web
 
 from local.events import Event, Peer, now_ms
-from local.functions import ROUTES, Functions
+from local.functions import ROUTES
+from local.wire import Ending, Wire
+from local.workers import Lambda
 
 log = logging.getLogger("local")
 
-# Seconds, and bytes. (AWS)
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
-INTEGRATION_TIMEOUT = 29
-MAX_MESSAGE = 128 * 1024
-
-# How a connection ended: the status code, and the reason that $disconnect is given.
-Ending = tuple[int, str]
-NO_CODE: Ending = (1005, "Client-side close frame status not set")
-DROPPED: Ending = (1006, "Connection closed abnormally")
 DELETED: Ending = (1000, "Connection Closed Normally")
 GOING_AWAY: Ending = (1001, "Going away")
-BINARY: Ending = (1003, "Binary frames are not supported")
 
-# Bytes that may wait for a client to read them, and seconds that it has to answer a close.
-BACKLOG = 1024 * 1024
-CLOSING = 1
+
+@dataclass(frozen=True)
+class Limits:
+    """What API Gateway allows, in seconds. (AWS)
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+    """
+
+    idle: float = 600
+    duration: float = 7200
+    integration: float = 29
 
 
 @dataclass(frozen=True)
@@ -51,43 +51,19 @@ class Outcome:
 class Connection:
     """An open connection."""
 
-    def __init__(
-        self, peer: Peer, socket: web.WebSocketResponse, transport: asyncio.Transport
-    ) -> None:
+    def __init__(self, peer: Peer, wire: Wire) -> None:
         self.peer = peer
         self.last_active_at = now_ms()
-        self.ending = DROPPED
-        self._socket = socket
-        self._transport = transport
+        self._wire = wire
 
-    async def send(self, text: str) -> None:
+    def send(self, text: bytes) -> None:
         """Send a text message; raises ConnectionError, or BlockingIOError for a slow reader."""
-        if self._transport.get_write_buffer_size() > BACKLOG:
-            raise BlockingIOError("the client reads too slowly")
-        await self._socket.send_str(text)
+        self._wire.send(text)
         self.last_active_at = now_ms()
 
-    async def close(self, ending: Ending) -> None:
-        """End the connection from this side, whether the client answers or not."""
-        self.ending = ending
-        close = self._socket.close(code=ending[0], message=ending[1].encode())
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(close, CLOSING)
-        self._transport.abort()
-
-    async def receive(self) -> str | None:
-        """The next text message, or None once the connection has ended."""
-        message = await self._socket.receive()
-        self.last_active_at = now_ms()
-        if message.type is WSMsgType.TEXT:
-            return str(message.data)
-        if message.type is WSMsgType.BINARY:
-            await self.close(BINARY)
-        elif message.type is WSMsgType.CLOSE:
-            self.ending = (message.data, message.extra or "") if message.data else NO_CODE
-        elif isinstance(message.data, WebSocketError):  # too big (1009), or not WebSocket
-            self.ending = (message.data.code, str(message.data))
-        return None
+    def close(self, ending: Ending) -> None:
+        """Begin to end the connection from this side."""
+        self._wire.close(ending)
 
 
 class Gateway:
@@ -96,50 +72,61 @@ class Gateway:
     Args:
         functions: what the routes invoke.
         stage: the first part of the path.
+        limits: how long things may take.
     """
 
-    def __init__(self, functions: Functions, stage: str) -> None:
+    def __init__(self, functions: Lambda, stage: str, limits: Limits) -> None:
         self.functions = functions
         self.stage = stage
         self.connections: dict[str, Connection] = {}
+        self._limits = limits
         self._stopping = False
-        self._work: set[asyncio.Task[Any] | None] = set()
+        self._serving = 0
+        self._background: set[asyncio.Task[Any]] = set()
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """Serve a client, from its handshake to its end."""
-        # Nothing is held back in the socket: send() bounds what waits for the client.
-        socket = web.WebSocketResponse(
-            max_msg_size=MAX_MESSAGE + 1, compress=False, writer_limit=sys.maxsize
-        )
         if self._stopping or request.transport is None:
             return web.Response(status=503)
-        if not socket.can_prepare(request):
-            wants = "websocket" in request.headers.get("Upgrade", "").lower()
-            return web.Response(status=400 if wants else 426, headers={"Upgrade": "websocket"})
-        task = asyncio.current_task()
-        self._work.add(task)
+        wire = Wire(request)
+        if wire.refusal:
+            status, headers = wire.refusal.status_code, {"Upgrade": "websocket"}
+            return web.Response(status=status, headers=headers)
+        self._serving += 1
         try:
-            return await self._handshake(request, request.transport, socket)
+            return await self._serve(request, wire)
         finally:
-            self._work.discard(task)
+            self._serving -= 1
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Do something that nobody waits for but `stop`."""
+        """Do something that nobody waits for."""
         task = asyncio.create_task(work)
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def expire(self) -> None:
+        """Close, for as long as it runs, the connections that are idle or old. (AWS)"""
+        idle, duration = self._limits.idle * 1000, self._limits.duration * 1000
+        while True:
+            await asyncio.sleep(min(idle, duration, 10_000) / 10_000)
+            now = now_ms()
+            for connection in list(self.connections.values()):
+                # Nobody has recorded whether a ping counts as activity: here it does not, so
+                # that no client comes to depend on it.
+                is_idle = now - connection.last_active_at >= idle
+                if is_idle or now - connection.peer.connected_at >= duration:
+                    connection.close(GOING_AWAY)
 
     async def stop(self) -> None:
         """Close all connections with 1001, and wait for their $disconnect."""
         self._stopping = True
-        while self._work:
-            connections, self.connections = self.connections, {}
-            await asyncio.gather(*(each.close(GOING_AWAY) for each in connections.values()))
+        while self._serving:
+            for connection in self.connections.values():
+                connection.close(GOING_AWAY)
+            self.connections.clear()
             await asyncio.sleep(0.01)  # a handshake may have been under way
 
-    async def _handshake(
-        self, request: web.Request, transport: asyncio.Transport, socket: web.WebSocketResponse
-    ) -> web.StreamResponse:
+    async def _serve(self, request: web.Request, wire: Wire) -> web.StreamResponse:
         agent = request.headers.get("User-Agent")
         peer = Peer(self.stage, request.host, request.remote or "", agent)
         # The upgrade waits for $connect. (AWS) Without a handler all are accepted; with one,
@@ -148,18 +135,19 @@ class Gateway:
         outcome = await self._invoke("$connect", event) or Outcome(200)
         if not 200 <= outcome.status < 300:
             return web.Response(status=outcome.status)
-        socket.headers.update(_subprotocol(outcome.value))
-        connection = Connection(peer, socket, transport)
-        try:
-            await socket.prepare(request)
-            self.connections[peer.connection_id] = connection
-            while (text := await connection.receive()) is not None:
-                # Not awaited: the messages of one connection are handled at the same time. (AWS)
-                self.spawn(self._message(connection, text))
-        finally:
-            self.connections.pop(peer.connection_id, None)
-            await self._invoke("$disconnect", peer.disconnect(*connection.ending))
-        return socket
+        connection = Connection(peer, wire)
+
+        def receive(text: str) -> None:
+            connection.last_active_at = now_ms()
+            # Not awaited: the messages of one connection are handled at the same time. (AWS)
+            self.spawn(self._message(connection, text))
+
+        self.connections[peer.connection_id] = connection
+        wire.accept(_subprotocol(outcome.value), receive)
+        ending = await wire.ended
+        self.connections.pop(peer.connection_id, None)
+        await self._invoke("$disconnect", peer.disconnect(*ending))
+        return web.Response()  # which aiohttp does not send on what has ended
 
     async def _message(self, connection: Connection, text: str) -> None:
         event = connection.peer.message(text)
@@ -167,28 +155,37 @@ class Gateway:
         if outcome.problem:  # what the handler returns is not sent, of whatever status (seen)
             context = event["requestContext"]
             ids = {name: context[name] for name in ("connectionId", "requestId")}
-            with suppress(ConnectionError, BlockingIOError):  # it left, or does not read
-                await connection.send(json.dumps({"message": outcome.problem, **ids}))
+            with suppress(ConnectionError, BlockingIOError):
+                connection.send(json.dumps({"message": outcome.problem, **ids}).encode())
 
     async def _invoke(self, route: str, event: Event) -> Outcome | None:
-        function = self.functions.find(ROUTES[route])
-        if function is None:
+        function = ROUTES[route]
+        if function not in self.functions.timeouts:
             return None
         started = time.perf_counter()
-        try:
-            invocation = self.functions.invoke(function, event)
-            result = await asyncio.wait_for(invocation, INTEGRATION_TIMEOUT)
-            if result.error or not isinstance(result.value, dict):
-                outcome = Outcome(502, problem="Internal server error")
-            else:
-                outcome = Outcome(int(result.value.get("statusCode", 502)), result.value)
-        except asyncio.TimeoutError:
+        # Lambda goes on where API Gateway no longer waits.
+        run = asyncio.create_task(self.functions.invoke(function, event))
+        done, _ = await asyncio.wait({run}, timeout=self._limits.integration)
+        if not done:
             # Nobody has recorded the status of a $connect that times out: 504 says what it was.
             outcome = Outcome(504, problem="Endpoint request timed out")
+        else:
+            result = run.result()
+            status = _status(result.value)
+            if result.error or status is None:
+                outcome = Outcome(502, problem="Internal server error")
+            else:
+                outcome = Outcome(status, result.value)
         took = (time.perf_counter() - started) * 1000
         connection_id = event["requestContext"]["connectionId"]
         log.info("%-11s %s %s %.0f ms", route, connection_id, outcome.status, took)
         return outcome
+
+
+def _status(value: Any) -> int | None:
+    # A number, as a number or as text, that is an HTTP status.
+    status = str(value.get("statusCode")) if isinstance(value, dict) else ""
+    return int(status) if re.fullmatch(r"[2-5]\d\d", status) else None
 
 
 def _headers(request: web.Request) -> list[tuple[str, str]]:

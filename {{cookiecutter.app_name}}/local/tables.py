@@ -2,11 +2,16 @@
 
 import json
 import logging
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
 import boto3
-from moto.server import ThreadedMotoServer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.children import Channel
+from local.sandbox import isolate
 
 # What CreateTable takes of an AWS::DynamoDB::Table; the rest has no meaning here.
 _CREATE = {
@@ -23,11 +28,24 @@ _CREATE = {
 
 def serve() -> str:
     """Start DynamoDB, empty, on a free port of this machine; return its URL."""
+    from moto.server import ThreadedMotoServer  # half a second, where no table is needed too
+
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     return f"http://{host}:{port}"
+
+
+def run(channel: Channel, template: Path, stack: str) -> None:
+    """A process's life: serve DynamoDB with the tables of a template, and say where."""
+    url = serve()
+    os.environ.update(isolate(database=url, gateway=url))
+    try:
+        channel.send({"url": url, "tables": create(template, stack)})
+    except (AttributeError, KeyError, ValueError, BotoCoreError, ClientError) as error:
+        channel.send({"error": f"no tables from {template}: {error!r}"})
+    threading.Event().wait()  # until the gateway ends
 
 
 def create(template: Path, stack: str) -> list[str]:

@@ -1,0 +1,197 @@
+"""The command line: run the app as API Gateway, Lambda and DynamoDB would, on this machine."""
+
+import argparse
+import asyncio
+import io
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from local import children, tables
+from local.apis import Invoke, Management
+from local.functions import AppError, read_config
+from local.gateway import Gateway, Limits
+from local.reload import changes
+from local.sandbox import isolate
+from local.workers import InProcess, Lambda, Workers
+
+log = logging.getLogger("local")
+
+# At Ctrl-C, seconds for the $disconnect of all connections.
+FAREWELL = 10
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser("python -m local", description=__doc__, allow_abbrev=False)
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    add("--port", type=int, default=8000, help="0 takes a free one (%(default)s)")
+    add("--stage", default="dev", help="of .chalice/config.json (%(default)s)")
+    add("--project-dir", type=Path, default=Path(), help="any Chalice app (.)")
+    workers = "processes for each function; 0: this process, for breakpoint() (%(default)s)"
+    add("--workers", type=_count, default=max(4, os.cpu_count() or 0), help=workers)
+    limits = Limits()
+    add("--idle-timeout", type=_seconds, default=limits.idle, help="in s (%(default)s)")
+    add("--max-duration", type=_seconds, default=limits.duration, help="in s (%(default)s)")
+    add("--integration-timeout", type=_seconds, default=limits.integration, help="(%(default)s)")
+    add("--latency", type=_count, default=0, help="ms that each call takes longer (%(default)s)")
+    throttle = (
+        "@connections calls a second before 429, as an account's quota; 0: none (%(default)s)"
+    )
+    add("--throttle", type=_count, default=0, help=throttle)
+    return parser.parse_args()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the port at once, before anything is loaded; raises AppError."""
+    try:
+        return socket.create_server((host, port), backlog=1024)
+    except (OSError, OverflowError) as error:
+        raise AppError(f"cannot listen on {host}:{port}: {error}; try another --port") from None
+
+
+async def run(options: argparse.Namespace) -> None:
+    """Serve the app until Ctrl-C or SIGTERM; raises AppError."""
+    project = options.project_dir.resolve()
+    config = read_config(project, options.stage)
+    stage = config.api_gateway_stage
+    listener = listen(options.host, options.port)
+    host = "127.0.0.1" if options.host == "0.0.0.0" else options.host
+    address = f"{host}:{listener.getsockname()[1]}"
+
+    # Where there is no table, what is asked of DynamoDB comes to the gateway, which has none.
+    environment = isolate(database=f"http://{address}", gateway=f"http://{address}/{stage}")
+    names: list[str] = []
+    if (project / "resources.json").exists():
+        stack = f"{config.app_name}-{options.stage}"
+        answer = await database(project / "resources.json", stack)
+        environment["AWS_ENDPOINT_URL"] = answer["url"]
+        names = answer["tables"]
+
+    app = (project, options.stage, environment)
+    functions: Lambda
+    if options.workers:
+        functions = Workers(app, options.workers)
+        await functions.load()
+    else:
+        functions = InProcess(app)
+    limits = Limits(options.idle_timeout, options.max_duration, options.integration_timeout)
+    gateway = Gateway(functions, stage, limits)
+    management = Management(gateway, options.latency / 1000, options.throttle)
+    invoke = Invoke(functions, f"{config.app_name}-{options.stage}-", options.latency / 1000)
+    runner = web.AppRunner(routes(gateway, management, invoke, project / "web"), access_log=None)
+    await runner.setup()
+    await web.SockSite(runner, listener).start()
+    print(f"{config.app_name}, stage {options.stage}, tables: {', '.join(names) or 'none'}")
+    print(f"  page       http://{address}/")
+    print(f"  WebSocket  ws://{address}/{stage}")
+    print("Ctrl-C ends it.")
+
+    gateway.spawn(gateway.expire())
+    if isinstance(functions, Workers):
+        gateway.spawn(keep_up(functions, project))
+    await interrupted()
+    try:
+        await asyncio.wait_for(gateway.stop(), FAREWELL)
+    except asyncio.TimeoutError:
+        log.warning("not all $disconnect handlers ended within %s s", FAREWELL)
+    if isinstance(functions, Workers):
+        functions.stop()
+
+
+async def database(template: Path, stack: str) -> dict[str, Any]:
+    """Start DynamoDB in a process of its own; raises AppError."""
+    _, channel = children.start(tables.run, template, stack)
+    reader, _ = await asyncio.open_connection(sock=channel)
+    answer = json.loads(await reader.readline() or '{"error": "DynamoDB did not start"}')
+    if "error" in answer:
+        raise AppError(answer["error"])
+    return dict(answer)
+
+
+async def keep_up(functions: Workers, project: Path) -> None:
+    """Load the app again whenever it is saved."""
+    while True:
+        await changes(project)
+        try:
+            await functions.load()
+            log.info("the app has changed and is loaded again")
+        except AppError as error:
+            log.error("%s; the code from before goes on", error)
+
+
+def routes(
+    gateway: Gateway, management: Management, invoke: Invoke, pages: Path
+) -> web.Application:
+    """What is served under which path."""
+    app = web.Application(client_max_size=6 * 1024 * 1024)  # Invoke's most
+    for path in (f"/{gateway.stage}", f"/{gateway.stage}/"):
+        app.router.add_get(path, gateway.connect, allow_head=False)
+    for method in ("DELETE", "GET", "POST"):
+        app.router.add_route(method, "/{stage}/@connections/{connection_id}", management.handle)
+    app.router.add_post("/2015-03-31/functions/{name}/invocations", invoke.handle)
+    if (pages / "index.html").exists():
+
+        async def index(_: web.Request) -> web.FileResponse:
+            return web.FileResponse(pages / "index.html")
+
+        app.router.add_get("/", index)
+        app.router.add_static("/", pages)
+    return app
+
+
+async def interrupted() -> None:
+    """Wait for Ctrl-C or SIGTERM. A second Ctrl-C ends the process there and then."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, lambda: os._exit(130) if stop.is_set() else stop.set())
+    await stop.wait()
+
+
+def main() -> None:
+    """Run the gateway and end the process with its exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
+    logging.basicConfig(
+        level=logging.WARNING,
+        stream=sys.stdout,
+        format="%(asctime)s %(message)s",
+        datefmt="%H:%M:%S",
+    )
+    log.setLevel(logging.INFO)
+    options, status = arguments(), 0
+    try:
+        asyncio.run(run(options))
+    except AppError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # At once: with --workers 0 a handler that hangs would hold the process up. Its children
+    # notice that it has ended.
+    os._exit(status)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number; use 0 or more")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; use seconds, more than 0")
+    return seconds

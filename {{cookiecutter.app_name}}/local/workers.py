@@ -1,0 +1,192 @@
+"""Lambda's environments: processes that load the app and run one event at a time.
+
+What one does to itself touches no other: globals, crashes, endless loops. When the app's files
+change, new ones take over, and the old ones end with what they are doing.
+"""
+
+import asyncio
+import json
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, Protocol
+
+from local import children
+from local.functions import AppError, Functions, Result
+
+# Bytes of a line between here and a worker: Lambda takes and gives 6 MB, escaped up to six times.
+LINE = 40 * 1024 * 1024
+
+
+class Lambda(Protocol):
+    """What runs the app's functions; `timeouts` has their names, and seconds."""
+
+    timeouts: dict[str, int]
+
+    async def invoke(self, name: str, event: Any) -> Result:
+        """Run a function with an event."""
+
+
+class Workers:
+    """Processes that run the app's functions, each of them one function's, as on Lambda.
+
+    Args:
+        app: what Functions takes.
+        size: how many events of one function run at the same time; more wait.
+    """
+
+    def __init__(self, app: tuple[Any, ...], size: int) -> None:
+        self.timeouts: dict[str, int] = {}
+        self._app = app
+        self._room: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(size))
+        self._idle: dict[str, list[Worker]] = defaultdict(list)
+        self._spare: asyncio.Task[Worker] | None = None  # loaded ahead of its first event
+        self._all: set[Worker] = set()
+        self._generation = 0
+        self._broken = False
+        self._released = asyncio.Event()
+
+    async def load(self) -> None:
+        """Load the app, at first or after a change; raises AppError, and what was there stays."""
+        spare = asyncio.create_task(self._start())
+        try:
+            self.timeouts = (await spare).timeouts
+        except AppError:
+            self._broken = True
+            raise
+        old = [each for idle in self._idle.values() for each in idle]
+        if self._spare:
+            with suppress(AppError):
+                old.append(await self._spare)
+        self._idle.clear()
+        self._spare = spare
+        self._broken = False
+        self._generation += 1
+        self._released.set()
+        for worker in old:
+            self._end(worker)
+
+    async def invoke(self, name: str, event: Any) -> Result:
+        """Run a function with an event."""
+        async with self._room[name]:
+            generation = self._generation
+            worker = self._idle[name].pop() if self._idle[name] else await self._new()
+            try:
+                result = await worker.run(name, event)
+            except WorkerEnded as error:
+                self._end(worker)
+                return Result(error={"errorType": "Runtime.ExitError", "errorMessage": str(error)})
+            if generation == self._generation:
+                self._idle[name].append(worker)
+                self._released.set()
+            else:
+                self._end(worker)
+            return result
+
+    def stop(self) -> None:
+        """End all processes at once."""
+        for worker in list(self._all):
+            self._end(worker)
+
+    async def _new(self) -> "Worker":
+        while True:
+            if self._spare:
+                spare, self._spare = self._spare, None
+                if not self._broken:
+                    self._spare = asyncio.create_task(self._start())
+                with suppress(AppError):
+                    return await spare
+                self._broken = True
+            # The files on the disk do not load: go on with what did, whosever it was.
+            for idle in self._idle.values():
+                if idle:
+                    return idle.pop()
+            self._released.clear()
+            await self._released.wait()
+
+    async def _start(self) -> "Worker":
+        worker = Worker(self._app)
+        self._all.add(worker)
+        try:
+            await worker.load()
+        except AppError:
+            self._end(worker)
+            raise
+        return worker
+
+    def _end(self, worker: "Worker") -> None:
+        self._all.discard(worker)
+        worker.end()
+
+
+class WorkerEnded(Exception):
+    """The process ended while it ran a function, or was ended for taking too long."""
+
+
+class Worker:
+    """One process, seen from the gateway."""
+
+    def __init__(self, app: tuple[Any, ...]) -> None:
+        self._process, self._socket = children.start(work, *app)
+        self.timeouts: dict[str, int] = {}
+
+    async def load(self) -> None:
+        """Wait until the app is loaded; raises AppError."""
+        self._reader, self._writer = await asyncio.open_connection(sock=self._socket, limit=LINE)
+        hello = await self._receive() or {"error": "importing the app ends the process"}
+        if "error" in hello:
+            raise AppError(hello["error"])
+        self.timeouts = hello["timeouts"]
+
+    async def run(self, name: str, event: Any) -> Result:
+        """Run a function; raises WorkerEnded."""
+        self._writer.write(json.dumps([name, event]).encode() + b"\n")
+        seconds = self.timeouts.get(name, 0)
+        try:
+            answer = await asyncio.wait_for(self._receive(), seconds)
+        except asyncio.TimeoutError:
+            raise WorkerEnded(f"Task timed out after {seconds:.2f} seconds") from None
+        if answer is None:
+            raise WorkerEnded("Runtime exited")
+        return Result(**answer)
+
+    def end(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+        self._socket.close()
+
+    async def _receive(self) -> Any:
+        with suppress(ConnectionError, ValueError):
+            return json.loads(await self._reader.readline())
+        return None
+
+
+def work(channel: children.Channel, *app: Any) -> None:
+    """A worker's life: load the app, say which functions it has, run what comes."""
+    try:
+        functions = Functions(*app)
+    except AppError as error:
+        channel.send({"error": str(error)})
+        return
+    channel.send({"timeouts": functions.timeouts()})
+    for name, event in channel:
+        channel.send(vars(functions.run(name, event)))
+
+
+class InProcess:
+    """The app's functions in the gateway's own process, for breakpoint() and debuggers.
+
+    Args:
+        app: what Functions takes.
+    """
+
+    def __init__(self, app: tuple[Any, ...]) -> None:
+        self._functions = Functions(*app)
+        self.timeouts = self._functions.timeouts()
+        # Several, since a function may invoke another and wait for it.
+        self._threads = ThreadPoolExecutor(8)
+
+    async def invoke(self, name: str, event: Any) -> Result:
+        """Run a function with an event."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._functions.run, name, event)
