@@ -14,9 +14,6 @@ from typing import Any, Protocol
 from local import children
 from local.functions import AppError, Functions, Result
 
-# Bytes of a line between here and a worker: Lambda takes and gives 6 MB, escaped up to six times.
-LINE = 40 * 1024 * 1024
-
 
 class Lambda(Protocol):
     """What runs the app's functions; `timeouts` has their names, and seconds."""
@@ -123,42 +120,64 @@ class WorkerEnded(Exception):
     """The process ended while it ran a function, or was ended for taking too long."""
 
 
-class Worker:
-    """One process, seen from the gateway."""
+class Worker(asyncio.Protocol):
+    """One process, seen from the gateway: to each line that it is sent it answers one."""
 
     def __init__(self, app: tuple[Any, ...]) -> None:
         self._process, self._socket = children.start(work, *app)
+        self._transport: asyncio.Transport | None = None
+        self._received = bytearray()
+        self._answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.timeouts: dict[str, int] = {}
 
     async def load(self) -> None:
         """Wait until the app is loaded; raises AppError."""
-        self._reader, self._writer = await asyncio.open_connection(sock=self._socket, limit=LINE)
-        hello = await self._receive() or {"error": "importing the app ends the process"}
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: self, sock=self._socket)
+        hello = await self._answer or {"error": "importing the app ends the process"}
         if "error" in hello:
             raise AppError(hello["error"])
         self.timeouts = hello["timeouts"]
 
     async def run(self, name: str, event: Any) -> Result:
         """Run a function; raises WorkerEnded."""
-        self._writer.write(json.dumps([name, event]).encode() + b"\n")
+        loop = asyncio.get_running_loop()
         seconds = self.timeouts.get(name, 0)
-        try:
-            answer = await asyncio.wait_for(self._receive(), seconds)
-        except asyncio.TimeoutError:
-            raise WorkerEnded(f"Task timed out after {seconds:.2f} seconds") from None
-        if answer is None:
-            raise WorkerEnded("Runtime exited")
-        return Result(**answer)
+        self._answer = loop.create_future()
+        assert self._transport
+        self._transport.write(json.dumps([name, event]).encode() + b"\n")
+        timer = loop.call_later(seconds, self.end)
+        answer = await self._answer
+        timer.cancel()
+        if answer:
+            return Result(**answer)
+        timed_out = loop.time() >= timer.when()
+        raise WorkerEnded(
+            f"Task timed out after {seconds:.2f} seconds" if timed_out else "Runtime exited"
+        )
 
     def end(self) -> None:
         """End the process at once."""
         self._process.kill()
-        self._socket.close()
+        if self._transport:
+            self._transport.abort()
 
-    async def _receive(self) -> Any:
-        with suppress(ConnectionError, ValueError):
-            return json.loads(await self._reader.readline())
-        return None
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The process can be written to."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Part of an answer has come."""
+        self._received += data
+        if data.endswith(b"\n"):
+            line, self._received = self._received, bytearray()
+            self._answer.set_result(json.loads(line))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The process has ended."""
+        if not self._answer.done():
+            self._answer.set_result(None)
 
 
 def work(channel: children.Channel, *app: Any) -> None:
