@@ -47,6 +47,7 @@ local/gateway.py
 local/reload.py
 local/sandbox.py
 local/tables.py
+local/template.py
 local/wire.py
 local/workers.py
 pyproject.toml

@@ -14,11 +14,12 @@ from typing import Any
 
 from aiohttp import web
 
-from local import children, tables
+from local import children
+from local import tables as dynamodb
 from local.apis import Invoke, Management
-from local.functions import AppError, read_config
+from local.functions import AppError, read_config, read_template
 from local.gateway import Gateway, Limits
-from local.reload import changes
+from local.reload import Times, change, times
 from local.sandbox import isolate
 from local.workers import InProcess, Lambda, Workers
 
@@ -69,14 +70,11 @@ async def run(options: argparse.Namespace) -> None:
 
     # Where there is no table, what is asked of DynamoDB comes to the gateway, which has none.
     environment = isolate(database=f"http://{address}", gateway=f"http://{address}/{stage}")
-    names: list[str] = []
-    if (project / "resources.json").exists():
-        stack = f"{config.app_name}-{options.stage}"
-        answer = await database(project / "resources.json", stack)
-        environment["AWS_ENDPOINT_URL"] = answer["url"]
-        names = answer["tables"]
+    tables = read_template(config).tables()
+    if tables:
+        environment["AWS_ENDPOINT_URL"] = await database(tables)
 
-    app = (project, options.stage, environment)
+    app, loaded = (project, options.stage, environment), times(project)
     functions: Lambda
     if options.workers:
         functions = Workers(app, options.workers)
@@ -90,14 +88,15 @@ async def run(options: argparse.Namespace) -> None:
     runner = web.AppRunner(routes(gateway, management, invoke, project / "web"), access_log=None)
     await runner.setup()
     await web.SockSite(runner, listener).start()
-    print(f"{config.app_name}, stage {options.stage}, tables: {', '.join(names) or 'none'}")
+    names = ", ".join(table["TableName"] for table in tables)
+    print(f"{config.app_name}, stage {options.stage}, tables: {names or 'none'}")
     print(f"  page       http://{address}/")
     print(f"  WebSocket  ws://{address}/{stage}")
     print("Ctrl-C ends it.")
 
     gateway.spawn(gateway.expire())
     if isinstance(functions, Workers):
-        gateway.spawn(keep_up(functions, project))
+        gateway.spawn(keep_up(functions, project, loaded))
     await interrupted()
     try:
         await asyncio.wait_for(gateway.stop(), FAREWELL)
@@ -107,20 +106,20 @@ async def run(options: argparse.Namespace) -> None:
         functions.stop()
 
 
-async def database(template: Path, stack: str) -> dict[str, Any]:
-    """Start DynamoDB in a process of its own; raises AppError."""
-    _, channel = children.start(tables.run, template, stack)
+async def database(tables: list[dict[str, Any]]) -> str:
+    """Start DynamoDB in a process of its own and return its URL; raises AppError."""
+    _, channel = children.start(dynamodb.run, tables)
     reader, _ = await asyncio.open_connection(sock=channel)
     answer = json.loads(await reader.readline() or '{"error": "DynamoDB did not start"}')
     if "error" in answer:
-        raise AppError(answer["error"])
-    return dict(answer)
+        raise AppError(f"no tables from resources.json: {answer['error']}")
+    return str(answer["url"])
 
 
-async def keep_up(functions: Workers, project: Path) -> None:
-    """Load the app again whenever it is saved."""
+async def keep_up(functions: Workers, project: Path, loaded: Times) -> None:
+    """Load the app again whenever it is saved, also while it loads."""
     while True:
-        await changes(project)
+        loaded = await change(project, loaded)
         try:
             await functions.load()
             log.info("the app has changed and is loaded again")

@@ -18,6 +18,9 @@ from chalice.config import Config
 from chalice.constants import DEFAULT_STAGE_NAME
 from chalice.deploy.validate import ExperimentalFeatureError, validate_feature_flags
 from chalice.local import LambdaContext
+from chalice.utils import to_cfn_resource_name
+
+from local.template import Template
 
 # A route's function, by the name that Chalice deploys it under.
 ROUTES = {
@@ -61,6 +64,15 @@ def read_config(project_dir: Path, stage: str) -> Config:
     return Config(chalice_stage=stage, config_from_disk=content, default_params=defaults)
 
 
+def read_template(config: Config) -> Template:
+    """Read resources.json of the app; raises AppError."""
+    path = Path(config.project_dir) / "resources.json"
+    try:
+        return Template(path, f"{config.app_name}-{config.chalice_stage}")
+    except ValueError as error:
+        raise AppError(f"no tables from {path}: {error}") from None
+
+
 class Functions:
     """The functions of an app, in this process.
 
@@ -75,8 +87,12 @@ class Functions:
 
     def __init__(self, project_dir: Path, stage: str, environment: dict[str, str]) -> None:
         self._config = read_config(project_dir, stage)
+        self._template = read_template(self._config)
         self._environment = environment
-        os.environ.update({**self._config.environment_variables, **environment})
+        # On Lambda a module is imported with its own function's variables. Here it is before
+        # anybody knows whose it will be: it sees those of the routes too.
+        for name in ROUTES.values():
+            os.environ.update(self._variables(name))
         os.chdir(project_dir)
         app = _load(project_dir)
         if app.websocket_api.session is not None:
@@ -84,15 +100,17 @@ class Functions:
         self._handlers = {each.name: _handler(each) for each in app.pure_lambda_functions}
         for route, each in app.websocket_handlers.items():
             self._handlers[ROUTES[route]] = _handler(each)
+        self._settings = {name: self._scope(name) for name in self._handlers}
+        self._environments = {name: self._variables(name) for name in self._handlers}
 
     def timeouts(self) -> dict[str, int]:
         """The functions there are, each with its timeout in seconds."""
-        return {name: self._scope(name).lambda_timeout or TIMEOUT for name in self._handlers}
+        return {name: each.lambda_timeout or TIMEOUT for name, each in self._settings.items()}
 
     def run(self, name: str, event: Any) -> Result:
         """Run a function with an event. Whatever it raises is in the result."""
-        scope = self._scope(name)
-        os.environ.update({**scope.environment_variables, **self._environment})
+        scope = self._settings[name]
+        os.environ.update(self._environments[name])
         full_name = f"{scope.app_name}-{scope.chalice_stage}-{name}"
         timeout_ms = (scope.lambda_timeout or TIMEOUT) * 1000
         context = LambdaContext(full_name, scope.lambda_memory_size or MEMORY, timeout_ms)
@@ -104,6 +122,10 @@ class Functions:
         except Exception as error:
             traceback.print_exc()
             return Result(error=_report(error, context.aws_request_id))
+
+    def _variables(self, name: str) -> dict[str, str]:
+        patched = self._template.variables(to_cfn_resource_name(name))
+        return {**self._scope(name).environment_variables, **patched, **self._environment}
 
     def _scope(self, name: str) -> Config:
         return self._config.scope(self._config.chalice_stage, name)

@@ -6,15 +6,18 @@ from pathlib import Path
 
 INTERVAL = 0.3
 
+Times = dict[Path, int]
 
-async def changes(project: Path) -> None:
-    """Wait until a file that is deployed, or the settings, have changed."""
-    before = _times(project)
-    while _times(project) == before:
+
+async def change(project: Path, since: Times) -> Times:
+    """Wait until a file that is deployed, or the settings, differ from what they were."""
+    while (now := times(project)) == since:
         await asyncio.sleep(INTERVAL)
+    return now
 
 
-def _times(project: Path) -> dict[Path, int]:
+def times(project: Path) -> Times:
+    """When each of those files was saved."""
     times = {}
     for path in _files(project):
         try:

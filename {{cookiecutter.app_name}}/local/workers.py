@@ -52,14 +52,14 @@ class Workers:
             self._broken = True
             raise
         old = [each for idle in self._idle.values() for each in idle]
-        if self._spare:
-            with suppress(AppError):
-                old.append(await self._spare)
         self._idle.clear()
-        self._spare = spare
+        unused, self._spare = self._spare, spare
         self._broken = False
         self._generation += 1
         self._released.set()
+        if unused:  # awaited only now, when no event can come to it or the old ones any more
+            with suppress(AppError):
+                old.append(await unused)
         for worker in old:
             self._end(worker)
 
@@ -145,6 +145,8 @@ class Worker(asyncio.Protocol):
         seconds = self.timeouts.get(name, 0)
         self._answer = loop.create_future()
         assert self._transport
+        if self._transport.is_closing():
+            raise WorkerEnded("Runtime exited")  # since its last event
         self._transport.write(json.dumps([name, event]).encode() + b"\n")
         timer = loop.call_later(seconds, self.end)
         answer = await self._answer

@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from local import tables
-from local.functions import read_config
+from local.functions import read_config, read_template
 from local.sandbox import isolate
 from tests.client import Api
 
@@ -38,9 +38,7 @@ def api(shared_api: Api, database: str, monkeypatch: pytest.MonkeyPatch) -> Api:
     """The app with an empty table and every action switched on."""
     monkeypatch.setenv("WS_ACTIONS", ALL_ACTIONS)
     urlopen(Request(f"{database}/moto-api/reset", method="POST")).close()
-    tables.create(
-        PROJECT / "resources.json", os.environ["CONNECTIONS_TABLE"].removesuffix("-connections")
-    )
+    tables.create(read_template(read_config(PROJECT, "dev")).tables())
     shared_api.inboxes.clear()
     shared_api.refusals.clear()
     return shared_api

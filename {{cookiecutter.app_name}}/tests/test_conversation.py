@@ -100,14 +100,17 @@ def test_a_conversation(door: Api | Gateway) -> None:
 
 def test_the_gateway_serves_boto3(gateway: Gateway) -> None:
     """As another program on this machine would use it, beside the app."""
-    client = gateway.connect()
-    connection_id = client.request("who", channel="lobby")["members"][0]["connection_id"]
+    client = gateway.connect(name="boto3")
+    members = client.request("who", channel="lobby")["members"]
+    ids = {member["name"]: member["connection_id"] for member in members}
+    connection_id = ids["boto3"]
     management = gateway.client("apigatewaymanagementapi", "/api")
     management.post_to_connection(ConnectionId=connection_id, Data=b'{"from": "boto3"}')
     assert client.push() == {"from": "boto3"}
     assert management.get_connection(ConnectionId=connection_id)["Identity"]["SourceIp"]
     deployed = json.loads((PROJECT / ".chalice" / "config.json").read_text())["app_name"]
-    assert gateway.run(f"{deployed}-dev-notify", {"channel": "lobby", "data": 1})["delivered"] == 1
+    assert gateway.run(f"{deployed}-dev-notify", {"channel": "lobby", "data": 1})["delivered"] >= 1
+    assert client.push()["data"] == 1
     management.delete_connection(ConnectionId=connection_id)
     with pytest.raises(management.exceptions.GoneException):
         management.post_to_connection(ConnectionId=connection_id, Data=b"")

@@ -1,0 +1,109 @@
+"""Measure the local gateway beside serverless-offline; README.md says how."""
+
+import argparse
+import asyncio
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+
+from cookiecutter.main import cookiecutter
+
+from benchmarks.gateway.load import Contender, measure
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+BUILD = ROOT / "build" / "benchmark"
+PEERS = ["osls@4", "serverless-offline@14", "@aws-sdk/client-apigatewaymanagementapi@3"]
+
+
+def prepare() -> list[Contender]:
+    """Install the peers, bake an app, and say what is to be measured."""
+    peers = BUILD / "serverless"
+    shutil.copytree(HERE / "serverless", peers, dirs_exist_ok=True)
+    if not (peers / "node_modules").exists():
+        quiet = ["--no-audit", "--no-fund", "--legacy-peer-deps", "--silent"]
+        subprocess.run(["npm", "install", *quiet, "--prefix", str(peers), *PEERS], check=True)
+    generated = Path(
+        cookiecutter(
+            str(ROOT),
+            no_input=True,
+            output_dir=str(BUILD),
+            overwrite_if_exists=True,
+            accept_hooks=False,
+            default_config=True,
+        )
+    )
+    bare = BUILD / "bare"
+    shutil.copytree(HERE / "chalice", bare, dirs_exist_ok=True)
+    shutil.copytree(generated / "chalicelib", bare / "chalicelib", dirs_exist_ok=True)
+
+    def ours(name: str, project: Path) -> Contender:
+        command = [sys.executable, "-m", "local", "--port=8200", f"--project-dir={project}"]
+        return Contender(name, "ws://127.0.0.1:8200/api", command, generated, BUILD / "store")
+
+    def serverless(name: str, runtime: str) -> Contender:
+        ports = {"PORT": "8201", "HTTP_PORT": "8202", "LAMBDA_PORT": "8203"}
+        keys = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
+        python = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        command = ["node_modules/.bin/osls", "offline", "start"]
+        environment = {**ports, **keys, **python, "RUNTIME": runtime}
+        url = "ws://127.0.0.1:8201"
+        return Contender(name, url, command, peers, BUILD / "store", environment)
+
+    return [
+        ours("ours, bare handlers", bare),
+        serverless("serverless-offline, Python", f"python3.{sys.version_info.minor}"),
+        serverless("serverless-offline, JavaScript in process", "nodejs20.x"),
+        ours("ours, the generated app with its table", generated),
+    ]
+
+
+def table(results: dict[str, list[dict[str, float | str]]]) -> str:
+    """The medians, and behind each figure of a peer how many times ours (bare) it is."""
+    names = list(results)
+    rows = []
+    for figure in dict.fromkeys(key for runs in results.values() for run in runs for key in run):
+        found = {name: [run[figure] for run in results[name] if figure in run] for name in names}
+        cells, ours = [], None
+        for name in names:
+            numbers = [each for each in found[name] if isinstance(each, float)]
+            if not numbers:
+                cells.append("; ".join(map(str, found[name])) or "-")
+                continue
+            value = median(numbers)
+            ours = ours or value
+            cells.append(f"{value:,.4g}" + (f" ({value / ours:.2g}x)" if name != names[0] else ""))
+        rows.append([figure, *cells])
+    lines = [["", *names], ["---"] * (len(names) + 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def main() -> None:
+    """Run all contenders in turn, as often as asked, and print and write the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gateway", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    contenders = prepare()
+    results: dict[str, list[dict[str, float | str]]] = {each.name: [] for each in contenders}
+    for number in range(options.rounds):
+        for contender in contenders:
+            print(f"round {number + 1} of {options.rounds}: {contender.name}", flush=True)
+            results[contender.name].append(asyncio.run(measure(contender)))
+    node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    machine = f"{os.cpu_count()} cores, {platform.machine()}"
+    versions = f"Python {platform.python_version()}, Node {node.strip()}, {', '.join(PEERS)}"
+    text = (
+        f"# Gateways, side by side\n\nMedians of {options.rounds} rounds in one run, in turn, on "
+        f"one machine ({machine}; client and server share it); {versions}. In brackets: how many "
+        f"times the first column. Made by `python -m benchmarks.gateway`.\n\n{table(results)}\n"
+    )
+    (HERE / "RESULTS.md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
