@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import boto3
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from tests.client import Frame, Talk
 
@@ -22,7 +23,7 @@ SECONDS = 20
 class Socket(Talk):
     """A connection over a real WebSocket."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: Connection) -> None:
         super().__init__()
         self.socket = socket
 
