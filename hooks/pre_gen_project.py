@@ -9,8 +9,9 @@ ANSWERS = json.loads(r'''{{ cookiecutter | tojson }}''')  # fmt: skip
 
 KINDS = ("chat", "notifications", "echo")
 
-# The longest name made from the app's: a function or role in AWS may have 64 characters.
-LONGEST = 64 - len("-prod-websocket_disconnect")
+# A function in AWS has 64 characters at most. CloudFormation names it by stack, resource and 13
+# more, and cuts the stack's part if it must: then the policies would not match the logs.
+LONGEST = 64 - len("-prod-WebsocketDisconnect-") - 13
 
 
 def problems(answers: dict[str, str]) -> list[str]:

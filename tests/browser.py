@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,6 +45,14 @@ def chromium(profile: Path) -> Iterator[webdriver.Chrome]:
         driver.quit()
 
 
+def wait_until(is_so: Callable[[], bool], report: Callable[[], object]) -> None:
+    """Wait until something is so; raises AssertionError with a report if it never is."""
+    end = time.monotonic() + SECONDS
+    while not is_so():
+        assert time.monotonic() < end, report()
+        time.sleep(0.05)
+
+
 class Tab:
     """One tab with the app's page."""
 
@@ -65,10 +73,7 @@ class Tab:
 
     def wait_for(self, css: str, text: str) -> None:
         """Wait until an element that matches has the text; raises AssertionError."""
-        end = time.monotonic() + SECONDS
-        while text not in (found := self.texts(css)):
-            assert time.monotonic() < end, f"{css} never said {text!r}, but {found}"
-            time.sleep(0.05)
+        wait_until(lambda: text in self.texts(css), lambda: f"{css} says {self.texts(css)}")
 
     def visible(self, css: str) -> bool:
         """Whether the element can be seen."""

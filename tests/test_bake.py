@@ -23,7 +23,7 @@ REFUSED = [
     ({"app_name": "chat-"}, "use 'chat'"),
     ({"app_name": "chät"}, "app_name"),
     ({"app_name": "chat\n"}, "app_name"),
-    ({"app_name": "x" * 39}, "at most 38"),
+    ({"app_name": "x" * 26}, "at most 25"),
     ({"aws_region": ""}, "use one such as 'us-east-1'"),
     ({"aws_region": "Frankfurt"}, "(got 'Frankfurt')"),
     ({"aws_region": "us-east-1\nall: ; touch owned"}, "aws_region"),
@@ -99,7 +99,7 @@ def test_a_name_cannot_be_a_path(bake: Bake, tmp_path: Path, name: str) -> None:
 
 
 def test_the_longest_name_and_odd_regions_are_taken(bake: Bake) -> None:
-    assert bake(app_name="x" * 38, aws_region="us-gov-west-1").is_dir()
+    assert bake(app_name="x" * 25, aws_region="us-gov-west-1").is_dir()
     assert bake(app_name="A-1-b", aws_region="eusc-de-east-1").is_dir()
 
 

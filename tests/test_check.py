@@ -84,6 +84,10 @@ BROKEN: dict[str, tuple[Edit, str]] = {
         replace(".chalice/policy-dev.json", "/POST/@connections/*", "/GET/@connections/*"),
         r"does not allow execute-api:ManageConnections",
     ),
+    "other stage of the API": (
+        replace(CONFIG, '"api_gateway_stage": "api"', '"api_gateway_stage": "v1"'),
+        "does not allow execute-api:ManageConnections; .*/v1/POST",
+    ),
     "denied": (
         replace(".chalice/policy-dev.json", '"Allow"', '"Deny"'),
         r"does not allow dynamodb:Query",
@@ -143,6 +147,14 @@ def test_an_action_of_ones_own_passes(app: Path, tmp_path: Path) -> None:
     with (copy / "chalicelib" / "actions.py").open("a") as actions:
         actions.write('\n\n@router.action()\ndef ping(request):\n    return {"type": "pong"}\n')
     replace(CONFIG, "echo,", "echo,ping,")(copy)
+    assert check(copy) == (0, [])
+
+
+def test_a_patch_of_a_resource_of_chalices_passes(app: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "app"
+    shutil.copytree(app, copy)
+    patch = {"Properties": {"Description": "sends"}}
+    rewrite("resources.json", lambda c: c["Resources"].update(Notify=patch))(copy)  # type: ignore[attr-defined]
     assert check(copy) == (0, [])
 
 

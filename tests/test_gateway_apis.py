@@ -1,5 +1,6 @@
 """The local gateway for boto3 clients and on the command line."""
 
+import http.client
 import json
 import re
 import secrets
@@ -8,7 +9,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -217,6 +218,16 @@ def test_inside_connect_the_own_id_is_gone(bare: Gateway) -> None:
         assert line["outcome"] == "WebsocketDisconnectedError"
         # Nor does the message come later.
         assert ask(each, "hello") == "hello"
+
+
+@pytest.mark.parametrize(
+    "path", ["/2015-03-31/functions/echo/invocations", "/api/@connections/AAAAAAAAAAAAAAA="]
+)
+def test_web_pages_elsewhere_cannot_call_it(bare: Gateway, path: str) -> None:
+    """A browser sends such a POST for any page, without asking."""
+    with closing(http.client.HTTPConnection("127.0.0.1", bare.port, SECONDS)) as connection:
+        connection.request("POST", path, b"{}", {"Origin": "https://page.example"})
+        assert connection.getresponse().status == 403
 
 
 # Invoke

@@ -16,6 +16,9 @@ from chalicelib.requests import Request, Router
 
 router = Router()
 
+# Each channel of a connection is a row to delete, and members to tell, when it ends.
+MAX_CHANNELS = 50
+
 
 @router.action(data=DATA)
 def echo(request: Request, *, data: Any) -> Frame:
@@ -34,6 +37,9 @@ def name(request: Request, *, name: str) -> Frame:
 def join(request: Request, *, channel: str) -> Frame:
     me = connections.get(request.connection_id)
     if channel != LOBBY:
+        if channel not in me.channels and len(me.channels) >= MAX_CHANNELS:
+            message = f"leave another channel first: {MAX_CHANNELS} are the most"
+            raise FrameError("bad_field", message, "channel")
         connections.join(me, channel)
         if channel not in me.channels:
             presence(channel, "joined", me, request.deadline, request.endpoint)
@@ -69,7 +75,7 @@ def broadcast(
 
 @router.action(channel=CHANNEL)
 def who(request: Request, *, channel: str) -> Frame:
-    ids = list(islice(connections.members(channel), 101))
+    ids = list(islice(connections.members(channel, page=101), 101))
     members = [home.member for home in connections.homes(ids[:100])]
     return {"type": "members", "channel": channel, "members": members, "more": len(ids) > 100}
 

@@ -1,5 +1,6 @@
 """What the members of a channel are sent: messages, presence, notifications."""
 
+import logging
 import secrets
 import time
 from typing import Any
@@ -8,6 +9,11 @@ from chalicelib.connections import Connection, homes, members, prune
 from chalicelib.fanout import Outcome, deliver
 from chalicelib.fields import CHANNEL, DATA
 from chalicelib.frames import Frame, FrameError, encode
+
+log = logging.getLogger(__name__)
+
+# Seconds past the deadline of sending that clearing up after it may take.
+PRUNING = 2
 
 
 def message(channel: str, data: Any, sender: Connection | None = None) -> Frame:
@@ -26,7 +32,10 @@ def message(channel: str, data: Any, sender: Connection | None = None) -> Frame:
 def presence(channel: str, event: str, who: Connection, deadline: float, endpoint: str) -> None:
     """Tell the channel's other members that one "joined", "left" or is "named" anew."""
     push = {"type": "presence", "channel": channel, "event": event, "member": who.member}
-    publish(push, deadline, endpoint, but=who.connection_id)
+    try:
+        publish(push, deadline, endpoint, but=who.connection_id)
+    except Exception:  # what happened has happened, and its sender shall not do it again
+        log.exception("presence in %s was not sent", channel)
 
 
 def publish(
@@ -49,7 +58,12 @@ def publish(
     else:
         outcome = deliver(payload, ((each, endpoint) for each in ids), deadline)
     for connection_id in outcome.gone:
-        prune(connection_id, push["channel"])
+        if time.monotonic() >= deadline + PRUNING:
+            break  # the next that sends meets the others again
+        try:
+            prune(connection_id, push["channel"])
+        except Exception:  # who did get the push got it: a failure would have it sent again
+            log.exception("connection %s was not pruned", connection_id)
     return outcome
 
 

@@ -136,9 +136,9 @@ def prune(connection_id: str, channel: str) -> None:
         call("delete_item", Key=key(channel, connection_id))
 
 
-def members(channel: str) -> Iterator[str]:
-    """The connection ids in a channel, read page by page while they are taken."""
-    for row in _rows(channel, "connection_id"):
+def members(channel: str, page: int | None = None) -> Iterator[str]:
+    """The connection ids in a channel, read while they are taken: `page` at a time, or 1 MB."""
+    for row in _rows(channel, "connection_id", **({"Limit": page} if page else {})):
         yield row["connection_id"]["S"]
 
 
@@ -176,7 +176,7 @@ def _with_channels(verb: str, home: Connection, channel: str, **member_write: Ro
     call("transact_write_items", TransactItems=items)
 
 
-def _rows(channel: str, attribute: str) -> Iterator[Row]:
+def _rows(channel: str, attribute: str, **more: Any) -> Iterator[Row]:
     for shard in shards(channel):
         values = {":channel": {"S": shard}, ":now": {"N": str(int(time.time()))}}
         request = {
@@ -185,6 +185,7 @@ def _rows(channel: str, attribute: str) -> Iterator[Row]:
             "FilterExpression": "expires_at > :now",
             "ProjectionExpression": attribute,
             "ExpressionAttributeValues": values,
+            **more,
         }
         while True:
             page = call("query", **request)

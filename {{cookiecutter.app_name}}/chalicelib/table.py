@@ -21,10 +21,12 @@ _REFUSED = {"ConditionalCheckFailedException", "ConditionalCheckFailed"}
 _BUSY = {
     "ProvisionedThroughputExceeded",
     "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
     "ThrottlingError",
     "ThrottlingException",
     "TransactionConflict",
     "TransactionConflictException",
+    "TransactionInProgressException",
 }
 
 

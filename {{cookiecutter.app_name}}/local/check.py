@@ -146,14 +146,14 @@ def _stages(project: Path, known: set[str]) -> Iterator[str]:
 
 def _tables(project: Path) -> list[str]:
     resources = json.loads((project / "resources.json").read_text(encoding="utf-8"))["Resources"]
-    properties = [
-        r["Properties"] for r in resources.values() if r["Type"] == "AWS::DynamoDB::Table"
-    ]
-    return [each["TableName"]["Fn::Sub"] for each in properties]
+    tables = [each for each in resources.values() if each.get("Type") == "AWS::DynamoDB::Table"]
+    names = [table["Properties"]["TableName"] for table in tables]
+    return [name if isinstance(name, str) else name["Fn::Sub"] for name in names]
 
 
 def _policies(project: Path, config: Any, stage: str, table: str) -> Iterator[str]:
     settings = config["stages"][stage]
+    api_stage = settings.get("api_gateway_stage") or config.get("api_gateway_stage", "api")
     files = {settings.get("iam_policy_file", f"policy-{stage}.json")}
     for function in settings.get("lambda_functions", {}).values():
         files |= {function["iam_policy_file"]} if "iam_policy_file" in function else set()
@@ -165,7 +165,7 @@ def _policies(project: Path, config: Any, stage: str, table: str) -> Iterator[st
         statements = json.loads(path.read_text(encoding="utf-8"))["Statement"]
         needs = [
             *((f"dynamodb:{action}", f"table/{table}") for action in TABLE_ACTIONS),
-            ("execute-api:ManageConnections", "/POST/@connections/"),
+            ("execute-api:ManageConnections", f"/{api_stage}/POST/@connections/"),
             *(
                 (f"logs:{action}", f"/aws/lambda/{config['app_name']}-{stage}-")
                 for action in LOG_ACTIONS

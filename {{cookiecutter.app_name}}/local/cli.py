@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from local import children
 from local import tables as dynamodb
-from local.apis import Invoke, Management
+from local.apis import Invoke, Management, error
 from local.functions import AppError, read_config, read_template
 from local.gateway import Gateway, Limits
 from local.reload import Times, change, times
@@ -123,15 +124,16 @@ async def keep_up(functions: Workers, project: Path, loaded: Times) -> None:
         try:
             await functions.load()
             log.info("the app has changed and is loaded again")
-        except AppError as error:
-            log.error("%s; the code from before goes on", error)
+        except AppError as problem:
+            log.error("%s; the code from before goes on", problem)
 
 
 def routes(
     gateway: Gateway, management: Management, invoke: Invoke, pages: Path
 ) -> web.Application:
     """What is served under which path."""
-    app = web.Application(client_max_size=6 * 1024 * 1024)  # Invoke's most
+    # 6 MB is Invoke's most.
+    app = web.Application(client_max_size=6 * 1024 * 1024, middlewares=[not_from_pages])
     for path in (f"/{gateway.stage}", f"/{gateway.stage}/"):
         app.router.add_get(path, gateway.connect, allow_head=False)
     for method in ("DELETE", "GET", "POST"):
@@ -145,6 +147,14 @@ def routes(
         app.router.add_get("/", index)
         app.router.add_static("/", pages)
     return app
+
+
+@web.middleware
+async def not_from_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Keep web pages in the developer's browser away from what is not meant for pages."""
+    if request.method in ("DELETE", "POST") and "Origin" in request.headers:
+        return error(403, "ForbiddenException", "not for web pages")
+    return await handler(request)
 
 
 async def interrupted() -> None:

@@ -107,6 +107,12 @@ class Functions:
         """The functions there are, each with its timeout in seconds."""
         return {name: each.lambda_timeout or TIMEOUT for name, each in self._settings.items()}
 
+    def settle(self, name: str) -> None:
+        """Be one function's process: drop the variables that only others have."""
+        for other in {*ROUTES.values(), *self._handlers} - {name}:
+            for variable in self._variables(other).keys() - self._environments[name].keys():
+                os.environ.pop(variable, None)
+
     def run(self, name: str, event: Any) -> Result:
         """Run a function with an event. Whatever it raises is in the result."""
         scope = self._settings[name]

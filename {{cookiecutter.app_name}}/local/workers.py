@@ -14,6 +14,10 @@ from typing import Any, Protocol
 from local import children
 from local.functions import AppError, Functions, Result
 
+# Seconds that importing the app may take: one that hangs must not keep the next save from
+# loading. Lambda gives up after 10, which a busy machine may need.
+INIT = 30
+
 
 class Lambda(Protocol):
     """What runs the app's functions; `timeouts` has their names, and seconds."""
@@ -134,7 +138,10 @@ class Worker(asyncio.Protocol):
         """Wait until the app is loaded; raises AppError."""
         loop = asyncio.get_running_loop()
         await loop.create_connection(lambda: self, sock=self._socket)
-        hello = await self._answer or {"error": "importing the app ends the process"}
+        timer = loop.call_later(INIT, self.end)
+        died = f"importing the app ends the process, or takes more than {INIT} s"
+        hello = await self._answer or {"error": died}
+        timer.cancel()
         if "error" in hello:
             raise AppError(hello["error"])
         self.timeouts = hello["timeouts"]
@@ -190,7 +197,11 @@ def work(channel: children.Channel, *app: Any) -> None:
         channel.send({"error": str(error)})
         return
     channel.send({"timeouts": functions.timeouts()})
+    settled = None
     for name, event in channel:
+        if name != settled:  # another's only if there is no process that could load the app
+            functions.settle(name)
+            settled = name
         channel.send(vars(functions.run(name, event)))
 
 

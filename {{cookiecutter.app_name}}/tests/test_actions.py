@@ -192,6 +192,7 @@ def test_help_names_what_is_switched_on(api: Api, monkeypatch: pytest.MonkeyPatc
         ("{", "bad_json"),
         ('{"action":"echo","data":NaN}', "bad_json"),
         ('{"action":"echo","data":1e999}', "bad_json"),
+        ('{"action":"echo","data":%s.0}' % ("1" * 130_000), "bad_json"),
         ('{"action":"echo","data":%s}' % ("9" * 5000), "bad_json"),
         ("[" * 100_000, "bad_json"),
         ("[]", "not_an_object"),
@@ -217,6 +218,46 @@ def test_whatever_is_sent_gets_one_answer(api: Api, text: str, code: str) -> Non
     reply = client.receive()
     assert (reply["type"], reply["code"]) == ("error", code)
     assert client.waiting() == 0
+
+
+def test_what_was_delivered_is_not_asked_for_again(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clearing up after a broadcast may fail; its sender has nothing to do with that."""
+    ann, ghost, bob = api.connect(), api.connect(), api.connect()
+    ghost.vanish()
+
+    def busy(connection_id: str, channel: str) -> None:
+        raise table.Busy("again")
+
+    monkeypatch.setattr("chalicelib.broadcast.prune", busy)
+    assert ann.request("broadcast", data=1)["type"] == "sent"
+    assert bob.push()["data"] == 1
+
+
+def test_presence_that_cannot_be_sent_does_not_undo_what_happened(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = api.connect()
+
+    def busy(channel: str) -> list[str]:
+        raise table.Busy("again")
+
+    monkeypatch.setattr("chalicelib.broadcast.members", busy)
+    assert ann.request("join", channel="tea") == {"type": "joined", "channel": "tea"}
+    assert ann.request("leave", channel="tea") == {"type": "left", "channel": "tea"}
+
+
+def test_a_connection_joins_only_so_many_channels(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.actions.MAX_CHANNELS", 2)
+    client = api.connect()
+    for channel in ("a", "b", "b"):
+        assert client.request("join", channel=channel)["type"] == "joined"
+    assert error(client.request("join", channel="c")) == ("bad_field", "join")
+    client.request("leave", channel="a")
+    assert client.request("join", channel="c")["type"] == "joined"
 
 
 def test_json_as_deep_as_python_can_just_read(api: Api) -> None:

@@ -7,9 +7,9 @@ const $ = (id) => document.getElementById(id);
 const url = new URLSearchParams(location.search).get("url");
 const client = new Client(url ?? `${location.protocol.replace("http", "ws")}//${location.host}/api`);
 
-// Tells this page's own messages from others'. Not stored: duplicating a tab copies its
-// sessionStorage, and the copy would take these messages for its own.
-const clientId = crypto.getRandomValues(new Uint32Array(4)).join("-");
+// The client_id of each message that this page has sent and not yet seen. One for each, and good
+// once: all members see it, and could write in this page's name with it.
+const mine = new Set();
 
 // A tab keeps its own name and channels; a new tab starts with the name last given in any.
 let ownName = sessionStorage.getItem("name") ?? localStorage.getItem("name") ?? "";
@@ -18,7 +18,6 @@ let current = LOBBY;
 const channels = new Map();
 
 const can = (action) => action in actions;
-const nameOf = (member) => member.name ?? `Guest ${member.connection_id.slice(0, 5)}`;
 const report = (text) => { $("status").textContent = text; };
 const clone = (id) => $(id).content.firstElementChild.cloneNode(true);
 const line = (tag, className, textContent) =>
@@ -75,7 +74,7 @@ function select(name) {
   $("log").replaceChildren(channel.log);
   $("log").scrollTop = 0;
   showMembers();
-  attempt(refresh);
+  attempt(refreshMembers);
 }
 
 function setUnread(channel, count) {
@@ -127,7 +126,7 @@ async function refreshMembers() {
 
 function showMembers() {
   const { members, more } = channels.get(current);
-  const names = [...members.values()].map(nameOf).sort((a, b) => a.localeCompare(b));
+  const names = [...members.values()].map((member) => member.name).sort((a, b) => a.localeCompare(b));
   $("member-count").textContent = `${names.length}${more ? "+" : ""}`;
   $("members").replaceChildren(...names.map((name) => line("li", "member", name)));
 }
@@ -138,8 +137,8 @@ client.addEventListener("presence", ({ detail: { channel: name, event, member } 
   const before = channel.members.get(member.connection_id) ?? member;
   if (event === "left") channel.members.delete(member.connection_id);
   else channel.members.set(member.connection_id, member);
-  const what = event === "named" ? `is now ${nameOf(member)}` : event;
-  append(channel, line("p", "note", `${nameOf(before)} ${what}`));
+  const what = event === "named" ? `is now ${member.name}` : event;
+  append(channel, line("p", "note", `${before.name} ${what}`));
   showMembers();
 });
 
@@ -168,21 +167,22 @@ client.addEventListener("message", ({ detail }) => {
   const { channel: name, from, client_id, data, sent_at } = detail;
   const channel = channels.get(name);
   if (!channel) return;
-  if (client_id === clientId) append(channel, message("own", "You", data, sent_at));
-  else if (from) append(channel, message("other", nameOf(from), data, sent_at));
+  if (mine.delete(client_id)) append(channel, message("own", "You", data, sent_at));
+  else if (from) append(channel, message("other", from.name, data, sent_at));
   else append(channel, message("notification", "Notification", data, sent_at));
 
-  // The lobby has no presence events, so a stranger is news there; but not where the list is cut
-  // off and most senders are strangers.
-  const isStranger = from && channel.members.get(from.connection_id)?.name !== from.name;
+  // The lobby has no presence events: who speaks there is there.
+  if (from) channel.members.set(from.connection_id, from);
   if (name !== current) setUnread(channel, channel.unread + 1);
-  else if (isStranger && !channel.more) attempt(refreshMembers);
+  else showMembers();
 });
 
 async function send(data) {
   $("log").scrollTop = 0;
   if (can("broadcast")) {
-    return client.request("broadcast", { channel: current, data, client_id: clientId });
+    const client_id = crypto.getRandomValues(new Uint32Array(4)).join("-");
+    mine.add(client_id);
+    return client.request("broadcast", { channel: current, data, client_id });
   }
   const reply = await client.request("echo", { data });
   append(channels.get(LOBBY), message("own", "You", data));
@@ -257,4 +257,8 @@ fold();
 $("name-input").value = ownName;
 [LOBBY, ...JSON.parse(sessionStorage.getItem("channels") ?? "[]")].forEach(addChannel);
 select(LOBBY);
-client.connect();
+try {
+  client.connect();
+} catch (error) { // ?url= is no address
+  report(error.message);
+}
