@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
@@ -56,6 +56,11 @@ class Gateway:
         self.port, self.stage = poll(self._address)
 
     @property
+    def pid(self) -> int:
+        """The gateway's own process, as those that it starts know it."""
+        return self._process.pid
+
+    @property
     def url(self) -> str:
         """Where WebSocket clients connect."""
         return f"ws://127.0.0.1:{self.port}/{self.stage}"
@@ -70,6 +75,19 @@ class Gateway:
     def connections(self, connection_id: str) -> str:
         """The path of a connection in the management API."""
         return f"/{self.stage}/@connections/{quote(connection_id, safe='')}"
+
+    def invoke(self, function: str, event: object) -> Answer:
+        """Run a function through Lambda's Invoke."""
+        path = f"/2015-03-31/functions/{function}/invocations"
+        return self.http("POST", path, json.dumps(event).encode())
+
+    def printed(self) -> str:
+        """What it has printed so far."""
+        return self._printed.read_text()
+
+    def prints(self, text: str, times: int = 1) -> None:
+        """Wait until it has printed a text, so many times in all."""
+        poll(lambda: self.printed().count(text) >= times or None)
 
     def events(self) -> list[dict[str, Any]]:
         """The lines that the bare app has written so far."""
@@ -112,25 +130,74 @@ class Gateway:
         """Wait for the process to end; return its exit status."""
         return self._process.wait(SECONDS)
 
+    def processes(self) -> list[int]:
+        """The process and those that it started, as far as they run."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                # What comes before may have spaces in it.
+                state, _, group = path.read_text().rpartition(")")[2].split()[:3]
+                # Z has ended, and whoever should take note of it has not yet.
+                if int(group) == self.pid and state != "Z":
+                    found.append(int(path.parent.name))
+        return found
+
     def has_processes(self) -> bool:
         """Whether the process, or one that it started, still runs."""
         try:
-            os.killpg(self._process.pid, 0)
+            os.killpg(self.pid, 0)
         except ProcessLookupError:
             return False
-        return True
+        # Where there is no /proc, wait for those too that have ended and are still in the list.
+        return not Path("/proc/self/stat").exists() or bool(self.processes())
+
+    def leaves_nothing(self) -> None:
+        """Wait until neither the process nor any that it started is there."""
+        self.status()
+        poll(lambda: not self.has_processes() or None)
 
     def _address(self) -> tuple[int, str] | None:
-        printed = self._printed.read_text()
+        printed = self.printed()
         assert self._process.poll() is None, printed
         found = re.search(r"ws://127\.0\.0\.1:(\d+)/(\w+)\n", printed)
         return (int(found[1]), found[2]) if found else None
 
 
 @contextmanager
-def running(app: Path, name: str, tmp: Path, *options: str) -> Iterator[Gateway]:
-    """Run one of the apps beside this file, copied, with the gateway of a generated app."""
+def running(
+    app: Path, name: str, tmp: Path, *options: str, **settings: object
+) -> Iterator[Gateway]:
+    """Run one of the apps beside this file, copied, with the gateway of a generated app.
+
+    Args:
+        app: the generated app.
+        name: of the app to run.
+        tmp: an empty folder.
+        options: for the command line.
+        settings: to add to its config.json.
+    """
     project = shutil.copytree(APPS / name, tmp / name)
+    configure(project, **settings)
+    with serving(app, project, tmp, *options) as gateway:
+        yield gateway
+
+
+def configure(project: Path, **settings: object) -> None:
+    """Change settings of an app's config.json."""
+    path = project / ".chalice" / "config.json"
+    replace(path, json.dumps({**json.loads(path.read_text()), **settings}))
+
+
+def replace(path: Path, text: str) -> None:
+    """Save a file as editors do, so that nobody ever reads half of it."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text)
+    new.replace(path)
+
+
+@contextmanager
+def serving(app: Path, project: Path, tmp: Path, *options: str) -> Iterator[Gateway]:
+    """Run an app where it is, with the gateway of a generated app."""
     printed = tmp / "printed.txt"
     with printed.open("wb") as output:
         process = subprocess.Popen(
@@ -144,7 +211,9 @@ def running(app: Path, name: str, tmp: Path, *options: str) -> Iterator[Gateway]
     try:
         yield Gateway(process, project, printed)
     finally:
-        process.kill()
+        # All that it started too, should a test have failed that sees to it that they end.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
@@ -175,9 +244,9 @@ def environment(tmp: Path) -> dict[str, str]:
     }
 
 
-def poll(look: Callable[[], T | None]) -> T:
+def poll(look: Callable[[], T | None], seconds: float = SECONDS) -> T:
     """Look again and again until there is something; raises AssertionError if there never is."""
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + seconds
     while (found := look()) is None:
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)

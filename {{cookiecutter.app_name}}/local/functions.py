@@ -97,7 +97,8 @@ class Functions:
         app = _load(project_dir)
         if app.websocket_api.session is not None:
             app.websocket_api.session = _Redirected(app.websocket_api.session)
-        self._handlers = {each.name: _handler(each) for each in app.pure_lambda_functions}
+        others: list[Any] = [*app.pure_lambda_functions, *app.event_sources]
+        self._handlers = {each.name: _handler(each) for each in others}
         for route, each in app.websocket_handlers.items():
             self._handlers[ROUTES[route]] = _handler(each)
         self._settings = {name: self._scope(name) for name in self._handlers}

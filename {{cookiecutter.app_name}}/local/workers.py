@@ -6,6 +6,7 @@ change, new ones take over, and the old ones end with what they are doing.
 
 import asyncio
 import json
+import logging
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -13,6 +14,8 @@ from typing import Any, Protocol
 
 from local import children
 from local.functions import AppError, Functions, Result
+
+log = logging.getLogger("local")
 
 # Seconds that importing the app may take: one that hangs must not keep the next save from
 # loading. Lambda gives up after 10, which a busy machine may need.
@@ -71,10 +74,11 @@ class Workers:
         """Run a function with an event."""
         async with self._room[name]:
             generation = self._generation
-            worker = self._idle[name].pop() if self._idle[name] else await self._new()
+            worker = self._warm(name) or await self._new()
             try:
                 result = await worker.run(name, event)
             except WorkerEnded as error:
+                log.error("%s: %s", name, error)
                 self._end(worker)
                 return Result(error={"errorType": "Runtime.ExitError", "errorMessage": str(error)})
             if generation == self._generation:
@@ -89,6 +93,14 @@ class Workers:
         for worker in list(self._all):
             self._end(worker)
 
+    def _warm(self, name: str) -> "Worker | None":
+        while idle := self._idle[name]:
+            worker = idle.pop()
+            if worker.alive:
+                return worker
+            self._end(worker)  # it ended by itself, between two events
+        return None
+
     async def _new(self) -> "Worker":
         while True:
             if self._spare:
@@ -99,9 +111,9 @@ class Workers:
                     return await spare
                 self._broken = True
             # The files on the disk do not load: go on with what did, whosever it was.
-            for idle in self._idle.values():
-                if idle:
-                    return idle.pop()
+            for name in list(self._idle):
+                if worker := self._warm(name):
+                    return worker
             self._released.clear()
             await self._released.wait()
 
@@ -152,8 +164,6 @@ class Worker(asyncio.Protocol):
         seconds = self.timeouts.get(name, 0)
         self._answer = loop.create_future()
         assert self._transport
-        if self._transport.is_closing():
-            raise WorkerEnded("Runtime exited")  # since its last event
         self._transport.write(json.dumps([name, event]).encode() + b"\n")
         timer = loop.call_later(seconds, self.end)
         answer = await self._answer
@@ -164,6 +174,11 @@ class Worker(asyncio.Protocol):
         raise WorkerEnded(
             f"Task timed out after {seconds:.2f} seconds" if timed_out else "Runtime exited"
         )
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process was there when last heard of."""
+        return self._transport is not None and not self._transport.is_closing()
 
     def end(self) -> None:
         """End the process at once."""

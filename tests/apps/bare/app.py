@@ -1,7 +1,9 @@
 """Does what the tests tell it to, and writes down every event that it gets."""
 
+import ctypes  # noqa: F401  # for orders, as some of the others
 import json
 import os
+import signal  # noqa: F401
 import sys
 import time
 from collections.abc import Callable
@@ -35,6 +37,15 @@ def record(event: WebsocketEvent, **more: Any) -> None:
         file.write(json.dumps(line).encode() + b"\n")
 
 
+def spin() -> None:
+    while True:
+        pass
+
+
+def recurse() -> None:
+    recurse()
+
+
 def wait_for(name: str) -> None:
     end = time.monotonic() + 20
     while not Path(name).exists() and time.monotonic() < end:
@@ -51,6 +62,8 @@ def arrive(event: WebsocketEvent) -> dict[str, Any]:
             app.websocket_api.send(event.connection_id, "too early")
         except WebsocketDisconnectedError as error:
             outcome = {"outcome": type(error).__name__}
+    if "eval" in orders:
+        outcome = {"outcome": str(eval(orders["eval"]))}
     record(event, **outcome)
     if "wait" in orders:
         wait_for(orders["wait"])
@@ -78,6 +91,8 @@ def hear(event: WebsocketEvent) -> dict[str, Any] | None:
         return {"statusCode": int(rest), "body": "secret"}
     if order == "wait":
         wait_for(rest)
+    if order == "eval":
+        reply = str(eval(rest))
     if order == "event":
         reply = json.dumps(event.to_dict())
     if order == "size":
@@ -93,7 +108,7 @@ def hear(event: WebsocketEvent) -> dict[str, Any] | None:
 
 @app.on_ws_disconnect()
 def depart(event: WebsocketEvent) -> None:
-    record(event)
+    record(event, variable=os.environ.get("OWN"))
 
 
 @app.lambda_function()
@@ -104,6 +119,7 @@ def echo(event: Any, context: Any) -> dict[str, Any]:
         "event": event,
         "function": context.function_name,
         "greeting": os.environ["GREETING"],
+        "outcome": str(eval(event.get("eval", "None"))),
     }
 
 
