@@ -65,6 +65,11 @@ class Gateway:
         """Where WebSocket clients connect."""
         return f"ws://127.0.0.1:{self.port}/{self.stage}"
 
+    @property
+    def page(self) -> str:
+        """Where the page is."""
+        return f"http://127.0.0.1:{self.port}/"
+
     def http(self, method: str, path: str, body: bytes = b"") -> Answer:
         """Send a plain HTTP request, its path as it is."""
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, SECONDS)) as connection:

@@ -1,13 +1,12 @@
 """The page in a real browser."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.browser import Tab, chromium, missing, wait_until
 from tests.conftest import KINDS, Bake
-from tests.running import running
+from tests.gateway import serving
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"{missing()} is not on this machine")
 
@@ -16,8 +15,9 @@ MARKUP = "<b>tea</b><img src=x onerror=alert(1)>"
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_page_shows_what_is_switched_on(bake: Bake, tmp_path: Path, kind: str) -> None:
-    with running(bake(app_kind=kind)) as url, chromium(tmp_path / "profile") as driver:
-        tab = Tab(driver, url)
+    app = bake(app_kind=kind)
+    with serving(app, app, tmp_path) as gateway, chromium(tmp_path / "profile") as driver:
+        tab = Tab(driver, gateway.page)
         parts = ["[data-action=name]", "[data-action=join]", "[data-action=who]", "#composer"]
         shown = {
             "chat": [True, True, True, True],
@@ -36,10 +36,8 @@ def test_the_page_shows_what_is_switched_on(bake: Bake, tmp_path: Path, kind: st
 
 
 def test_two_tabs_chat(app: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "app"
-    shutil.copytree(app, copy)
-    with running(copy) as url, chromium(tmp_path / "profile") as driver:
-        ann, bob = Tab(driver, url), Tab(driver, url)
+    with serving(app, app, tmp_path) as gateway, chromium(tmp_path / "profile") as driver:
+        ann, bob = Tab(driver, gateway.page), Tab(driver, gateway.page)
         ann.enter("#name-input", "Ann")
         bob.enter("#name-input", "<i>Bob</i>")
         for tab in (ann, bob):

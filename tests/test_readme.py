@@ -6,17 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from websockets.sync.client import connect
-
 from tests.conftest import Bake
-from tests.running import running
+from tests.gateway import client, serving
 
 
 def examples(app: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (app / "README.md").read_text(), re.DOTALL)
 
 
-def test_an_action_of_ones_own(bake: Bake) -> None:
+def test_an_action_of_ones_own(bake: Bake, tmp_path: Path) -> None:
     app = bake(app_name="tea", app_kind="notifications")
     action, test, _ = examples(app)
     with (app / "chalicelib" / "actions.py").open("a") as actions:
@@ -28,23 +26,23 @@ def test_an_action_of_ones_own(bake: Bake) -> None:
 
     config = app / ".chalice" / "config.json"
     config.write_text(config.read_text().replace('"WS_ACTIONS": "', '"WS_ACTIONS": "wave,'))
-    with running(app) as url, connect(url.replace("http", "ws") + "api") as client:
-        client.send('{"action": "wave", "name": "Ann"}')
-        assert json.loads(client.recv(10))["data"] == "Ann waves"
-        assert json.loads(client.recv(10)) == {"type": "waved"}
+    with serving(app, app, tmp_path) as gateway, client(gateway.url) as ann:
+        ann.send('{"action": "wave", "name": "Ann"}')
+        assert json.loads(ann.recv(10))["data"] == "Ann waves"
+        assert json.loads(ann.recv(10)) == {"type": "waved"}
     check = subprocess.run([sys.executable, "-B", "local/check.py"], cwd=app, capture_output=True)
     assert check.returncode == 0, check.stderr
 
 
-def test_sending_from_elsewhere(app: Path) -> None:
+def test_sending_from_elsewhere(app: Path, tmp_path: Path) -> None:
     script = examples(app)[2]
-    with running(app) as url, connect(url.replace("http", "ws") + "api") as client:
-        client.send('{"action": "echo", "data": 1}')  # answered: it is in the lobby by now
-        client.recv(10)
-        script = script.replace("http://127.0.0.1:8000", url.rstrip("/"))
+    with serving(app, app, tmp_path) as gateway, client(gateway.url) as ann:
+        ann.send('{"action": "echo", "data": 1}')  # answered: it is in the lobby by now
+        ann.recv(10)
+        script = script.replace("http://127.0.0.1:8000", gateway.page.rstrip("/"))
         result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
         assert '"delivered": 1' in result.stdout, result.stderr
-        push = json.loads(client.recv(10))
+        push = json.loads(ann.recv(10))
         assert (push["from"], push["data"]) == (None, "Tea is ready")
 
 
