@@ -81,8 +81,8 @@ class Tab:
         return bool(self._driver.find_element(By.CSS_SELECTOR, css).is_displayed())
 
     def enter(self, css: str, text: str) -> None:
-        """Type into a field and press Enter."""
-        self._front()
+        """Type into a field, as soon as it is shown, and press Enter."""
+        wait_until(lambda: self.visible(css), lambda: f"{css} is not shown")
         field = self._driver.find_element(By.CSS_SELECTOR, css)
         field.clear()
         field.send_keys(text + Keys.ENTER)

@@ -14,6 +14,9 @@ ROOT = Path(__file__).parent.parent
 RAW = ROOT / "{{cookiecutter.app_name}}"
 KINDS = ["chat", "notifications", "echo"]
 
+# Where the settings of pip and npm may be, without which they may reach no registry.
+OWN_HOME = os.environ.get("HOME", "")
+
 Bake = Callable[..., Path]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import KINDS, ROOT, Bake
+from tests.conftest import KINDS, OWN_HOME, ROOT, Bake
 
 # Kept between runs: make brings it up to date when the requirements change.
 VENV = ROOT / "build" / "app-venv"
@@ -32,7 +32,7 @@ def run(app: Path, *command: str | Path, **environment: str) -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def venv(app: Path) -> None:
-    run(app, "make", VENV / "installed", f"VENV={VENV}")
+    run(app, "make", VENV / "installed", f"VENV={VENV}", HOME=OWN_HOME)
 
 
 @pytest.mark.parametrize("kind", KINDS)

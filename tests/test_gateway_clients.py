@@ -1,6 +1,7 @@
 """Apps that were not made from this template, and clients that were not made for it."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection
 
-from tests.conftest import ROOT
+from tests.conftest import OWN_HOME, ROOT
 from tests.gateway import (
     SECONDS,
     Gateway,
@@ -56,7 +57,14 @@ def node() -> Path:
     if not all((modules / each.rpartition("@")[0]).exists() for each in PACKAGES):
         NODE.mkdir(parents=True, exist_ok=True)
         install = ["npm", "install", "--prefix", str(NODE), "--no-audit", "--no-fund", *PACKAGES]
-        subprocess.run(install, check=True, capture_output=True)
+        done = subprocess.run(
+            install,
+            env={**os.environ, "HOME": OWN_HOME},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout
     return modules
 
 
