@@ -93,16 +93,22 @@ def main() -> None:
         for contender in contenders:
             print(f"round {number + 1} of {options.rounds}: {contender.name}", flush=True)
             results[contender.name].append(asyncio.run(measure(contender)))
+        text = report(results)
+        (HERE / "RESULTS.md").write_text(text)
+    print(text)
+
+
+def report(results: dict[str, list[dict[str, float | str]]]) -> str:
+    """The table, with the machine and the versions that it is of."""
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
     machine = f"{os.cpu_count()} cores, {platform.machine()}"
     versions = f"Python {platform.python_version()}, Node {node.strip()}, {', '.join(PEERS)}"
-    text = (
-        f"# Gateways, side by side\n\nMedians of {options.rounds} rounds in one run, in turn, on "
+    rounds = len(next(iter(results.values())))
+    return (
+        f"# Gateways, side by side\n\nMedians of {rounds} rounds in one run, in turn, on "
         f"one machine ({machine}; client and server share it); {versions}. In brackets: how many "
         f"times the first column. Made by `python -m benchmarks.gateway`.\n\n{table(results)}\n"
     )
-    (HERE / "RESULTS.md").write_text(text)
-    print(text)
 
 
 if __name__ == "__main__":
