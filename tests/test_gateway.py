@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 from websockets.typing import Subprotocol
@@ -184,6 +185,25 @@ def test_without_connect_handler_all_are_accepted(silent: Gateway) -> None:
 
 
 # Events
+
+
+def test_every_event_is_of_its_schema(bare: Gateway) -> None:
+    """All that this module's tests have caused so far, and one connection more."""
+    with client(f"{bare.url}?a=1&a=2") as guest:
+        connection_id = id_of(guest)
+    bare.disconnected(connection_id)
+    events = [line["event"] for line in bare.events()]
+    assert {event["requestContext"]["eventType"] for event in events} == {
+        "CONNECT",
+        "MESSAGE",
+        "DISCONNECT",
+    }
+    schema = json.loads((Path(__file__).parent / "events.schema.json").read_text())
+    validator = Draft202012Validator(schema)
+    for event in events:
+        kind = event["requestContext"]["eventType"].lower()
+        errors = validator.evolve(schema={**schema, "$ref": f"#/$defs/{kind}"}).iter_errors(event)
+        assert [error.message for error in errors] == []
 
 
 def test_connect_event(bare: Gateway) -> None:

@@ -96,6 +96,58 @@ def ended(gateway: Gateway) -> int:
 
 
 @pytest.mark.parametrize(
+    ("connections", "chatting", "messages"),
+    [(20, 5, 3), pytest.param(100, 10, 40, marks=pytest.mark.slow)],
+)
+def test_the_generated_app_loses_nothing(
+    app: Path, tmp_path: Path, connections: int, chatting: int, messages: int
+) -> None:
+    """At the size that its DynamoDB, in one process of this machine, carries."""
+
+    async def chat(socket: ClientConnection, name: int) -> list[str]:
+        heard: list[str] = []
+
+        async def request(action: str, **fields: object) -> dict[str, Any]:
+            number = len(heard) * 1000
+            await socket.send(json.dumps({"action": action, "id": number, **fields}))
+            while (frame := await receive()).get("id") != number:
+                heard.append(frame["data"])
+            return frame
+
+        async def receive() -> dict[str, Any]:
+            return dict(json.loads(await asyncio.wait_for(socket.recv(), 60)))
+
+        for number in range(messages):
+            sent = await request("broadcast", channel="soak", data=f"{name}/{number}")
+            assert sent["type"] == "sent"
+        while len(heard) < chatting * messages:
+            heard.append((await receive())["data"])
+        return sorted(heard)
+
+    async def run(gateway: Gateway) -> list[list[str]]:
+        async with AsyncExitStack() as stack:
+            entered = [stack.enter_async_context(guest(gateway.url)) for _ in range(connections)]
+            sockets = await in_turns(*entered)
+            for socket in sockets[:chatting]:
+                joined = json.loads(await ask(socket, '{"action":"join","channel":"soak"}'))
+                assert joined["type"] == "joined"
+            for earlier, socket in enumerate(sockets[:chatting]):
+                for _ in range(chatting - 1 - earlier):  # those who joined later
+                    assert json.loads(await socket.recv())["type"] == "presence"
+            heard = await asyncio.gather(
+                *(chat(socket, name) for name, socket in enumerate(sockets[:chatting]))
+            )
+            for socket in sockets:  # those who were silent are there too
+                assert json.loads(await ask(socket, '{"action":"echo","data":1}'))["data"] == 1
+            return heard
+
+    with serving(app, app, tmp_path) as gateway:
+        heard = asyncio.run(run(gateway))
+    everything = sorted(f"{name}/{n}" for name in range(chatting) for n in range(messages))
+    assert heard == [everything] * chatting
+
+
+@pytest.mark.parametrize(
     ("connections", "chatting", "seconds"),
     [(100, 10, 2), pytest.param(1000, 100, 60, marks=pytest.mark.slow)],
 )
