@@ -1,7 +1,6 @@
 """The load: what is done to a gateway, and what is measured. A fresh server for each phase."""
 
 import asyncio
-import json
 import os
 import signal
 import subprocess
@@ -260,4 +259,4 @@ async def measure(contender: Contender) -> dict[str, float | str]:
         except (AssertionError, OSError, aiohttp.ClientError, asyncio.TimeoutError) as error:
             figures[f"failed: {phase.__name__}"] = f"{type(error).__name__}: {str(error)[:80]}"
     figures["start to first socket, s"] = median(starts)
-    return json.loads(json.dumps(figures)) if figures else {}
+    return figures
