@@ -76,6 +76,4 @@ def notify(event: Any, deadline: float) -> dict[str, Any]:
     if not isinstance(event, dict):
         raise FrameError("not_an_object", 'send {"channel": ..., "data": ...}')
     push = message(CHANNEL.read("channel", event), DATA.read("data", event))
-    outcome = publish(push, deadline)
-    counts = {verdict: len(ids) for verdict, ids in vars(outcome).items()}
-    return {"message_id": push["message_id"], **counts}
+    return {"message_id": push["message_id"], **publish(push, deadline).counts()}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
 from botocore.config import Config
@@ -25,12 +25,16 @@ RESERVE = 9
 
 @dataclass
 class Outcome:
-    """What became of each recipient, by connection id."""
+    """What became of the recipients: how many got it, and who they are that are gone."""
 
-    delivered: list[str] = field(default_factory=list)
+    delivered: int = 0
     gone: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    untried: list[str] = field(default_factory=list)
+    failed: int = 0
+    untried: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """How many recipients each verdict has."""
+        return {**vars(self), "gone": len(self.gone)}
 
 
 def deadline(context: Any) -> float:
@@ -47,25 +51,30 @@ def deliver(payload: bytes, recipients: Iterable[tuple[str, str]], deadline: flo
             sending goes on, so that reading them overlaps it.
         deadline: in seconds of time.monotonic(); whoever is left then is untried.
     """
-    outcome = Outcome()
+    outcome, lock = Outcome(), Lock()
     free = BoundedSemaphore(THREADS)
 
     def send(client: Any, connection_id: str) -> None:
+        delivered, gone, failed = 0, [], 0
         try:
             client.post_to_connection(ConnectionId=connection_id, Data=payload)
-            outcome.delivered.append(connection_id)
+            delivered = 1
         except client.exceptions.GoneException:
-            outcome.gone.append(connection_id)
+            gone = [connection_id]
         except Exception as error:
             log.error("connection %s: not delivered: %s", connection_id, error)
-            outcome.failed.append(connection_id)
+            failed = 1
         finally:
             free.release()
+        with lock:
+            outcome.delivered += delivered
+            outcome.gone += gone
+            outcome.failed += failed
 
     with ThreadPoolExecutor(THREADS) as pool:
         for connection_id, endpoint in recipients:
             if time.monotonic() >= deadline:
-                outcome.untried.append(connection_id)
+                outcome.untried += 1
                 continue
             free.acquire()  # keeps what is read ahead of the sending small
             pool.submit(send, _client(endpoint), connection_id)
