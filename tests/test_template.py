@@ -32,8 +32,13 @@ chalicelib/connections.py
 chalicelib/fanout.py
 chalicelib/fields.py
 chalicelib/frames.py
+chalicelib/http1.py
+chalicelib/pace.py
+chalicelib/plain.py
 chalicelib/requests.py
+chalicelib/sending.py
 chalicelib/session.py
+chalicelib/signing.py
 chalicelib/table.py
 local/__init__.py
 local/__main__.py

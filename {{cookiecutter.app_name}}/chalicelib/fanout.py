@@ -1,26 +1,21 @@
 """One payload to many connections: `deliver` is the only entrance, how it sends its own affair."""
 
-import logging
+import os
 import time
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache
-from threading import BoundedSemaphore, Lock
 from typing import Any
 
-from botocore.config import Config
+Recipients = Iterable[tuple[str, str]]
+Settle = Callable[[str, str], None]
+Sender = Callable[[bytes, Recipients, float, Settle], None]
 
-from chalicelib.session import session
+# Of the function's time, in s: 2 to prune, 1 to answer.
+RESERVE = 3
 
-log = logging.getLogger(__name__)
 
-# More threads send no more: past this, boto3's own work for a call fills the CPU.
-THREADS = 16
-
-# Of the function's time, in s: 6 for what is sent last (two tries of 1 + 2, below), 2 to prune, 1
-# to answer.
-RESERVE = 9
+class Forbidden(Exception):
+    """API Gateway lets this function send nothing. The message says what to change."""
 
 
 @dataclass
@@ -42,49 +37,36 @@ def deadline(context: Any) -> float:
     return time.monotonic() + float(context.get_remaining_time_in_millis()) / 1000 - RESERVE
 
 
-def deliver(payload: bytes, recipients: Iterable[tuple[str, str]], deadline: float) -> Outcome:
+def deliver(payload: bytes, recipients: Recipients, deadline: float) -> Outcome:
     """Send a payload to connections; the failure of one does not stop the others.
+
+    Each gets it at least once: where a connection breaks before the answer, it is sent again.
 
     Args:
         payload: at most frames.MAX_BYTES.
         recipients: connection ids, each with the URL of its management API; taken as the
             sending goes on, so that reading them overlaps it.
         deadline: in seconds of time.monotonic(); whoever is left then is untried.
+
+    Raises:
+        Forbidden: the function's policy, its credentials or its clock are wrong.
+        ssl.SSLCertVerificationError: what answers at the URL is not who it should be.
     """
-    outcome, lock = Outcome(), Lock()
-    free = BoundedSemaphore(THREADS)
+    outcome = Outcome()
 
-    def send(client: Any, connection_id: str) -> None:
-        delivered, gone, failed = 0, [], 0
-        try:
-            client.post_to_connection(ConnectionId=connection_id, Data=payload)
-            delivered = 1
-        except client.exceptions.GoneException:
-            gone = [connection_id]
-        except Exception as error:
-            log.error("connection %s: not delivered: %s", connection_id, error)
-            failed = 1
-        finally:
-            free.release()
-        with lock:
-            outcome.delivered += delivered
-            outcome.gone += gone
-            outcome.failed += failed
+    def settle(connection_id: str, verdict: str) -> None:
+        if verdict == "gone":
+            outcome.gone.append(connection_id)
+        else:
+            setattr(outcome, verdict, getattr(outcome, verdict) + 1)
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        for connection_id, endpoint in recipients:
-            if time.monotonic() >= deadline:
-                outcome.untried += 1
-                continue
-            free.acquire()  # keeps what is read ahead of the sending small
-            pool.submit(send, _client(endpoint), connection_id)
+    _sender()(payload, recipients, deadline, settle)
     return outcome
 
 
-@cache
-def _client(endpoint: str) -> Any:
-    retries = {"mode": "standard", "total_max_attempts": 2}
-    config = Config(
-        connect_timeout=1, read_timeout=2, retries=retries, max_pool_connections=THREADS
-    )
-    return session.client("apigatewaymanagementapi", endpoint_url=endpoint, config=config)
+def _sender() -> Sender:
+    if os.environ.get("FANOUT_SENDER") == "boto3":
+        from chalicelib.plain import send
+    else:
+        from chalicelib.sending import send
+    return send

@@ -6,6 +6,9 @@ from typing import Any
 import boto3.session
 from chalice.app import WebsocketEvent
 
+# Where it is set, it is the management API's URL, whatever an event or a row says.
+OVERRIDE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
+
 
 class Session(boto3.session.Session):  # type: ignore[misc]  # boto3 has no types
     """A boto3 session whose management API can be pointed at an emulator.
@@ -16,7 +19,7 @@ class Session(boto3.session.Session):  # type: ignore[misc]  # boto3 has no type
 
     def client(self, service_name: str, *args: Any, **kwargs: Any) -> Any:
         """Make a client, as boto3.session.Session.client does."""
-        override = os.environ.get("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI")
+        override = os.environ.get(OVERRIDE)
         if service_name == "apigatewaymanagementapi" and override:
             kwargs["endpoint_url"] = override
         return super().client(service_name, *args, **kwargs)

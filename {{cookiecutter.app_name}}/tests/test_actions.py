@@ -9,6 +9,7 @@ import pytest
 from app import app
 from chalicelib import connections, table
 from chalicelib.actions import router
+from chalicelib.fanout import Forbidden
 from chalicelib.fields import CHANNEL
 from tests.client import Api, Client, Frame, Rejected
 
@@ -363,15 +364,26 @@ def test_a_client_that_left_before_its_reply_is_no_fault(api: Api) -> None:
     client.send('{"action":"echo","data":1}')
 
 
-def test_a_failing_recipient_stops_nobody(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("sender", ["", "boto3"])
+def test_a_failing_recipient_stops_nobody(
+    api: Api, sender: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FANOUT_SENDER", sender)
     ann, stuck, bob = api.connect(), api.connect(), api.connect()
-    api.refusals[stuck.connection_id] = (403, "ForbiddenException")
+    api.refusals[stuck.connection_id] = (400, "BadRequestException")
     outcome = api.run("notify", {"channel": "lobby", "data": "x"})
     assert (outcome["delivered"], outcome["failed"]) == (2, 1)
     assert (ann.push()["data"], bob.push()["data"]) == ("x", "x")
     (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
     assert stuck.connection_id in record.getMessage()
     assert stuck.connection_id in set(connections.members("lobby"))
+
+
+def test_a_missing_permission_is_named(api: Api) -> None:
+    ann = api.connect()
+    api.refusals[ann.connection_id] = (403, "AccessDeniedException")
+    with pytest.raises(Forbidden, match="execute-api:ManageConnections"):
+        api.run("notify", {"channel": "lobby", "data": "x"})
 
 
 def test_notify_says_what_became_of_it(api: Api) -> None:

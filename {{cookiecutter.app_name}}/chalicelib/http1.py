@@ -1,0 +1,238 @@
+"""HTTP/1.1 as a client of many small posts needs it: connections that are kept.
+
+boto3 takes a millisecond of CPU for a call, and so sends less than a thousand a second from a
+whole vCPU; an account may send 10,000. What Lambda has beside boto3 are the standard library's
+asyncio and ssl: with them a call takes a tenth. A library that is as fast would go into every
+zip, for each architecture. So here is one kind of request, one at a time on a connection, and
+what RFC 9112 lets a server answer to it. No proxies and no redirects: "FANOUT_SENDER": "boto3"
+in .chalice/config.json sends with boto3, which knows more.
+"""
+
+import asyncio
+import os
+import ssl
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import botocore
+
+# In bytes. More than this is no answer of the management API.
+_HEAD = 16 * 1024
+_BODY = 64 * 1024
+
+
+class Answer(NamedTuple):
+    """A response; the names of its headers are in small letters."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    last: bool  # whether the connection ends with it
+
+
+class Connection(asyncio.Protocol):
+    """A connection that carries one request at a time."""
+
+    def __init__(self) -> None:
+        self.usable = True
+        self._received = bytearray()
+        self._answer: asyncio.Future[Answer] | None = None
+        self._due = 0.0
+        self._watched = False
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport
+
+    async def post(self, request: bytes, timeout: float) -> Answer:
+        """Send a request and wait for its answer.
+
+        Args:
+            request: head and body, as they go over the wire.
+            timeout: in seconds.
+
+        Raises:
+            ConnectionError: it broke, took too long, or what came is not HTTP. The request may
+                have been carried out all the same.
+        """
+        if not self.usable:
+            raise ConnectionResetError("the connection has ended")
+        self._answer = self._loop.create_future()
+        self._due = self._loop.time() + timeout
+        if not self._watched:
+            self._watch()
+        try:
+            self._transport.write(request)
+            answer = await self._answer
+        except BaseException:  # cancelled, too: what still comes answers no other request
+            self.close()
+            raise
+        finally:
+            self._answer = None
+        if answer.last or self._received:
+            self.close()
+        return answer
+
+    def close(self) -> None:
+        """End the connection at once."""
+        self.usable = False
+        self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]  # of a TCP connection
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        self._read(ended=False)
+
+    def eof_received(self) -> None:
+        self.usable = False
+        self._read(ended=True)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._break(str(error or "the connection was closed before the answer"))
+
+    def _read(self, ended: bool) -> None:
+        if self._answer is None or self._answer.done():
+            self.usable = False  # nothing was asked
+            return
+        try:
+            found = parse(self._received, ended)
+        except ValueError as error:
+            self._break(f"the answer is not HTTP: {error}")
+            return
+        if found:
+            answer, size = found
+            del self._received[:size]
+            self._answer.set_result(answer)
+
+    def _watch(self) -> None:
+        # One timer for many requests: to set one for each takes longer than to parse its answer.
+        self._watched = self._answer is not None
+        if self._watched and self._loop.time() >= self._due:
+            self._break("there was no answer in time")
+        elif self._watched:
+            self._loop.call_at(self._due, self._watch)
+
+    def _break(self, why: str) -> None:
+        self.usable = False
+        if self._answer and not self._answer.done():
+            self._answer.set_exception(ConnectionResetError(why))
+
+
+async def connect(address: str, port: int, host: str | None, timeout: float) -> Connection:
+    """Open a connection.
+
+    Args:
+        address: an IP address.
+        host: with TLS, the name that its certificate must be for.
+        timeout: in seconds.
+
+    Raises:
+        OSError: nobody answers; ssl.SSLCertVerificationError if it is somebody else.
+    """
+    loop = asyncio.get_running_loop()
+    tls = trust() if host else None
+    opening = loop.create_connection(Connection, address, port, ssl=tls, server_hostname=host)
+    try:
+        _, connection = await asyncio.wait_for(opening, timeout)
+        return connection
+    except asyncio.TimeoutError:
+        raise ConnectionError(f"no connection in {timeout} s") from None
+
+
+@cache
+def trust() -> ssl.SSLContext:
+    """Whom boto3 trusts, AWS_CA_BUNDLE included."""
+    bundle = os.environ.get("AWS_CA_BUNDLE") or Path(botocore.__file__).parent / "cacert.pem"
+    return ssl.create_default_context(cafile=bundle)
+
+
+def parse(received: bytes | bytearray, ended: bool) -> tuple[Answer, int] | None:
+    """Take the answer at the beginning of what was received.
+
+    Args:
+        ended: whether no more will come.
+
+    Returns:
+        The answer and how many bytes it had, or None if more must come first.
+
+    Raises:
+        ValueError: this is no answer, or not all of it.
+    """
+    start = 0
+    while True:
+        end = received.find(b"\r\n\r\n", start)
+        if end < 0 or end - start > _HEAD:
+            if ended or len(received) - start > _HEAD:
+                raise ValueError("no end of the head")
+            return None
+        status, version, headers = _head(received[start:end].decode("latin-1"))
+        start = end + 4
+        if status == 101:
+            raise ValueError("101 was not asked for")
+        if status >= 200:  # before it may come others, such as 100 and 103
+            break
+    last = version == "1.0" or "close" in headers.get("connection", "").lower()
+    if status in (204, 304):
+        return Answer(status, headers, b"", last), start
+    if "transfer-encoding" in headers:
+        if headers["transfer-encoding"].lower() != "chunked" or "content-length" in headers:
+            raise ValueError("its length is unclear")
+        found = _chunks(received, start)
+        if found:
+            return Answer(status, headers, found[0], last), found[1]
+    elif "content-length" in headers:
+        length = headers["content-length"]
+        if not length.isdecimal() or int(length) > _BODY:
+            raise ValueError(f"content-length is {length[:20]!r}")
+        end = start + int(length)
+        if len(received) >= end:
+            return Answer(status, headers, bytes(received[start:end]), last), end
+    elif ended:
+        return Answer(status, headers, bytes(received[start:]), True), len(received)
+    if ended:
+        raise ValueError("it ends too early")
+    if len(received) - start > 2 * _BODY:
+        raise ValueError("it is too long")
+    return None
+
+
+def _head(head: str) -> tuple[int, str, dict[str, str]]:
+    line, *fields = head.split("\r\n")
+    version, _, rest = line.partition(" ")
+    if version not in ("HTTP/1.1", "HTTP/1.0") or not rest[:3].isdecimal():
+        raise ValueError(f"it begins with {line[:40]!r}")
+    headers: dict[str, str] = {}
+    for each in fields:
+        name, colon, value = each.partition(":")
+        if not colon or name.strip() != name:
+            raise ValueError(f"a header is {each[:40]!r}")
+        name, value = name.lower(), value.strip()
+        if headers.setdefault(name, value) != value and name == "content-length":
+            raise ValueError("its length is unclear")
+    return int(rest[:3]), version[5:], headers
+
+
+def _chunks(received: bytes | bytearray, start: int) -> tuple[bytes, int] | None:
+    body = b""
+    while True:
+        end = received.find(b"\r\n", start)
+        if end < 0:
+            return None
+        size = int(bytes(received[start:end]).partition(b";")[0], 16)
+        if not 0 <= size <= _BODY - len(body):
+            raise ValueError("it is too long")
+        start = end + 2
+        if size == 0:
+            break
+        if len(received) < start + size + 2:
+            return None
+        body += received[start : start + size]
+        start += size + 2
+    while True:  # trailers, up to an empty line
+        end = received.find(b"\r\n", start)
+        if end < 0:
+            return None
+        if end == start:
+            return body, end + 2
+        start = end + 2
