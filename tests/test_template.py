@@ -32,6 +32,7 @@ chalicelib/connections.py
 chalicelib/fanout.py
 chalicelib/fields.py
 chalicelib/frames.py
+chalicelib/history.py
 chalicelib/requests.py
 chalicelib/session.py
 chalicelib/table.py
@@ -62,6 +63,7 @@ tests/test_actions.py
 tests/test_config.py
 tests/test_connections.py
 tests/test_conversation.py
+tests/test_history.py
 web/app.js
 web/client.js
 web/index.html
@@ -132,7 +134,8 @@ def test_the_answers_are_where_they_belong(bake: Bake) -> None:
     assert {stage: each["environment_variables"] for stage, each in config["stages"].items()} == {
         stage: {
             "CONNECTIONS_TABLE": f"Team-7-{stage}-connections",
-            "WS_ACTIONS": "echo,join,leave,help",
+            "WS_ACTIONS": "echo,join,leave,history,help",
+            "HISTORY_SECONDS": "86400",
         }
         for stage in ("dev", "prod")
     }

@@ -13,7 +13,7 @@ from local.sandbox import isolate
 from tests.client import Api
 
 PROJECT = Path(__file__).parent.parent
-ALL_ACTIONS = "echo,name,join,leave,broadcast,who,channels,help"
+ALL_ACTIONS = "echo,name,join,leave,broadcast,history,who,channels,help"
 
 
 @pytest.fixture(scope="session")

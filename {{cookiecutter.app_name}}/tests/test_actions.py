@@ -177,10 +177,10 @@ def test_who_and_channels_show_a_hundred_and_say_that_there_are_more(api: Api) -
 def test_help_names_what_is_switched_on(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     client = api.connect()
     assert client.request("help")["actions"].keys() == router.actions.keys()
-    monkeypatch.setenv("WS_ACTIONS", "join, help")
+    monkeypatch.setenv("WS_ACTIONS", "leave, help")
     assert client.request("help") == {
         "type": "help",
-        "actions": {"join": {"channel": CHANNEL.what}, "help": {}},
+        "actions": {"leave": {"channel": CHANNEL.what}, "help": {}},
     }
     assert error(client.request("who", channel="tea")) == ("action_disabled", "who")
 
@@ -264,8 +264,7 @@ def test_json_as_deep_as_python_can_just_read(api: Api) -> None:
     client = api.connect()
     for depth in range(900, 1000):  # what can be read may be too deep to be written
         client.send(f'{{"action":"echo","data":{"[" * depth}{"]" * depth}}}')
-        reply = client.receive()
-        assert reply.get("code", "bad_json") == "bad_json"
+        assert client.receive()["code"] in ("bad_field", "bad_json")
 
 
 @pytest.mark.parametrize("channel", ["", "x" * 65, "a b", "a#b", "ü", "a\n", 7, None, ["tea"]])
