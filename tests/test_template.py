@@ -59,11 +59,13 @@ tests/__init__.py
 tests/client.py
 tests/conftest.py
 tests/gateway.py
-tests/test_actions.py
 tests/test_config.py
 tests/test_connections.py
 tests/test_conversation.py
 tests/test_history.py
+tests/test_messages.py
+tests/test_notify.py
+tests/test_requests.py
 web/app.js
 web/client.js
 web/index.html
