@@ -35,6 +35,7 @@ chalicelib/frames.py
 chalicelib/http1.py
 chalicelib/pace.py
 chalicelib/plain.py
+chalicelib/history.py
 chalicelib/requests.py
 chalicelib/sending.py
 chalicelib/session.py
@@ -63,10 +64,13 @@ tests/__init__.py
 tests/client.py
 tests/conftest.py
 tests/gateway.py
-tests/test_actions.py
 tests/test_config.py
 tests/test_connections.py
 tests/test_conversation.py
+tests/test_history.py
+tests/test_messages.py
+tests/test_notify.py
+tests/test_requests.py
 web/app.js
 web/client.js
 web/index.html
@@ -137,7 +141,8 @@ def test_the_answers_are_where_they_belong(bake: Bake) -> None:
     assert {stage: each["environment_variables"] for stage, each in config["stages"].items()} == {
         stage: {
             "CONNECTIONS_TABLE": f"Team-7-{stage}-connections",
-            "WS_ACTIONS": "echo,join,leave,help",
+            "WS_ACTIONS": "echo,join,leave,history,help",
+            "HISTORY_SECONDS": "86400",
         }
         for stage in ("dev", "prod")
     }

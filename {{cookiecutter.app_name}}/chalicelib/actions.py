@@ -8,9 +8,10 @@ from itertools import islice
 from typing import Any
 
 from chalicelib import connections
+from chalicelib import history as kept
 from chalicelib.broadcast import message, presence, publish
 from chalicelib.connections import LOBBY
-from chalicelib.fields import CHANNEL, CLIENT_ID, DATA, NAME
+from chalicelib.fields import CHANNEL, CLIENT_ID, DATA, LIMIT, NAME, SINCE
 from chalicelib.frames import Frame, FrameError
 from chalicelib.requests import Request, Router
 
@@ -18,6 +19,9 @@ router = Router()
 
 # Each channel of a connection is a row to delete, and members to tell, when it ends.
 MAX_CHANNELS = 50
+
+# Messages in a page of history, where the request has no limit.
+PAGE = 50
 
 
 @router.action(data=DATA)
@@ -33,8 +37,10 @@ def name(request: Request, *, name: str) -> Frame:
     return {"type": "named", "name": name}
 
 
-@router.action(channel=CHANNEL)
-def join(request: Request, *, channel: str) -> Frame:
+@router.action(channel=CHANNEL, since=SINCE, limit=LIMIT)
+def join(
+    request: Request, *, channel: str, since: str | None = None, limit: int | None = None
+) -> Frame:
     me = connections.get(request.connection_id)
     if channel != LOBBY:
         if channel not in me.channels and len(me.channels) >= MAX_CHANNELS:
@@ -43,7 +49,12 @@ def join(request: Request, *, channel: str) -> Frame:
         connections.join(me, channel)
         if channel not in me.channels:
             presence(channel, "joined", me, request.deadline, request.endpoint)
-    return {"type": "joined", "channel": channel}
+    reply = {"type": "joined", "channel": channel}
+    if since is None and limit is None:
+        return reply
+    # Read only now, as a member: what is sent from here on comes as a push.
+    start = since and kept.overlapping(since)
+    return {**reply, **kept.page(channel, start, limit or PAGE)}
 
 
 @router.action(channel=CHANNEL)
@@ -61,9 +72,7 @@ def leave(request: Request, *, channel: str) -> Frame:
 def broadcast(
     request: Request, *, channel: str = LOBBY, data: Any, client_id: str | None = None
 ) -> Frame:
-    me = connections.get(request.connection_id)
-    if channel != LOBBY and channel not in me.channels:
-        raise FrameError("not_a_member", f"join {channel} first, then send this again")
+    me = _member(request, channel)
     push = message(channel, data, sender=me)
     if client_id is not None:  # lets the sender tell its own message, sent again or not
         push["client_id"] = client_id
@@ -71,6 +80,14 @@ def broadcast(
             push["ref"] = request.id
     publish(push, request.deadline, request.endpoint)
     return {"type": "sent", "channel": channel, "message_id": push["message_id"]}
+
+
+@router.action(channel=CHANNEL, since=SINCE, limit=LIMIT)
+def history(
+    request: Request, *, channel: str, since: str | None = None, limit: int = PAGE
+) -> Frame:
+    _member(request, channel)
+    return {"type": "history", "channel": channel, **kept.page(channel, since, limit)}
 
 
 @router.action(channel=CHANNEL)
@@ -95,3 +112,11 @@ def help(request: Request) -> Frame:
         name: {f: field.what for f, field in action.fields.items()} for name, action in actions
     }
     return {"type": "help", "actions": fields}
+
+
+def _member(request: Request, channel: str) -> connections.Connection:
+    # Who asks, if a member of the channel, as everybody is of the lobby.
+    me = connections.get(request.connection_id)
+    if channel != LOBBY and channel not in me.channels:
+        raise FrameError("not_a_member", f"join {channel} first, then send this again")
+    return me

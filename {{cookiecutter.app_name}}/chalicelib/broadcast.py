@@ -5,20 +5,23 @@ import secrets
 import time
 from typing import Any
 
+from chalicelib import history
 from chalicelib.connections import Connection, homes, members, prune
 from chalicelib.fanout import Outcome, deliver
 from chalicelib.fields import CHANNEL, DATA
-from chalicelib.frames import Frame, FrameError, encode
+from chalicelib.frames import MAX_PUSH, Frame, FrameError, encode
 
 log = logging.getLogger(__name__)
 
 # Seconds past the deadline of sending that clearing up after it may take.
 PRUNING = 2
 
+_last = 0  # the time of the last message, in ms
+
 
 def message(channel: str, data: Any, sender: Connection | None = None) -> Frame:
     """A message to a channel; `sender` is None for one from outside. Its id sorts by time."""
-    sent_at = time.time_ns() // 1_000_000
+    sent_at = _now()
     return {
         "type": "message",
         "message_id": f"{sent_at:012x}-{secrets.token_hex(8)}",
@@ -43,6 +46,9 @@ def publish(
 ) -> Outcome:
     """Send a push to the members of its channel, and forget those that are gone.
 
+    A message is kept first: one that cannot be kept is sent to nobody, since whoever is away
+    would miss it.
+
     Args:
         deadline: when it must be over, in seconds of time.monotonic().
         endpoint: URL of the management API; None takes it from each connection's home row.
@@ -50,8 +56,12 @@ def publish(
 
     Raises:
         FrameError: too_large.
+        Busy: the table did not take it; nothing was sent.
     """
-    payload = encode(push).encode()
+    text = encode(push, MAX_PUSH)
+    if push["type"] == "message":
+        history.keep(push, text)
+    payload = text.encode()
     ids = (each for each in members(push["channel"]) if each != but)
     if endpoint is None:
         outcome = deliver(payload, ((h.connection_id, h.endpoint) for h in homes(ids)), deadline)
@@ -77,3 +87,10 @@ def notify(event: Any, deadline: float) -> dict[str, Any]:
         raise FrameError("not_an_object", 'send {"channel": ..., "data": ...}')
     push = message(CHANNEL.read("channel", event), DATA.read("data", event))
     return {"message_id": push["message_id"], **publish(push, deadline).counts()}
+
+
+def _now() -> int:
+    # In ms, and never the same twice in a process: a clock may stand still, or be set back.
+    global _last
+    _last = max(_last + 1, time.time_ns() // 1_000_000)
+    return _last

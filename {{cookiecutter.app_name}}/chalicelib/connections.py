@@ -138,7 +138,9 @@ def prune(connection_id: str, channel: str) -> None:
 
 def members(channel: str, page: int | None = None) -> Iterator[str]:
     """The connection ids in a channel, read while they are taken: `page` at a time, or 1 MB."""
-    for row in _rows(channel, "connection_id", **({"Limit": page} if page else {})):
+    # A stale read could leave out who joined just before, and read the history since.
+    limit = {"Limit": page} if page else {}
+    for row in _rows(channel, "connection_id", ConsistentRead=True, **limit):
         yield row["connection_id"]["S"]
 
 

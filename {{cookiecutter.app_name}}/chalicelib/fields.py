@@ -2,10 +2,12 @@
 
 import re
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from chalicelib.frames import Frame, FrameError
+
+MAX_DEPTH = 100
 
 
 class Field(NamedTuple):
@@ -35,13 +37,39 @@ def _text(value: Any) -> str:
 
 def _id(value: Any) -> str | int | float:
     if isinstance(value, int | float) and not isinstance(value, bool):
+        _text(str(value))
         return value
     return _text(value)
 
 
-def _channel(value: Any) -> str:
-    if re.fullmatch(r"[A-Za-z0-9_.-]+", _text(value)):
-        return str(value)
+def _matching(pattern: str) -> Callable[[Any], str]:
+    def parse(value: Any) -> str:
+        if re.fullmatch(pattern, _text(value)):
+            return str(value)
+        raise ValueError
+
+    return parse
+
+
+def _data(value: Any) -> Any:
+    # What is written once is read again inside of a page: it must not come near Python's limit.
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [child for each in level for child in _children(each)]
+        if not level:
+            return value
+    raise ValueError
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _limit(value: Any) -> int:
+    if type(value) is int and 1 <= value <= 100:  # a bool is an int too
+        return value
     raise ValueError
 
 
@@ -58,8 +86,10 @@ def _name(value: Any) -> str:
     raise ValueError
 
 
-ID = Field("a string of 1 to 64 characters or a number", _id)
-CHANNEL = Field("1 to 64 of ASCII letters, digits, _ . -", _channel)
+ID = Field("a string or a number of 1 to 64 characters", _id)
+CHANNEL = Field("1 to 64 of ASCII letters, digits, _ . -", _matching(r"[A-Za-z0-9_.-]+"))
 CLIENT_ID = Field("a string of 1 to 64 characters", _text)
-DATA = Field("any JSON value", lambda value: value)
+DATA = Field(f"any JSON value, nested at most {MAX_DEPTH} deep", _data)
+LIMIT = Field("a whole number from 1 to 100", _limit)
 NAME = Field("1 to 64 printable characters", _name)
+SINCE = Field("the message_id of a message", _matching(r"[0-9a-f]{12}-[0-9a-f]{16}"))

@@ -9,6 +9,9 @@ Frame = dict[str, Any]
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 MAX_BYTES = 128 * 1024
 
+# A page of history wraps a message into a reply: the rest is room for that, and for its id.
+MAX_PUSH = MAX_BYTES - 1024
+
 
 class FrameError(Exception):
     """What a client is told instead of the reply it hoped for.
@@ -31,27 +34,22 @@ class FrameError(Exception):
         return error if self.field is None else {**error, "field": self.field}
 
 
-def encode(frame: Frame) -> str:
+def encode(frame: Frame, most: int = MAX_BYTES) -> str:
     """Render a frame as the text to send.
 
     Raises:
-        FrameError: too_large, past what API Gateway takes; bad_json, if what a client sent
-            is nested too deeply to be sent on.
+        FrameError: too_large, it has more than `most` bytes.
+        ValueError: it holds a number that JSON does not have.
     """
-    try:
-        text = json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
-        size = len(text.encode())
-    except UnicodeEncodeError:  # half of a surrogate pair can travel only as its escape
-        text = json.dumps(frame, separators=(",", ":"))
-        size = len(text)
-    except RecursionError:
-        raise FrameError("bad_json", "send JSON that is less deeply nested") from None
-    if size > MAX_BYTES:
+    text = json.dumps(frame, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    # Half of a surrogate pair can travel only as its escape, which Python and JSON write alike.
+    payload = text.encode(errors="backslashreplace")
+    if len(payload) > most:
         raise FrameError(
             "too_large",
-            f"send less: the resulting frame would have {size} bytes, {MAX_BYTES} are the most",
+            f"send less: the resulting frame would have {len(payload)} bytes, {most} are the most",
         )
-    return text
+    return payload.decode()
 
 
 def decode(text: str) -> Frame:

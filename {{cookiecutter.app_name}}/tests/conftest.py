@@ -7,13 +7,14 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from chalicelib import table
 from local import tables
 from local.functions import read_config, read_template
 from local.sandbox import isolate
-from tests.client import Api
+from tests.client import Api, Client, Frame
 
 PROJECT = Path(__file__).parent.parent
-ALL_ACTIONS = "echo,name,join,leave,broadcast,who,channels,help"
+ALL_ACTIONS = "echo,name,join,leave,broadcast,history,who,channels,help"
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +43,21 @@ def api(shared_api: Api, database: str, monkeypatch: pytest.MonkeyPatch) -> Api:
     shared_api.inboxes.clear()
     shared_api.refusals.clear()
     return shared_api
+
+
+def error(frame: Frame) -> tuple[str, str]:
+    """Check that a frame is an error and says what to do; return its code and its action."""
+    assert frame["type"] == "error"
+    assert frame["message"]
+    return frame["code"], frame["action"]
+
+
+def age(client: Client, seconds: int = 60) -> None:
+    """Make a connection as old as that, so that a 410 is believed."""
+    key = table.key("lobby", client.connection_id)
+    table.call(
+        "update_item",
+        Key=key,
+        UpdateExpression="SET connected_at = connected_at - :ms",
+        ExpressionAttributeValues={":ms": {"N": str(seconds * 1000)}},
+    )
