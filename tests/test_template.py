@@ -62,6 +62,7 @@ tests/test_actions.py
 tests/test_config.py
 tests/test_connections.py
 tests/test_conversation.py
+tests/test_shards.py
 web/app.js
 web/client.js
 web/index.html
