@@ -71,6 +71,7 @@ tests/test_history.py
 tests/test_messages.py
 tests/test_notify.py
 tests/test_requests.py
+tests/test_shards.py
 web/app.js
 web/client.js
 web/index.html

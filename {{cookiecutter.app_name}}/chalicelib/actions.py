@@ -62,8 +62,8 @@ def leave(request: Request, *, channel: str) -> Frame:
     if channel == LOBBY:
         raise FrameError("bad_field", "name another channel: the lobby cannot be left", "channel")
     me = connections.get(request.connection_id)
-    connections.leave(me, channel)
     if channel in me.channels:
+        connections.leave(me, channel)
         presence(channel, "left", me, request.deadline, request.endpoint)
     return {"type": "left", "channel": channel}
 

@@ -10,6 +10,7 @@ from chalicelib.connections import Connection, homes, members, prune
 from chalicelib.fanout import Outcome, deliver
 from chalicelib.fields import CHANNEL, DATA
 from chalicelib.frames import MAX_PUSH, Frame, FrameError, encode
+from chalicelib.table import batches
 
 log = logging.getLogger(__name__)
 
@@ -62,18 +63,21 @@ def publish(
     if push["type"] == "message":
         history.keep(push, text)
     payload = text.encode()
-    ids = (each for each in members(push["channel"]) if each != but)
+    # A stale read of the members could leave out who joined just before, and has read what was
+    # sent until then: it would miss this message.
+    everybody = members(push["channel"], consistent=push["type"] == "message")
+    ids = (each for each in everybody if each != but)
     if endpoint is None:
         outcome = deliver(payload, ((h.connection_id, h.endpoint) for h in homes(ids)), deadline)
     else:
         outcome = deliver(payload, ((each, endpoint) for each in ids), deadline)
-    for connection_id in outcome.gone:
+    for gone in batches(outcome.gone, 100):
         if time.monotonic() >= deadline + PRUNING:
             break  # the next that sends meets the others again
         try:
-            prune(connection_id, push["channel"])
+            prune(gone, push["channel"])
         except Exception:  # who did get the push got it: a failure would have it sent again
-            log.exception("connection %s was not pruned", connection_id)
+            log.exception("connections that are gone were not pruned")
     return outcome
 
 

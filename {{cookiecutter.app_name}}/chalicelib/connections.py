@@ -5,15 +5,18 @@ row there. Each write is safe to repeat and safe beside any other at the same ti
 simpler form of it would not be, a comment says what it would break.
 """
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
-from chalicelib.table import Refused, Row, call, key, shards, table_name
+from chalicelib import table
+from chalicelib.table import Range, Refused, Row, call, key, shards, table_name
+
+log = logging.getLogger(__name__)
 
 LOBBY = "lobby"
 
@@ -31,13 +34,14 @@ class NotConnected(Exception):
 
 @dataclass(frozen=True)
 class Connection:
-    """A home row; `expires_at` in s since the epoch."""
+    """A home row; `expires_at` in s since the epoch, `shard` where it and its members' rows are."""
 
     connection_id: str
     name: str
     endpoint: str
     channels: frozenset[str]
     expires_at: int
+    shard: int
 
     @property
     def member(self) -> dict[str, str]:
@@ -67,15 +71,16 @@ def add(connection_id: str, name: str | None, endpoint: str, connected_at: int) 
 
 def get(connection_id: str) -> Connection:
     """The connection as it is now; raises NotConnected."""
-    row = call("get_item", Key=key(LOBBY, connection_id), ConsistentRead=True).get("Item")
-    if row is None or _expired(row):
-        raise NotConnected(connection_id)
-    return _connection(row)
+    for home_key in _home_keys(connection_id):
+        row = call("get_item", Key=home_key, ConsistentRead=True).get("Item")
+        if row is not None and not _expired(row):
+            return _connection(row)
+    raise NotConnected(connection_id)
 
 
 def join(home: Connection, channel: str) -> None:
     """Make a connection a member of a channel; raises NotConnected."""
-    member = {**key(channel, home.connection_id), "expires_at": {"N": str(home.expires_at)}}
+    member = {**_key(channel, home), "expires_at": {"N": str(home.expires_at)}}
     try:
         _with_channels("ADD", home, channel, Put={"Item": member})
     except Refused:
@@ -84,79 +89,86 @@ def join(home: Connection, channel: str) -> None:
 
 def leave(home: Connection, channel: str) -> None:
     """End a membership, if there is one."""
-    member_key = key(channel, home.connection_id)
     try:
-        _with_channels("DELETE", home, channel, Delete={"Key": member_key})
+        _with_channels("DELETE", home, channel, Delete={"Key": _key(channel, home)})
     except Refused:
-        call("delete_item", Key=member_key)
+        call("delete_item", Key=_key(channel, home))
 
 
 def rename(connection_id: str, name: str) -> Connection:
     """Give a connection another name and return it; raises NotConnected."""
-    try:
-        answer = call(
-            "update_item",
-            Key=key(LOBBY, connection_id),
-            UpdateExpression="SET #name = :name",
-            # Unconditional, it would bring back the row of a connection that is gone.
-            ConditionExpression="attribute_exists(connection_id)",
-            ExpressionAttributeNames={"#name": "name"},
-            ExpressionAttributeValues={":name": {"S": name}},
-            ReturnValues="ALL_NEW",
-        )
-    except Refused:
-        raise NotConnected(connection_id) from None
-    return _connection(answer["Attributes"])
+    for home_key in _home_keys(connection_id):
+        with suppress(Refused):
+            answer = call(
+                "update_item",
+                Key=home_key,
+                UpdateExpression="SET #name = :name",
+                # Unconditional, it would bring back the row of a connection that is gone.
+                ConditionExpression="attribute_exists(connection_id)",
+                ExpressionAttributeNames={"#name": "name"},
+                ExpressionAttributeValues={":name": {"S": name}},
+                ReturnValues="ALL_NEW",
+            )
+            return _connection(answer["Attributes"])
+    raise NotConnected(connection_id)
 
 
-def remove(connection_id: str, **condition: Any) -> Connection | None:
+def remove(connection_id: str) -> Connection | None:
     """Forget a connection that has ended; returns it, or None if it was forgotten before."""
-    # The delete itself returns the channels: one joined after a separate read would stay.
-    home_key = key(LOBBY, connection_id)
-    row = call("delete_item", Key=home_key, ReturnValues="ALL_OLD", **condition).get("Attributes")
-    if row is None:
-        return None
-    home = _connection(row)
-    for channel in home.channels:
-        call("delete_item", Key=key(channel, connection_id))
+    home = _take_home(connection_id)
+    if home is not None:
+        table.delete(_key(channel, home) for channel in home.channels)
     return home
 
 
-def prune(connection_id: str, channel: str) -> None:
-    """Forget a connection that API Gateway says is gone.
+def prune(connection_ids: list[str], channel: str) -> None:
+    """Forget connections that API Gateway says are gone.
 
     Args:
-        channel: where its row was found; that row goes even if there is no home row.
+        channel: where their rows were found; those go even if there is no home row.
     """
     young = {":young": {"N": str(int((time.time() - YOUNG) * 1000))}}
     unless_young = "attribute_not_exists(connection_id) OR connected_at < :young"
-    with suppress(Refused):  # then it may still be inside of $connect
-        remove(connection_id, ConditionExpression=unless_young, ExpressionAttributeValues=young)
+
+    def take_home(connection_id: str) -> Connection | None:
+        try:
+            return _take_home(
+                connection_id, ConditionExpression=unless_young, ExpressionAttributeValues=young
+            )
+        except Refused:  # it may still be inside of $connect
+            return None
+        except Exception:  # the next that sends meets it again
+            log.exception("connection %s was not pruned", connection_id)
+            return None
+
+    homes = table.in_threads(take_home, connection_ids)
+    rows = [_key(each, home) for home in homes if home for each in home.channels]
     if channel != LOBBY:
-        call("delete_item", Key=key(channel, connection_id))
+        rows += [key(channel, each, shard) for each in connection_ids for shard in shards(each)]
+    table.delete(rows)
 
 
-def members(channel: str, page: int | None = None) -> Iterator[str]:
-    """The connection ids in a channel, read while they are taken: `page` at a time, or 1 MB."""
-    # A stale read could leave out who joined just before, and read the history since.
-    limit = {"Limit": page} if page else {}
-    for row in _rows(channel, "connection_id", ConsistentRead=True, **limit):
+def members(
+    channel: str, part: Range | None = None, page: int | None = None, consistent: bool = False
+) -> Iterator[str]:
+    """The connection ids in a channel, or in a part of it, as table.read reads them."""
+    for row in table.read(channel, "connection_id", part, page, consistent):
         yield row["connection_id"]["S"]
 
 
 def tally() -> Counter[str]:
     """How many connections are in each channel. It reads the lobby, and costs the lobby's size."""
     counts: Counter[str] = Counter()
-    for row in _rows(LOBBY, "channels"):
+    for row in table.read(LOBBY, "connection_id, channels"):
         counts.update([LOBBY, *_strings(row)])
     return counts
 
 
 def homes(connection_ids: Iterable[str]) -> Iterator[Connection]:
     """The home rows of connections, 100 at a time; an id without one is left out."""
-    ids = iter(connection_ids)
-    while batch := list(islice(ids, 100)):
-        wanted: Any = {table_name(): {"Keys": [key(LOBBY, each) for each in batch]}}
+    all_keys = (home_key for each in connection_ids for home_key in _home_keys(each))
+    for keys in table.batches(all_keys, 100):
+        wanted: Any = {table_name(): {"Keys": keys}}
         while wanted:  # DynamoDB may answer in parts
             answer = call("batch_get_item", RequestItems=wanted)
             rows = answer["Responses"].get(table_name(), [])
@@ -164,11 +176,29 @@ def homes(connection_ids: Iterable[str]) -> Iterator[Connection]:
             wanted = answer.get("UnprocessedKeys")
 
 
+def _home_keys(connection_id: str) -> list[Row]:
+    # More than one only while CHANNEL_SHARDS changes; a row never moves.
+    return [key(LOBBY, connection_id, shard) for shard in shards(connection_id)]
+
+
+def _key(channel: str, home: Connection) -> Row:
+    return key(channel, home.connection_id, home.shard)
+
+
+def _take_home(connection_id: str, **condition: Any) -> Connection | None:
+    for home_key in _home_keys(connection_id):
+        # The delete itself returns the channels: one joined after a separate read would stay.
+        answer = call("delete_item", Key=home_key, ReturnValues="ALL_OLD", **condition)
+        if "Attributes" in answer:
+            return _connection(answer["Attributes"])
+    return None
+
+
 def _with_channels(verb: str, home: Connection, channel: str, **member_write: Row) -> None:
     # The row and the home's channels change together or not at all: two plain writes, in
     # either order, leave a ghost if a disconnect comes between.
     update = {
-        "Key": key(LOBBY, home.connection_id),
+        "Key": _key(LOBBY, home),
         "UpdateExpression": f"{verb} channels :channel",
         "ConditionExpression": "attribute_exists(connection_id)",
         "ExpressionAttributeValues": {":channel": {"SS": [channel]}},
@@ -176,25 +206,6 @@ def _with_channels(verb: str, home: Connection, channel: str, **member_write: Ro
     writes = {"Update": update, **member_write}
     items = [{name: {**write, "TableName": table_name()}} for name, write in writes.items()]
     call("transact_write_items", TransactItems=items)
-
-
-def _rows(channel: str, attribute: str, **more: Any) -> Iterator[Row]:
-    for shard in shards(channel):
-        values = {":channel": {"S": shard}, ":now": {"N": str(int(time.time()))}}
-        request = {
-            "KeyConditionExpression": "channel = :channel",
-            # TTL deletes late, by days: what has expired is still there to be read.
-            "FilterExpression": "expires_at > :now",
-            "ProjectionExpression": attribute,
-            "ExpressionAttributeValues": values,
-            **more,
-        }
-        while True:
-            page = call("query", **request)
-            yield from page["Items"]
-            if "LastEvaluatedKey" not in page:
-                break
-            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
 def _strings(row: Row) -> list[str]:
@@ -213,4 +224,5 @@ def _connection(row: Row) -> Connection:
         endpoint=row["endpoint"]["S"],
         channels=frozenset(_strings(row)),
         expires_at=int(row["expires_at"]["N"]),
+        shard=int(row["channel"]["S"].rpartition("#")[2]),
     )

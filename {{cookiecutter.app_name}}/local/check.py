@@ -14,7 +14,15 @@ from typing import Any
 HANDLERS = ("on_ws_connect", "on_ws_message", "on_ws_disconnect")
 
 # What the handlers call, and in which resource of a policy it must be allowed.
-TABLE_ACTIONS = ("BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
+TABLE_ACTIONS = (
+    "BatchGetItem",
+    "BatchWriteItem",
+    "DeleteItem",
+    "GetItem",
+    "PutItem",
+    "Query",
+    "UpdateItem",
+)
 LOG_ACTIONS = ("CreateLogGroup", "CreateLogStream", "PutLogEvents")
 
 # Folders that are not the app's own: they hold what was installed or made.

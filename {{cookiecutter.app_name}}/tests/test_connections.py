@@ -19,10 +19,12 @@ OLD = NOW - 60_000
 
 Rows = dict[tuple[str, str], dict[str, Any]]
 
+call = table.call
+
 
 def rows() -> Rows:
     """All rows by their key. Tests may scan; the app never does."""
-    items = table.call("scan", ConsistentRead=True)["Items"]
+    items = call("scan", ConsistentRead=True)["Items"]
     return {(item["channel"]["S"], item["connection_id"]["S"]): item for item in items}
 
 
@@ -64,7 +66,7 @@ def test_each_write_may_be_repeated(api: Api) -> None:
     connections.join(home, "tea")
     assert connections.remove("c1") is not None
     assert connections.remove("c1") is None
-    connections.prune("c1", "tea")
+    connections.prune(["c1"], "tea")
     assert rows() == {}
 
 
@@ -74,7 +76,7 @@ def test_what_has_expired_is_not_there(api: Api) -> None:
     connections.add("new", None, ENDPOINT, NOW)
     new = connections.get("new")
     connections.join(new, "tea")
-    expired = connections.Connection("old", "x", ENDPOINT, frozenset(), NOW // 1000 - 100)
+    expired = connections.Connection("old", "x", ENDPOINT, frozenset(), NOW // 1000 - 100, 0)
     connections.join(expired, "tea")
     assert len(rows()) == 4
     for channel in ("lobby", "tea"):
@@ -89,12 +91,11 @@ def test_every_page_is_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = [f"c{n}" for n in range(7)]
     for connection_id in ids:
         connections.add(connection_id, None, ENDPOINT, NOW)
-    call = table.call
 
     def small_pages(operation: str, **request: Any) -> dict[str, Any]:
         return call(operation, **{**request, "Limit": 3} if operation == "query" else request)
 
-    monkeypatch.setattr(connections, "call", small_pages)
+    monkeypatch.setattr(table, "call", small_pages)
     assert sorted(connections.members("lobby")) == ids
     assert connections.tally() == {"lobby": 7}
 
@@ -103,7 +104,6 @@ def test_more_homes_than_one_request_takes(api: Api, monkeypatch: pytest.MonkeyP
     ids = [f"c{n:03}" for n in range(120)]
     for connection_id in ids:
         connections.add(connection_id, None, ENDPOINT, NOW)
-    call = table.call
 
     def in_parts(operation: str, **request: Any) -> dict[str, Any]:
         """Answer half of the keys, as DynamoDB may."""
@@ -119,25 +119,10 @@ def test_more_homes_than_one_request_takes(api: Api, monkeypatch: pytest.MonkeyP
     assert sorted(home.connection_id for home in connections.homes([*ids, "none"])) == ids
 
 
-def test_a_channel_can_be_spread_over_several_keys(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHANNEL_SHARDS", "4")
-    ids = [f"c{n}" for n in range(20)]
-    for connection_id in ids:
-        connections.add(connection_id, None, ENDPOINT, NOW)
-        connections.join(connections.get(connection_id), "tea")
-    assert {key[0] for key in rows()} == {f"{c}#{n}" for c in ("lobby", "tea") for n in range(4)}
-    assert sorted(connections.members("tea")) == sorted(ids)
-    for connection_id in ids:
-        connections.remove(connection_id)
-    assert rows() == {}
-
-
 def test_a_young_connection_is_not_pruned(api: Api) -> None:
     """A broadcast during its $connect is told that it is gone."""
-    connections.add("c1", None, ENDPOINT, NOW)
-    connections.prune("c1", "lobby")
+    connections.add("c1", None, ENDPOINT, time.time_ns() // 1_000_000)
+    connections.prune(["c1"], "lobby")
     assert connections.get("c1")
 
 
@@ -146,10 +131,10 @@ def test_prune_takes_all_rows_and_the_orphan(api: Api) -> None:
     home = connections.get("c1")
     connections.join(home, "tea")
     connections.join(home, "cake")
-    connections.prune("c1", "tea")
+    connections.prune(["c1"], "tea")
     assert rows() == {}
-    table.call("put_item", Item={**table.key("tea", "c2"), "expires_at": {"N": "9999999999"}})
-    connections.prune("c2", "tea")
+    call("put_item", Item={**table.key("tea", "c2"), "expires_at": {"N": "9999999999"}})
+    connections.prune(["c2"], "tea")
     assert rows() == {}
 
 
@@ -181,7 +166,7 @@ OPERATIONS: dict[str, Callable[[], object]] = {
     "leave": lambda: connections.leave(connections.get("c1"), "tea"),
     "rename": lambda: connections.rename("c1", "Zoe"),
     "disconnect": lambda: connections.remove("c1"),
-    "prune": lambda: connections.prune("c1", "tea"),
+    "prune": lambda: connections.prune(["c1", "orphan"], "tea"),
 }
 
 
@@ -203,6 +188,8 @@ def test_two_at_the_same_time(
 ) -> None:
     """Both end, in every order in which their requests can meet, with no ghost left."""
     monkeypatch.setattr(connections, "call", in_turn)
+    monkeypatch.setattr(table, "call", in_turn)
+    monkeypatch.setattr(table, "in_threads", lambda function, items: [*map(function, items)])
 
     def check(choose: Choose) -> None:
         connections.remove("c1")
@@ -280,7 +267,7 @@ def in_turn(operation: str, **request: Any) -> dict[str, Any]:
     task = current_thread()
     if isinstance(task, Task):
         task.stand_still()
-    return table.call(operation, **request)
+    return call(operation, **request)
 
 
 def side_by_side(operations: list[Callable[[], object]], choose: Choose) -> None:
