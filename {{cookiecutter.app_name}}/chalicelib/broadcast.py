@@ -64,6 +64,8 @@ def publish(
             prune(connection_id, push["channel"])
         except Exception:  # who did get the push got it: a failure would have it sent again
             log.exception("connection %s was not pruned", connection_id)
+    # What the metrics in resources.production.json are made of.
+    log.info("pushed", extra={"channel": push["channel"], **outcome.counts()})
     return outcome
 
 

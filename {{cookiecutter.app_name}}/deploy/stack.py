@@ -37,21 +37,21 @@ class Stack:
         self._stage = stage
         self.name = f"{app}-{stage}"
 
-    def describe(self, name: str | None = None) -> dict[str, Any] | None:
-        """What CloudFormation says of it; None if there is no such stack."""
+    def describe(self) -> dict[str, Any] | None:
+        """What CloudFormation says of it; None if there is no such stack, or only a plan of one."""
         try:
-            answer = self._cloudformation.describe_stacks(StackName=name or self.name)
+            answer = self._cloudformation.describe_stacks(StackName=self.name)
         except ClientError as error:
             if "does not exist" in str(error):
                 return None
             raise
         found: dict[str, Any] = answer["Stacks"][0]
-        return found
+        return None if found["StackStatus"] == "REVIEW_IN_PROGRESS" else found
 
     def there(self) -> bool:
-        """Whether the stack is there, more than as a plan; raises DeployError if it is stuck."""
+        """Whether the stack is there; raises DeployError if it cannot be changed now."""
         found = self.describe()
-        if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS":
+        if found is None:
             return False
         status = found["StackStatus"]
         if status in STUCK:
@@ -102,7 +102,9 @@ class Stack:
             self._cloudformation.delete_change_set(ChangeSetName=change["Id"])
             if any(words in reason for words in NO_CHANGES):
                 return False
-            raise DeployError(f"CloudFormation refuses the template: {reason}")
+            if not exists:  # an empty one would stay
+                self._cloudformation.delete_stack(StackName=self.name)
+            raise DeployError(f"CloudFormation does not take the template ({reason}); mend it")
         token = str(uuid.uuid4())
         print(f"{'Changing' if exists else 'Making'} the stack {self.name}: some minutes ...")
         self._cloudformation.execute_change_set(
@@ -129,10 +131,13 @@ class Stack:
             time.sleep(PAUSE)
 
     def _finish(self, stack_id: str, token: str, good: set[str]) -> None:
-        # By its id a stack that has been deleted can still be seen.
-        while (found := self.describe(stack_id)) and found["StackStatus"].endswith("_IN_PROGRESS"):
+        while True:
+            # By its id: so a stack can be seen that has been deleted, as after it failed at first.
+            found = self._cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]
+            status = found["StackStatus"]
+            if not status.endswith("_IN_PROGRESS"):
+                break
             time.sleep(PAUSE)
-        status = found["StackStatus"] if found else "DELETE_COMPLETE"
         if status not in good:
             for line in self._failures(stack_id, token):
                 print(f"error: {line}", file=sys.stderr)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def package(stage: str, extras: list[str], folder: Path) -> Template:
             template = merged(template, json.loads(path.read_text(encoding="utf-8")))
         except (AttributeError, KeyError, ValueError) as error:
             raise DeployError(f"{path}: {error}") from None
-    template = _with_dashboards(_with_deployment(template))
+    template = _with_texts(_with_deployment(template))
     (folder / "template.json").write_text(json.dumps(template, indent=2), encoding="utf-8")
     return template
 
@@ -56,8 +57,8 @@ def merged(template: Template, more: Template) -> Template:
     there = template["Resources"]
     for name, resource in more.get("Resources", {}).items():
         if "Type" not in resource and name not in there:
-            patched = ", ".join(sorted(there))
-            raise ValueError(f"no resource to change (got {name!r}); use one of {patched}")
+            likely = ", ".join(get_close_matches(name, there, 3, 0))
+            raise ValueError(f"no resource to change (got {name!r}); use one such as {likely}")
     result: Template = _merge(template, more)
     return result
 
@@ -89,12 +90,15 @@ def _with_deployment(template: Template) -> Template:
     return result
 
 
-def _with_dashboards(template: Template) -> Template:
-    # CloudWatch takes a dashboard as JSON inside of a string, which nobody can read or edit.
+def _with_texts(template: Template) -> Template:
+    # AWS takes some JSON only inside of a string, which nobody can read or edit.
     for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::CloudWatch::Dashboard":
-            body = resource["Properties"]["DashboardBody"]
-            resource["Properties"]["DashboardBody"] = {"Fn::Sub": json.dumps(body)}
+        properties = resource.get("Properties", {})
+        if "DashboardBody" in properties:
+            properties["DashboardBody"] = {"Fn::Sub": json.dumps(properties["DashboardBody"])}
+        if "AccessLogSettings" in properties:
+            settings = properties["AccessLogSettings"]
+            settings["Format"] = json.dumps(settings["Format"])
     return template
 
 
