@@ -7,10 +7,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-Edit = Callable[[Path], None]
+Edit = Callable[[Path], object]
 
 
 def check(app: Path) -> tuple[int, list[str]]:
@@ -30,13 +31,28 @@ def replace(name: str, old: str, new: str) -> Edit:
     return edit
 
 
-def rewrite(name: str, change: Callable[[dict[str, object]], None]) -> Edit:
+def rewrite(name: str, change: Callable[[dict[str, Any]], None]) -> Edit:
     def edit(app: Path) -> None:
         content = json.loads((app / name).read_text())
         change(content)
         (app / name).write_text(json.dumps(content))
 
     return edit
+
+
+def function(stage: str, name: str) -> Edit:
+    """Name a function of a stage differently."""
+
+    def change(config: dict[str, Any]) -> None:
+        functions = config["stages"][stage]["lambda_functions"]
+        functions[name.replace("notify", "notfy").removeprefix("websocket_")] = functions.pop(name)
+
+    return rewrite(CONFIG, change)
+
+
+def add_function(app: Path) -> None:
+    with (app / "app.py").open("a") as source:
+        source.write("\n\n@app.lambda_function()\ndef tick(event, context):\n    pass\n")
 
 
 def move_flag_down(app: Path) -> None:
@@ -73,51 +89,93 @@ BROKEN: dict[str, tuple[Edit, str]] = {
     "no app": (lambda app: (app / "app.py").unlink(), r"app\.py cannot be read"),
     "json": (replace("resources.json", "{", "{,"), r"resources\.json is not JSON"),
     "policy json": (
-        replace(".chalice/policy-prod.json", "}", "},"),
-        r"\.chalice/policy-prod\.json is not JSON",
+        replace(".chalice/prod/connect.json", "}", "},"),
+        r"\.chalice/prod/connect\.json is not JSON",
     ),
-    "no send": (
-        replace(".chalice/policy-dev.json", "execute-api:ManageConnections", "execute-api:Invoke"),
-        r"policy-dev\.json does not allow execute-api:ManageConnections",
+    "no policy": (
+        lambda app: (app / ".chalice/prod/notify.json").unlink(),
+        r"\.chalice/prod/notify\.json is missing; write there what notify may do",
     ),
-    "send elsewhere": (
-        replace(".chalice/policy-dev.json", "/POST/@connections/*", "/GET/@connections/*"),
-        r"does not allow execute-api:ManageConnections",
+    "policy of nobody": (
+        lambda app: shutil.copy(app / ".chalice/dev/notify.json", app / ".chalice/dev/tell.json"),
+        r"\.chalice/dev/tell\.json is no function's",
     ),
-    "other stage of the API": (
-        replace(CONFIG, '"api_gateway_stage": "api"', '"api_gateway_stage": "v1"'),
-        "does not allow execute-api:ManageConnections; .*/v1/POST",
+    "policy not named": (
+        replace(CONFIG, '"websocket_connect": {"iam_policy_file": "dev/connect.json"},', ""),
+        r"stage dev: websocket_connect does not name its policy \(got None\); "
+        r'use "websocket_connect": {"iam_policy_file": "dev/connect\.json"}',
     ),
-    "denied": (
-        replace(".chalice/policy-dev.json", '"Allow"', '"Deny"'),
-        r"does not allow dynamodb:Query",
+    "policy of another function": (
+        replace(CONFIG, "dev/connect.json", "dev/message.json"),
+        r"websocket_connect does not name its policy \(got 'dev/message\.json'\)",
     ),
-    "no query": (
-        replace(".chalice/policy-prod.json", "dynamodb:Query", "dynamodb:Scan"),
-        r"policy-prod\.json does not allow dynamodb:Query",
+    "policy of another stage": (
+        replace(CONFIG, "prod/notify.json", "dev/notify.json"),
+        r"stage prod: notify does not name its policy \(got 'dev/notify\.json'\)",
     ),
-    "other table": (
-        replace(".chalice/policy-dev.json", "-dev-connections", "-prod-connections"),
-        r"does not allow dynamodb:GetItem; .*chalice-ws-app-dev-connections",
+    "function without a policy": (add_function, r"stage prod: tick does not name its policy"),
+    "guessed policies": (
+        replace(CONFIG, '"autogen_policy": false,', ""),
+        r'websocket_message, .* a policy that Chalice guesses; use "autogen_policy": false',
     ),
-    "no logs": (
-        replace(".chalice/policy-dev.json", "logs:PutLogEvents", "logs:GetLogEvents"),
-        "does not allow logs:PutLogEvents",
+    "memory": (
+        replace(CONFIG, '"lambda_memory_size": 512,', ""),
+        r'stage dev: websocket_connect, .*notify would get 128 MB; use "lambda_memory_size": 512',
     ),
-    "no policy": (lambda app: (app / ".chalice/policy-prod.json").unlink(), "is missing"),
+    "timeout": (
+        replace(CONFIG, '"lambda_timeout": 29,', ""),
+        r'would get 60 s.*; use "lambda_timeout": 29',
+    ),
+    "misspelt key": (
+        replace(CONFIG, '"lambda_timeout": 29', '"lambda_timeuot": 29'),
+        r"Chalice ignores lambda_timeuot; use lambda_timeout",
+    ),
+    "misspelt key of a stage": (
+        rewrite(CONFIG, lambda c: c["stages"]["dev"].update(enviroment_variables={})),
+        r"Chalice ignores stages\.dev\.enviroment_variables; use environment_variables",
+    ),
+    "unknown key": (
+        replace(CONFIG, '"lambda_timeout": 29', '"lambda_timeout": 29, "memory": 512'),
+        r"Chalice ignores memory; use .*, or take it out",
+    ),
+    "key too deep": (
+        rewrite(CONFIG, lambda c: c["stages"]["dev"].update(app_name="tea")),
+        r"Chalice ignores stages\.dev\.app_name; move it to the top",
+    ),
+    "stage's key in a function": (
+        replace(
+            CONFIG,
+            '{"iam_policy_file": "dev/n',
+            '{"api_gateway_stage": 1, "iam_policy_file": "dev/n',
+        ),
+        r"ignores stages\.dev\.lambda_functions\.notify\.api_gateway_stage; move it to a stage",
+    ),
+    "function's name in app.py": (
+        function("dev", "websocket_message"),
+        r"no such function \(got 'message'\); use websocket_message",
+    ),
+    "unknown function": (
+        function("prod", "notify"),
+        r"stages\.prod\.lambda_functions has no such function \(got 'notfy'\); "
+        "use one of websocket_connect, .*notify",
+    ),
+    "ignored variables": (
+        rewrite(CONFIG, lambda c: c.update(lambda_functions={"notify": {"tags": {"a": "1"}}})),
+        r"ignores lambda_functions\.notify\.tags; move it to stages\.STAGE\.lambda_functions",
+    ),
     "unknown action": (
         replace(CONFIG, "echo,", "ecko,"),
         r"stage dev: WS_ACTIONS has an unknown action \(got 'ecko'\); use some of .*echo",
     ),
     "no actions": (
-        rewrite(CONFIG, lambda c: c["stages"]["prod"]["environment_variables"].pop("WS_ACTIONS")),  # type: ignore[index]
+        rewrite(CONFIG, lambda c: c["stages"]["prod"]["environment_variables"].pop("WS_ACTIONS")),
         "stage prod: WS_ACTIONS",
     ),
     "wrong table": (
         replace(CONFIG, "-dev-connections", "-connections"),
         r"CONNECTIONS_TABLE .*use chalice-ws-app-dev-connections",
     ),
-    "no name": (rewrite(CONFIG, lambda c: c.pop("app_name")), "not of the usual form"),  # type: ignore[arg-type]
+    "no name": (rewrite(CONFIG, lambda c: c.pop("app_name")), "not of the usual form"),
     "left-over": (
         replace("web/app.js", "import", "// {{ cookiecutter.app_name }}\nimport"),
         r"web/app\.js has a left-over",
@@ -154,13 +212,13 @@ def test_a_patch_of_a_resource_of_chalices_passes(app: Path, tmp_path: Path) -> 
     copy = tmp_path / "app"
     shutil.copytree(app, copy)
     patch = {"Properties": {"Description": "sends"}}
-    rewrite("resources.json", lambda c: c["Resources"].update(Notify=patch))(copy)  # type: ignore[attr-defined]
+    rewrite("resources.json", lambda c: c["Resources"].update(Notify=patch))(copy)
     assert check(copy) == (0, [])
 
 
 def test_all_problems_are_named_at_once(app: Path, tmp_path: Path) -> None:
     copy = tmp_path / "app"
     shutil.copytree(app, copy)
-    for name in ("extend", "no session", "no message", "no query", "unknown action"):
+    for name in ("extend", "no session", "no message", "memory", "unknown action"):
         BROKEN[name][0](copy)
     assert len(check(copy)[1]) >= 5

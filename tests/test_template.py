@@ -18,8 +18,14 @@ else:
 
 EMITTED = """
 .chalice/config.json
-.chalice/policy-dev.json
-.chalice/policy-prod.json
+.chalice/dev/connect.json
+.chalice/dev/disconnect.json
+.chalice/dev/message.json
+.chalice/dev/notify.json
+.chalice/prod/connect.json
+.chalice/prod/disconnect.json
+.chalice/prod/message.json
+.chalice/prod/notify.json
 .github/workflows/ci.yml
 .gitignore
 Makefile
@@ -64,12 +70,14 @@ tests/__init__.py
 tests/client.py
 tests/conftest.py
 tests/gateway.py
+tests/policies.py
 tests/test_config.py
 tests/test_connections.py
 tests/test_conversation.py
 tests/test_history.py
 tests/test_messages.py
 tests/test_notify.py
+tests/test_policies.py
 tests/test_requests.py
 tests/test_shards.py
 web/app.js

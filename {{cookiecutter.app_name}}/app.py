@@ -11,7 +11,8 @@ from chalicelib.fanout import deadline
 from chalicelib.fields import NAME
 from chalicelib.session import endpoint, session
 
-app = Chalice(app_name="{{ cookiecutter.app_name }}")
+# Chalice's own handler would write plain text where Lambda's writes JSON.
+app = Chalice(app_name="{{ cookiecutter.app_name }}", configure_logs=False)
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 app.websocket_api.session = session
 

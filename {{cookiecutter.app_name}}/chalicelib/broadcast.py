@@ -78,6 +78,8 @@ def publish(
             prune(gone, push["channel"])
         except Exception:  # who did get the push got it: a failure would have it sent again
             log.exception("connections that are gone were not pruned")
+    # What the metrics in resources.production.json are made of.
+    log.info("pushed", extra={"channel": push["channel"], **outcome.counts()})
     return outcome
 
 

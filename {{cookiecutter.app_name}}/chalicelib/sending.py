@@ -165,9 +165,10 @@ class _Fanout:
             if not self._reading.done():
                 log.error("who else was to be sent to could not be read in time")
                 return
+        end = time.monotonic() + 1
         for connection_id, _ in chain(self._waiting, self._recipients):
             self._settle(connection_id, "untried")
-            if time.monotonic() > self._deadline + 1:
+            if time.monotonic() >= end:
                 log.error("there are more that were not tried")
                 return
 

@@ -7,23 +7,56 @@ import ast
 import json
 import sys
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-HANDLERS = ("on_ws_connect", "on_ws_message", "on_ws_disconnect")
+# What app.py must have, and the names that Chalice gives to these functions.
+HANDLERS = {
+    "on_ws_connect": "websocket_connect",
+    "on_ws_message": "websocket_message",
+    "on_ws_disconnect": "websocket_disconnect",
+}
 
-# What the handlers call, and in which resource of a policy it must be allowed.
-TABLE_ACTIONS = (
-    "BatchGetItem",
-    "BatchWriteItem",
-    "DeleteItem",
-    "GetItem",
-    "PutItem",
-    "Query",
-    "UpdateItem",
-)
-LOG_ACTIONS = ("CreateLogGroup", "CreateLogStream", "PutLogEvents")
+# The settings that Chalice reads, by where it does; it ignores any other without a word.
+# https://aws.github.io/chalice/topics/configfile.html
+MERGED = {"environment_variables", "tags"}
+FUNCTION = MERGED | {
+    "autogen_policy",
+    "iam_policy_file",
+    "iam_role_arn",
+    "lambda_memory_size",
+    "lambda_timeout",
+    "layers",
+    "log_retention_in_days",
+    "manage_iam_role",
+    "reserved_concurrency",
+    "security_group_ids",
+    "subnet_ids",
+    "xray",
+}
+STAGE = FUNCTION | {
+    "api_gateway_custom_domain",
+    "api_gateway_endpoint_type",
+    "api_gateway_endpoint_vpce",
+    "api_gateway_policy_file",
+    "api_gateway_stage",
+    "automatic_layer",
+    "lambda_architecture",
+    "lambda_functions",
+    "minimum_compression_size",
+    "websocket_api_custom_domain",
+}
+APP = STAGE | {"app_name", "profile", "stages", "version"}
+
+# What Chalice does where a setting is left out, and what to set.
+DEFAULTS = {
+    "autogen_policy": ("a policy that Chalice guesses", "false"),
+    "lambda_memory_size": ("128 MB", "512"),
+    "lambda_timeout": ("60 s, past the 29 s of API Gateway", "29"),
+}
+
+CONFIG = ".chalice/config.json"
 
 # Folders that are not the app's own: they hold what was installed or made.
 FOREIGN = {".git", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv", "node_modules", "vendor"}
@@ -42,11 +75,16 @@ def problems(project: Path) -> Iterator[str]:
             yield f"{name} cannot be read ({error}); restore it or mend the syntax"
     if "app.py" in trees:
         yield from _app(trees["app.py"])
-    if "chalicelib/actions.py" in trees and not broken:
+    if len(trees) == 2 and not broken:
         try:
-            yield from _stages(project, _known_actions(trees["chalicelib/actions.py"]))
+            config = json.loads((project / CONFIG).read_text(encoding="utf-8"))
+            functions = dict(_functions(trees["app.py"]))
+            yield from _keys(config, functions)
+            yield from _stages(project, config, _known_actions(trees["chalicelib/actions.py"]))
+            for stage in config["stages"]:
+                yield from _settings(project, config, stage, functions)
         except (AttributeError, KeyError, OSError, TypeError) as error:
-            files = ".chalice/config.json, resources.json or a policy"
+            files = f"{CONFIG} or resources.json"
             yield f"{files} is not of the usual form (got {error!r}); restore what is missing"
 
 
@@ -59,7 +97,7 @@ def _leftovers(project: Path) -> Iterator[str]:
 
 
 def _json_files(project: Path) -> list[Path]:
-    return sorted([*project.glob("*.json"), *project.glob(".chalice/*.json")])
+    return sorted([*project.glob("*.json"), *project.glob(".chalice/**/*.json")])
 
 
 def _not_json(path: Path, project: Path) -> Iterator[str]:
@@ -70,7 +108,7 @@ def _not_json(path: Path, project: Path) -> Iterator[str]:
 
 
 def _app(tree: ast.Module) -> Iterator[str]:
-    handlers = {name: line for line, name in _decorators(tree, "app")}
+    handlers = {name: line for line, name, _ in _decorators(tree)}
     for name in HANDLERS:
         if name not in handlers:
             yield f"app.py has no {name} handler; add a function under @app.{name}()"
@@ -109,14 +147,23 @@ def _switches_on(call: ast.Call) -> bool:
     return method == "update" and not isinstance(argument, str) and "WEBSOCKETS" in argument
 
 
-def _decorators(tree: ast.Module, owner: str) -> Iterator[tuple[int, str]]:
-    """Line and name of each @owner.name(...) on a function."""
+def _decorators(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
+    """Line and name of each @app.name(...), and the name of its function."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             for decorator in node.decorator_list:
                 name = ast.unparse(decorator).split("(")[0]
-                if name.startswith(f"{owner}."):
-                    yield decorator.lineno, name.removeprefix(f"{owner}.")
+                if name.startswith("app."):
+                    yield decorator.lineno, name.removeprefix("app."), node.name
+
+
+def _functions(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """The Lambda functions of app.py: the name that Chalice knows each by, and its own."""
+    for _, decorator, name in _decorators(tree):
+        if decorator == "route":
+            yield "api_handler", "api_handler"
+        elif decorator != "middleware":
+            yield HANDLERS.get(decorator, name), name
 
 
 def _known_actions(tree: ast.Module) -> set[str]:
@@ -128,11 +175,66 @@ def _known_actions(tree: ast.Module) -> set[str]:
     }
 
 
-def _stages(project: Path, known: set[str]) -> Iterator[str]:
-    config = json.loads((project / ".chalice/config.json").read_text(encoding="utf-8"))
+def _keys(config: Any, functions: dict[str, str]) -> Iterator[str]:
+    """What Chalice would ignore: unknown keys, known ones where it does not look, names."""
+    places = [("", config, APP)]
+    owners = [("", config)]
+    for stage, settings in config["stages"].items():
+        places.append((f"stages.{stage}.", settings, STAGE))
+        owners.append((f"stages.{stage}.", settings))
+    for where, owner in owners:
+        for name, settings in owner.get("lambda_functions", {}).items():
+            takes = FUNCTION if where else FUNCTION - MERGED
+            places.append((f"{where}lambda_functions.{name}.", settings, takes))
+            if name not in functions:
+                meant = next((key for key, own in functions.items() if own == name), "")
+                use = meant or f"one of {', '.join(functions)}"
+                what = f"{CONFIG}: {where}lambda_functions has no such function (got {name!r})"
+                yield f"{what}; use {use}"
+    for where, settings, takes in places:
+        for key in settings.keys() - takes:
+            what = f"{CONFIG}: Chalice ignores {where}{key}"
+            if key in MERGED:
+                yield f"{what}; move it to stages.STAGE.{where}{key}"
+            elif key in APP:
+                level = "the top" if key not in STAGE else "a stage"
+                yield f"{what}; move it to {level}"
+            else:
+                likely = get_close_matches(key, sorted(takes), 1, 0)
+                yield f"{what}; use {likely[0]}, or take it out"
+
+
+def _settings(project: Path, config: Any, stage: str, functions: dict[str, str]) -> Iterator[str]:
+    """What is left to Chalice, and policies that are missing or not named."""
+    own_settings = config["stages"][stage].get("lambda_functions", {})
+    left: dict[str, list[str]] = {key: [] for key in DEFAULTS}
+    for name, own_name in functions.items():
+        shared = config.get("lambda_functions", {}).get(name, {})
+        own = own_settings.get(name, {})
+        found = {**config, **shared, **config["stages"][stage], **own}
+        for key, names in left.items():
+            names += [] if found.get(key, True) is not True else [name]
+        policy = f"{stage}/{own_name}.json"
+        if own.get("iam_policy_file") != policy:
+            what = f"{CONFIG}, stage {stage}: {name} does not name its policy"
+            use = f'use "{name}": {{"iam_policy_file": "{policy}"}} under lambda_functions'
+            yield f"{what} (got {own.get('iam_policy_file')!r}); {use}"
+        if not (project / ".chalice" / policy).exists():
+            yield f".chalice/{policy} is missing; write there what {own_name} may do in AWS"
+    for key, names in left.items():
+        if names:
+            what = f"{CONFIG}, stage {stage}: {', '.join(names)}"
+            yield f'{what} would get {DEFAULTS[key][0]}; use "{key}": {DEFAULTS[key][1]}'
+    known = {f"{own_name}.json" for own_name in functions.values()}
+    for path in sorted((project / ".chalice" / stage).glob("*.json")):
+        if path.name not in known:
+            yield f".chalice/{stage}/{path.name} is no function's; rename it or delete it"
+
+
+def _stages(project: Path, config: Any, known: set[str]) -> Iterator[str]:
     tables = _tables(project)
-    for stage, settings in config.get("stages", {}).items():
-        where = f".chalice/config.json, stage {stage}"
+    for stage, settings in config["stages"].items():
+        where = f"{CONFIG}, stage {stage}"
         variables = {
             **config.get("environment_variables", {}),
             **settings.get("environment_variables", {}),
@@ -149,7 +251,6 @@ def _stages(project: Path, known: set[str]) -> Iterator[str]:
         if table not in expected:
             use = f"use {' or '.join(expected) or 'one that resources.json defines'}"
             yield f"{where}: CONNECTIONS_TABLE is not in resources.json (got {table!r}); {use}"
-        yield from _policies(project, config, stage, table)
 
 
 def _tables(project: Path) -> list[str]:
@@ -157,45 +258,6 @@ def _tables(project: Path) -> list[str]:
     tables = [each for each in resources.values() if each.get("Type") == "AWS::DynamoDB::Table"]
     names = [table["Properties"]["TableName"] for table in tables]
     return [name if isinstance(name, str) else name["Fn::Sub"] for name in names]
-
-
-def _policies(project: Path, config: Any, stage: str, table: str) -> Iterator[str]:
-    settings = config["stages"][stage]
-    api_stage = settings.get("api_gateway_stage") or config.get("api_gateway_stage", "api")
-    files = {settings.get("iam_policy_file", f"policy-{stage}.json")}
-    for function in settings.get("lambda_functions", {}).values():
-        files |= {function["iam_policy_file"]} if "iam_policy_file" in function else set()
-    for name in sorted(files):
-        path = project / ".chalice" / name
-        if not path.exists():
-            yield f".chalice/{name} is missing, the policy of stage {stage}; restore it"
-            continue
-        statements = json.loads(path.read_text(encoding="utf-8"))["Statement"]
-        needs = [
-            *((f"dynamodb:{action}", f"table/{table}") for action in TABLE_ACTIONS),
-            ("execute-api:ManageConnections", f"/{api_stage}/POST/@connections/"),
-            *(
-                (f"logs:{action}", f"/aws/lambda/{config['app_name']}-{stage}-")
-                for action in LOG_ACTIONS
-            ),
-        ]
-        for action, resource in needs:
-            if not any(_allows(each, action, resource) for each in statements):
-                use = f"add it, for a Resource with {resource}"
-                yield f".chalice/{name} does not allow {action}; {use}"
-
-
-def _allows(statement: Any, action: str, resource: str) -> bool:
-    actions, resources = _list(statement.get("Action")), _list(statement.get("Resource"))
-    return (
-        statement.get("Effect") == "Allow"
-        and any(fnmatchcase(action.lower(), str(pattern).lower()) for pattern in actions)
-        and any(resource in str(each) or each == "*" for each in resources)
-    )
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def main() -> int:

@@ -36,12 +36,13 @@ def serve() -> str:
 
 
 def create(tables: list[dict[str, Any]]) -> None:
-    """Create tables from the properties that CloudFormation would be given."""
+    """Create tables, here or on AWS, from the properties that CloudFormation would be given."""
     dynamodb = boto3.client("dynamodb")
     for table in tables:
         dynamodb.create_table(**{key: table[key] for key in _CREATE & table.keys()})
         if ttl := table.get("TimeToLiveSpecification"):
             name = table["TableName"]
+            dynamodb.get_waiter("table_exists").wait(TableName=name)
             dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=ttl)
 
 

@@ -21,6 +21,7 @@ from chalice import Chalice
 from chalice.local import LambdaContext
 
 from local.events import Peer
+from tests.policies import gate
 
 Frame = dict[str, Any]
 
@@ -127,7 +128,8 @@ class Api:
         """Run a function of app.py by its name there, with `seconds` of time."""
         context = LambdaContext(function, 512, int(seconds * 1000))
         (handler,) = [each for name, each in self.app.handler_map.items() if name == function]
-        return handler(event, context)
+        with gate.running(function):
+            return handler(event, context)
 
 
 def _management(api: Api) -> type[BaseHTTPRequestHandler]:
@@ -136,6 +138,7 @@ def _management(api: Api) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            gate.sent("POST", self.path)
             connection_id = unquote(self.path.rpartition("/")[2])
             inbox = api.inboxes.get(connection_id)
             if connection_id in api.refusals:

@@ -12,6 +12,7 @@ from local import tables
 from local.functions import read_config, read_template
 from local.sandbox import isolate
 from tests.client import Api, Client, Frame
+from tests.policies import STAGES, gate, missing
 
 PROJECT = Path(__file__).parent.parent
 ALL_ACTIONS = "echo,name,join,leave,broadcast,history,who,channels,help"
@@ -35,14 +36,20 @@ def shared_api(database: str) -> Iterator[Api]:
 
 
 @pytest.fixture
-def api(shared_api: Api, database: str, monkeypatch: pytest.MonkeyPatch) -> Api:
-    """The app with an empty table and every action switched on."""
+def api(shared_api: Api, database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    """The app with an empty table and every action switched on.
+
+    A function that calls what its policy does not grant fails the test.
+    """
     monkeypatch.setenv("WS_ACTIONS", ALL_ACTIONS)
     urlopen(Request(f"{database}/moto-api/reset", method="POST")).close()
     tables.create(read_template(read_config(PROJECT, "dev")).tables())
     shared_api.inboxes.clear()
     shared_api.refusals.clear()
-    return shared_api
+    gate.calls.clear()
+    yield shared_api
+    if found := [line for stage in STAGES for line in missing(stage)]:
+        pytest.fail("\n".join(found), pytrace=False)
 
 
 def error(frame: Frame) -> tuple[str, str]:
