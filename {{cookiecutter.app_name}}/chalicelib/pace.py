@@ -6,6 +6,9 @@ import time
 # In seconds. Answers to what was sent before a cut do not cut again.
 _CUT = 0.1
 
+# Calls a second. However much is refused, this function goes on trying so often.
+_LEAST = 50
+
 
 class Pace:
     """A bucket of one second's calls, filled at a rate that follows what is accepted.
@@ -15,11 +18,12 @@ class Pace:
     """
 
     def __init__(self, limit: float) -> None:
+        self.accepted = 0
         self._limit = limit
         self._rate = limit
         self._due = 0.0  # when the next call is within the rate
-        self._cut_at = 0.0
-        self._accepted = 0
+        self._cut_at = time.monotonic()
+        self._before = 0  # were accepted until then
 
     async def turn(self) -> None:
         """Wait until one more call is within the rate."""
@@ -29,17 +33,17 @@ class Pace:
         if self._due > now:
             await asyncio.sleep(self._due - now)
 
-    def accepted(self) -> None:
-        """A call got through: the rate grows, by half in a second."""
-        self._accepted += 1
-        self._rate = min(self._limit, self._rate + 0.5)
+    def accept(self) -> None:
+        """A call got through: the rate grows, to the double in less than a second."""
+        self.accepted += 1
+        self._rate = min(self._limit, self._rate + 1)
 
-    def throttled(self) -> None:
-        """A call got 429: down to half the rate, or to what is accepted if that is less."""
+    def throttle(self) -> None:
+        """A call got 429: on with half the rate, or with what is accepted if that is less."""
         now = time.monotonic()
         took = now - self._cut_at
         if took > _CUT:
-            self._rate = max(1, min(self._rate / 2, self._accepted / took))
+            accepted = (self.accepted - self._before) / took
+            self._rate = max(_LEAST, self._rate / 8, min(self._rate / 2, accepted))
             self._due = max(self._due, now)
-            self._cut_at = now
-            self._accepted = 0
+            self._cut_at, self._before = now, self.accepted

@@ -23,8 +23,9 @@ log = logging.getLogger(__name__)
 # Half the calls a second that an account has by default, for all of its APIs together:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 FANOUT_RPS = 5000
+UNLIMITED = 100_000  # what 0 stands for
 
-CHUNK, CHUNK_TIME = 2000, 0.02  # recipients read at a time, or what comes in so many s
+CHUNK = 2000  # recipients read at a time
 MOST = 256  # connections
 TIMEOUT = 3  # s, for connecting as for an answer
 TRIES = 8
@@ -82,6 +83,10 @@ class Pool:
 _pools: list[Pool] = []
 
 
+class Throttled(OSError):
+    """The account's quota is used up, or the client reads too slowly."""
+
+
 class _Fanout:
     def __init__(
         self,
@@ -96,13 +101,14 @@ class _Fanout:
         self._recipients = iter(recipients)
         self._deadline = deadline
         self._settle = settle
-        self._pace = Pace(float(os.environ.get("FANOUT_RPS", FANOUT_RPS)))
+        self._pace = Pace(float(os.environ.get("FANOUT_RPS", FANOUT_RPS)) or UNLIMITED)
         self._signers: dict[str, Signer] = {}
         self._waiting: deque[tuple[str, str]] = deque()
+        self._read_so_far = 0
         self._few = asyncio.Event()  # are waiting
         self._over = pool.loop.create_future()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._reading: asyncio.Future[int] | None = None
+        self._reading: asyncio.Future[bool] | None = None
 
     async def run(self) -> None:
         for _ in range(2):  # so that the loop hears of connections that have ended meanwhile
@@ -132,31 +138,33 @@ class _Fanout:
             self._over.set_result(None)
 
     async def _read(self) -> None:
-        read = 0
-        while True:
-            # In a thread: it asks DynamoDB, and waits.
+        more = True
+        while more:
+            # In a thread: it asks DynamoDB, and waits. What has come is sent meanwhile.
             self._reading = self._pool.loop.run_in_executor(None, self._take)
-            taken = await asyncio.shield(self._reading)
-            if not taken:
-                return
-            read += taken
-            # So many connections cost as much to open as they save by sending side by side,
-            # where a handshake takes 1.5 ms of CPU and an answer 10 ms; those there are, nothing.
-            workers = min(max(isqrt(7 * read), self._pool.free()), MOST) - len(self._tasks) + 1
-            for _ in range(min(workers, taken)):
-                self._start(self._work())
+            while not self._reading.done():
+                await asyncio.wait({self._reading}, timeout=0.005)
+                self._grow()
+            more = self._reading.result()
             self._few.clear()
             if len(self._waiting) > CHUNK // 2:
                 await self._few.wait()
 
-    def _take(self) -> int:
-        end, count = time.monotonic() + CHUNK_TIME, 0
-        for each in self._recipients:
+    def _take(self) -> bool:
+        for count, each in enumerate(self._recipients, 1):
             self._waiting.append(each)
-            count += 1
-            if count == CHUNK or time.monotonic() >= end:
-                break
-        return count
+            self._read_so_far += 1
+            if count == CHUNK:
+                return True
+        return False
+
+    def _grow(self) -> None:
+        # So many connections cost as much to open as they save by sending side by side, where a
+        # handshake takes 1.5 ms of CPU and an answer 10 ms. Those there are cost nothing.
+        wanted = min(max(isqrt(7 * self._read_so_far), self._pool.free()), MOST)
+        workers = len(self._tasks) - 1
+        for _ in range(min(wanted - workers, len(self._waiting))):
+            self._start(self._work())
 
     async def _leave(self) -> None:
         # The deadline has come. Who was not tried is counted, if that can be done quickly.
@@ -180,23 +188,29 @@ class _Fanout:
             if endpoint not in self._signers:
                 self._signers[endpoint] = Signer(endpoint, self._payload)
             verdict, problem = "untried", ""
+            waits = tries = accepted = 0
             try:
-                for attempt in range(TRIES):
-                    if attempt:  # full jitter: those who met shall not meet again
-                        longest = min(FIRST_WAIT * 2**attempt, LONGEST_WAIT)
+                while tries < TRIES:
+                    if waits:  # full jitter: those who met shall not meet again
+                        longest = min(FIRST_WAIT * 2**waits, LONGEST_WAIT)
                         await asyncio.sleep(random.uniform(0, longest))
+                    waits += 1
                     await self._pace.turn()
+                    verdict = "failed"
                     try:
-                        verdict = "failed"
                         verdict = await self._post(self._signers[endpoint], connection_id)
                         break
                     except ssl.SSLCertVerificationError:
                         raise
-                    except OSError as error:
-                        problem = str(error)
                     except ValueError as error:
                         problem = str(error)
                         break
+                    except OSError as error:
+                        problem = str(error)
+                        # Where nobody gets through, it is no fault of this connection.
+                        if self._pace.accepted > accepted or not isinstance(error, Throttled):
+                            tries += 1
+                        accepted = self._pace.accepted
             finally:
                 if verdict == "failed":
                     log.error("connection %s: not delivered: %s", connection_id, problem)
@@ -209,7 +223,7 @@ class _Fanout:
         answer = await connection.post(request, TIMEOUT)
         self._pool.give(signer, connection)
         if answer.status in (200, 410):
-            self._pace.accepted()
+            self._pace.accept()
             return "delivered" if answer.status == 200 else "gone"
         if answer.status == 403:
             signer.renew()
@@ -218,8 +232,9 @@ class _Fanout:
             raise OSError("the credentials changed meanwhile")
         problem = f"{answer.status} {answer.body[:200].decode(errors='replace')}"
         if answer.status == 429:
-            self._pace.throttled()
-        elif answer.status < 500:
+            self._pace.throttle()
+            raise Throttled(problem)
+        if answer.status < 500:
             raise ValueError(problem)
         raise OSError(problem)
 
