@@ -54,7 +54,7 @@ class Connection(asyncio.Protocol):
             ConnectionError: it broke, took too long, or what came is not HTTP. The request may
                 have been carried out all the same.
         """
-        if not self.usable:
+        if not self.usable or self._transport.is_closing():
             raise ConnectionResetError("the connection has ended")
         self._answer = self._loop.create_future()
         self._due = self._loop.time() + timeout
