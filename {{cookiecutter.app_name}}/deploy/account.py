@@ -32,6 +32,7 @@ class Bucket:
         self._account = session.client("sts").get_caller_identity()["Account"]
         self._region = session.region_name
         self._stack = stack
+        self._uploaded: set[str] = set()
         self.own = name is None
         self.name = name or f"{stack}-{self._account}-{self._region}".lower()
         if len(self.name) > 63:
@@ -40,10 +41,12 @@ class Bucket:
         self.exists = self._look()
 
     def upload(self, path: Path) -> str:
-        """Put a file there, under its hash; return its key."""
+        """Put a file there once, under its hash; return its key."""
         content = path.read_bytes()
         key = f"{self._stack}/{sha256(content).hexdigest()[:32]}{path.suffix}"
-        self._s3.put_object(Bucket=self.name, Key=key, Body=content, **self._mine())
+        if key not in self._uploaded:
+            self._s3.put_object(Bucket=self.name, Key=key, Body=content, **self._mine())
+            self._uploaded.add(key)
         return key
 
     def url(self, key: str) -> str:

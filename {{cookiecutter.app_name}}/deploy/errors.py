@@ -14,6 +14,7 @@ BEFORE = {
     exceptions.SSOError: f"the sign-in to AWS has ended ({{error}}); {SIGN_IN}",
     exceptions.TokenRetrievalError: f"the sign-in to AWS has ended ({{error}}); {SIGN_IN}",
     exceptions.CredentialRetrievalError: f"no AWS credentials to be had ({{error}}); {SIGN_IN}",
+    exceptions.ConnectionError: "AWS does not answer ({error}); check AWS_REGION and the network",
     exceptions.HTTPClientError: "AWS does not answer ({error}); check AWS_REGION and the network",
 }
 

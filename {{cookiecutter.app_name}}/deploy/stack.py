@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from deploy.errors import DeployError
 
 # Seconds between two looks at what CloudFormation is doing.
-PAUSE = 3
+PAUSE = 2
 
 # What to do about a stack that cannot be changed as it is.
 STUCK = {
@@ -132,12 +132,12 @@ class Stack:
 
     def _finish(self, stack_id: str, token: str, good: set[str]) -> None:
         while True:
+            time.sleep(PAUSE)  # before the first look too: it may not have begun
             # By its id: so a stack can be seen that has been deleted, as after it failed at first.
             found = self._cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]
             status = found["StackStatus"]
             if not status.endswith("_IN_PROGRESS"):
                 break
-            time.sleep(PAUSE)
         if status not in good:
             for line in self._failures(stack_id, token):
                 print(f"error: {line}", file=sys.stderr)

@@ -40,25 +40,27 @@ def package(stage: str, extras: list[str], folder: Path) -> Template:
     template = json.loads((folder / "sam.json").read_text(encoding="utf-8"))
     for path in files:
         try:
-            template = merged(template, json.loads(path.read_text(encoding="utf-8")))
-        except (AttributeError, KeyError, ValueError) as error:
-            raise DeployError(f"{path}: {error}") from None
+            more = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DeployError(f"{path} is not JSON ({error}); mend it there") from None
+        template = merged(template, more, path.name)
     template = _with_texts(_with_deployment(template))
     (folder / "template.json").write_text(json.dumps(template, indent=2), encoding="utf-8")
     return template
 
 
-def merged(template: Template, more: Template) -> Template:
+def merged(template: Template, more: Template, source: str) -> Template:
     """A template with what another adds to it: objects are merged, all else is replaced.
 
     Raises:
-        ValueError: a resource without a type, which changes one that is there, is not there.
+        DeployError: a resource of `source` has no type, so changes one, and that is not there.
     """
     there = template["Resources"]
     for name, resource in more.get("Resources", {}).items():
         if "Type" not in resource and name not in there:
             likely = ", ".join(get_close_matches(name, there, 3, 0))
-            raise ValueError(f"no resource to change (got {name!r}); use one such as {likely}")
+            what = f"{source} changes a resource that is not there (got {name!r})"
+            raise DeployError(f"{what}; use one such as {likely}")
     result: Template = _merge(template, more)
     return result
 
@@ -103,7 +105,12 @@ def _with_texts(template: Template) -> Template:
 
 
 def _chalice(*arguments: str) -> None:
-    command = [sys.executable, "-c", "from chalice.cli import main; main()", *arguments]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys, chalice.cli; sys.exit(chalice.cli.main())",
+        *arguments,
+    ]
     result = subprocess.run(command, capture_output=True, text=True)
     output = (result.stdout + result.stderr).strip()
     # Chalice would go on without them, and the functions would fail at their first import.
