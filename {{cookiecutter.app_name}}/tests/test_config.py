@@ -1,6 +1,8 @@
 """The app's own settings do what they say."""
 
 import json
+import logging
+import re
 
 import pytest
 
@@ -18,3 +20,20 @@ def test_help_names_the_actions_of_the_config(
     actions = read_config(PROJECT, stage).environment_variables["WS_ACTIONS"]
     monkeypatch.setenv("WS_ACTIONS", actions)
     assert list(api.connect().request("help")["actions"]) == actions.replace(" ", "").split(",")
+
+
+def test_what_came_of_a_push_is_logged_for_the_metrics(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The filters in resources.production.json find their fields in the line."""
+    resources = json.loads((PROJECT / "resources.production.json").read_text())["Resources"]
+    filters = [each for each in resources.values() if each.get("Type") == "AWS::Logs::MetricFilter"]
+    fields = set(re.findall(r"\$\.(\w+) > 0", json.dumps(filters)))
+    client = api.connect()
+    with caplog.at_level(logging.INFO, logger="chalicelib"):
+        api.run("notify", {"channel": "lobby", "data": 1})
+    (line,) = [vars(each) for each in caplog.records if each.message == "pushed"]
+    assert (line["delivered"], line["failed"]) == (client.waiting(), 0) == (1, 0)
+    # What was throttled is logged where it is met, by what sends.
+    assert fields >= {"delivered", "gone", "failed", "untried"}
+    assert fields - {"throttled"} <= line.keys()
