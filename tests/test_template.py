@@ -27,6 +27,7 @@ EMITTED = """
 .chalice/prod/message.json
 .chalice/prod/notify.json
 .github/workflows/ci.yml
+.github/workflows/deploy.yml
 .gitignore
 Makefile
 README.md
@@ -38,15 +39,23 @@ chalicelib/connections.py
 chalicelib/fanout.py
 chalicelib/fields.py
 chalicelib/frames.py
+chalicelib/history.py
 chalicelib/http1.py
 chalicelib/pace.py
 chalicelib/plain.py
-chalicelib/history.py
 chalicelib/requests.py
 chalicelib/sending.py
 chalicelib/session.py
 chalicelib/signing.py
 chalicelib/table.py
+deploy/__init__.py
+deploy/__main__.py
+deploy/account.py
+deploy/errors.py
+deploy/logs.py
+deploy/stack.py
+deploy/template.py
+docs/deploy.md
 local/__init__.py
 local/__main__.py
 local/apis.py
@@ -66,6 +75,8 @@ pyproject.toml
 requirements-dev.txt
 requirements.txt
 resources.json
+resources.production.json
+resources.xray.json
 tests/__init__.py
 tests/client.py
 tests/conftest.py
@@ -86,7 +97,9 @@ web/index.html
 web/style.css
 """.split()  # noqa: SIM905
 
-RENDERED = re.compile(r"app\.py|\.chalice/.*|resources.*\.json|Makefile|pyproject\.toml|README\.md")
+RENDERED = re.compile(
+    r"app\.py|\.chalice/.*|resources.*\.json|Makefile|pyproject\.toml|README\.md|docs/.*\.md"
+)
 
 
 @pytest.fixture
@@ -151,6 +164,7 @@ def test_the_answers_are_where_they_belong(bake: Bake) -> None:
         stage: {
             "CONNECTIONS_TABLE": f"Team-7-{stage}-connections",
             "WS_ACTIONS": "echo,join,leave,history,help",
+            "FANOUT_RPS": "5000",
             "HISTORY_SECONDS": "86400",
         }
         for stage in ("dev", "prod")

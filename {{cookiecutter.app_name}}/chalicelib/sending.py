@@ -108,6 +108,7 @@ class _Fanout:
         self._few = asyncio.Event()  # are waiting
         self._over = pool.loop.create_future()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._throttled = 0
         self._reading: asyncio.Future[bool] | None = None
 
     async def run(self) -> None:
@@ -118,6 +119,8 @@ class _Fanout:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._throttled:  # a metric in resources.production.json
+            log.warning("API Gateway said 429", extra={"throttled": self._throttled})
         if self._over.done():
             self._over.result()
         else:
@@ -232,6 +235,7 @@ class _Fanout:
             raise OSError("the credentials changed meanwhile")
         problem = f"{answer.status} {answer.body[:200].decode(errors='replace')}"
         if answer.status == 429:
+            self._throttled += 1
             self._pace.throttle()
             raise Throttled(problem)
         if answer.status < 500:
