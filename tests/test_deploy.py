@@ -17,7 +17,7 @@ import pytest
 
 Answer = tuple[int, dict[str, str], str]
 
-READS = re.compile("(Describe|Get|Head|List).*")
+READS = re.compile("(Describe|Filter|Get|Head|List).*")
 STACK_ID = "arn:aws:cloudformation:us-east-1:123456789012:stack/chalice-ws-app-dev/1"
 
 
@@ -429,6 +429,47 @@ def test_destroy_asks_and_takes_no_for_an_answer(aws: Aws, deploy: Run, answer: 
 def test_destroy_of_nothing_is_done_already(aws: Aws, deploy: Run) -> None:
     done = deploy("destroy", "--yes")
     assert (done.returncode, done.stdout) == (0, "Nothing of chalice-ws-app-dev is there.\n")
+    assert aws.changes() == []
+
+
+def test_logs_have_their_time_and_function(aws: Aws, deploy: Run) -> None:
+    aws.answers["DescribeStacks"] = [stacks("CREATE_COMPLETE", ADDRESS)]
+    group = (
+        "<LogicalResourceId>Logs</LogicalResourceId><PhysicalResourceId>/aws/lambda/x-logs"
+        "</PhysicalResourceId><ResourceType>AWS::Logs::LogGroup</ResourceType>"
+        "<LastUpdatedTimestamp>2026-01-01T00:00:00Z</LastUpdatedTimestamp>"
+        "<ResourceStatus>CREATE_COMPLETE</ResourceStatus>"
+    )
+    summaries = f"<StackResourceSummaries><member>{group}</member></StackResourceSummaries>"
+    aws.answers["ListStackResources"] = [result("ListStackResources", summaries)]
+    stream = "2026/01/01/chalice-ws-app-dev-Notify-AbC[$LATEST]0123"
+    page = [
+        {"eventId": str(i), "timestamp": 0, "logStreamName": stream, "message": f'{{"n":{i}}}\n'}
+        for i in (1, 2)
+    ]
+    aws.answers["FilterLogEvents"] = [(200, {}, json.dumps({"events": page}))]
+    done = deploy("logs", TZ="UTC")
+    assert done.stdout.splitlines() == [
+        '00:00:00 chalice-ws-app-dev-Notify-AbC {"n":1}',
+        '00:00:00 chalice-ws-app-dev-Notify-AbC {"n":2}',
+    ]
+    (request,) = [body for name, body in aws.asked if name == "FilterLogEvents"]
+    assert json.loads(request)["logGroupName"] == "/aws/lambda/x-logs"
+    assert aws.changes() == []
+
+
+def test_the_table_alone(aws: Aws, deploy: Run) -> None:
+    missing = aws.answers["DescribeTable"][0]
+    there: Answer = (200, {}, json.dumps({"Table": {**TABLE["Table"], "TableStatus": "ACTIVE"}}))
+    aws.answers["DescribeTable"] = [missing, there]
+    aws.answers["CreateTable"] = aws.answers["UpdateTimeToLive"] = [(200, {}, "{}")]
+    done = deploy("table")
+    assert done.stdout == "The table chalice-ws-app-dev-connections is there.\n", done.stderr
+    bodies = {name: json.loads(body) for name, body in aws.asked if name in aws.changes()}
+    assert bodies["CreateTable"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert bodies["UpdateTimeToLive"]["TimeToLiveSpecification"]["AttributeName"] == "expires_at"
+    aws.asked.clear()
+    assert deploy("table").stdout == done.stdout
     assert aws.changes() == []
 
 

@@ -38,10 +38,13 @@ class Door:
 
     @cached_property
     def session(self) -> Any:
-        """The boto3 session; AWS has been asked whose it is."""
-        session = boto3.session.Session()
-        self.account = session.client("sts").get_caller_identity()["Account"]
-        return session
+        """The boto3 session."""
+        return boto3.session.Session()
+
+    @cached_property
+    def account(self) -> str:
+        """The number of the account that the credentials are for."""
+        return str(self.session.client("sts").get_caller_identity()["Account"])
 
     @cached_property
     def stack(self) -> Stack:
@@ -69,10 +72,10 @@ class Door:
 def up(door: Door) -> None:
     """Package and deploy the stage, and print its address."""
     stack, options = door.stack, door.options
+    bucket = Bucket(door.session, door.account, stack.name, options.bucket)
     if not stack.there() and (found := door.tables()):
         what = f"the table is there, but no stack (got {found[0]['TableName']!r})"
         raise DeployError(f"{what}; go on with chalice deploy, or run make destroy first")
-    bucket = Bucket(door.session, stack.name, options.bucket)
     template = door.package()
     if not bucket.exists:
         bucket.create()
@@ -111,7 +114,7 @@ def logs(door: Door) -> None:
 def destroy(door: Door) -> None:
     """Delete all that `up` and `table` have made, after asking."""
     stack, found = door.stack, door.tables()
-    bucket = Bucket(door.session, stack.name)
+    bucket = Bucket(door.session, door.account, stack.name)
     losses = [f"the table {each['TableName']} (about {each['ItemCount']} rows)" for each in found]
     if exists := stack.describe():
         losses.insert(0, f"the stack {stack.name}: its address, functions, logs and alarms")

@@ -20,6 +20,7 @@ class Bucket:
 
     Args:
         session: a boto3 session.
+        account: the account's number.
         stack: the stack's name, which the keys begin with.
         name: a bucket of the user's; None for one that is made when needed, for this stack alone.
 
@@ -27,14 +28,14 @@ class Bucket:
         DeployError: the bucket is missing, somebody else's, or in another region.
     """
 
-    def __init__(self, session: Any, stack: str, name: str | None = None) -> None:
+    def __init__(self, session: Any, account: str, stack: str, name: str | None = None) -> None:
         self._s3 = session.client("s3")
-        self._account = session.client("sts").get_caller_identity()["Account"]
+        self._account = account
         self._region = session.region_name
         self._stack = stack
         self._uploaded: set[str] = set()
         self.own = name is None
-        self.name = name or f"{stack}-{self._account}-{self._region}".lower()
+        self.name = name or f"{stack}-{account}-{self._region}".lower()
         if len(self.name) > 63:
             what = f"a bucket's name has 63 characters at most (got {self.name!r})"
             raise DeployError(f"{what}; use a bucket of yours: BUCKET=...")
