@@ -34,7 +34,7 @@ class Bucket:
         self._region = session.region_name
         self._stack = stack
         self._uploaded: set[str] = set()
-        self.own = name is None
+        self._own = name is None
         self.name = name or f"{stack}-{account}-{self._region}".lower()
         if len(self.name) > 63:
             what = f"a bucket's name has 63 characters at most (got {self.name!r})"
@@ -83,7 +83,7 @@ class Bucket:
         except ClientError as error:
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             headers = error.response["ResponseMetadata"].get("HTTPHeaders", {})
-            if status == 404 and self.own:
+            if status == 404 and self._own:
                 return False
             if status == 404:
                 what, use = "does not exist", "make it, or leave BUCKET out and one is made"
@@ -107,9 +107,9 @@ def allow_access_logs(session: Any, template: Template) -> None:
     It takes a role, one for all APIs of an account and region, which a new account does not have:
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
     """
-    gateway = session.client("apigateway")
     if '"AccessLogSettings"' not in json.dumps(template):
         return
+    gateway = session.client("apigateway")
     if gateway.get_account().get("cloudwatchRoleArn"):
         return
     name = f"api-gateway-logs-{session.region_name}"

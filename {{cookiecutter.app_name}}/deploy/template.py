@@ -96,21 +96,17 @@ def _with_texts(template: Template) -> Template:
     # AWS takes some JSON only inside of a string, which nobody can read or edit.
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
-        if "DashboardBody" in properties:
-            properties["DashboardBody"] = {"Fn::Sub": json.dumps(properties["DashboardBody"])}
-        if "AccessLogSettings" in properties:
-            settings = properties["AccessLogSettings"]
-            settings["Format"] = json.dumps(settings["Format"])
+        if isinstance(body := properties.get("DashboardBody"), dict):
+            properties["DashboardBody"] = {"Fn::Sub": json.dumps(body)}
+        access_log = properties.get("AccessLogSettings", {})
+        if isinstance(line := access_log.get("Format"), dict):
+            access_log["Format"] = json.dumps(line)
     return template
 
 
 def _chalice(*arguments: str) -> None:
-    command = [
-        sys.executable,
-        "-c",
-        "import sys, chalice.cli; sys.exit(chalice.cli.main())",
-        *arguments,
-    ]
+    main = "import sys, chalice.cli; sys.exit(chalice.cli.main())"
+    command = [sys.executable, "-c", main, *arguments]
     result = subprocess.run(command, capture_output=True, text=True)
     output = (result.stdout + result.stderr).strip()
     # Chalice would go on without them, and the functions would fail at their first import.
