@@ -31,7 +31,7 @@ def database() -> str:
 def shared_api(database: str) -> Iterator[Api]:
     from app import app
 
-    with Api(app) as api:
+    with Api(app, read_config(PROJECT, "dev").api_gateway_stage) as api:
         yield api
 
 
