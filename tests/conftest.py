@@ -3,12 +3,15 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cookiecutter.main import cookiecutter
+
+from tests.aws.account import Account
 
 ROOT = Path(__file__).parent.parent
 RAW = ROOT / "{{cookiecutter.app_name}}"
@@ -64,6 +67,40 @@ def bake(template: Path, tmp_path: Path) -> Bake:
 def app(template: Path, home: Path) -> Path:
     """An app with the default answers, for tests that only read it or run it."""
     return Path(cookiecutter(str(template), no_input=True, output_dir=str(home / "default")))
+
+
+@pytest.fixture(scope="session")
+def aws_server(home: Path) -> Generator[Account, None, None]:
+    """A server that stands for AWS, in a process of its own."""
+    log = home / "aws.log"
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.aws"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            env={**os.environ, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"},
+        ) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            port = process.stdout.readline().strip()
+            assert port, log.read_text()
+            yield Account(f"http://127.0.0.1:{port}")
+        finally:
+            process.stdin.close()
+            process.wait(20)
+
+
+@pytest.fixture
+def aws(aws_server: Account) -> Generator[Account, None, None]:
+    """An account in which nothing is."""
+    yield aws_server
+    aws_server.reset()
 
 
 def files(folder: Path) -> dict[str, bytes]:

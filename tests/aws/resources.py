@@ -1,0 +1,207 @@
+"""Resources of CloudFormation that moto lacks, made as CloudFormation makes them: by API calls.
+
+The properties of these types have the names of the calls' parameters, but for the case of letters. A
+call fails with a property that it does not know, and past AWS's limits, as any other call does.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+from botocore.model import Shape
+from moto.cloudformation.exceptions import ValidationError
+from moto.core.common_models import CloudFormationModel
+
+Properties = dict[str, Any]
+
+# A change of one of these is another resource in the place of the first.
+FIXED = {"ApiId", "StageName", "FunctionName", "AlarmName", "FilterName", "LogGroupName"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The calls that make, change and delete resources of a type, and the parameter with their id.
+
+    A change of a property that no `update` takes is another resource in the place of the first. If
+    `named`, the id is given to `create`, from the template or made up; if not, it comes back.
+    """
+
+    service: str
+    create: str
+    update: tuple[str, ...]
+    delete: str
+    key: str
+    named: bool = False
+
+
+KINDS = {
+    "AWS::ApiGatewayV2::Api": Kind(
+        "apigatewayv2", "CreateApi", ("UpdateApi",), "DeleteApi", "ApiId"
+    ),
+    "AWS::ApiGatewayV2::Deployment": Kind(
+        "apigatewayv2", "CreateDeployment", (), "DeleteDeployment", "DeploymentId"
+    ),
+    "AWS::ApiGatewayV2::Integration": Kind(
+        "apigatewayv2",
+        "CreateIntegration",
+        ("UpdateIntegration",),
+        "DeleteIntegration",
+        "IntegrationId",
+    ),
+    "AWS::ApiGatewayV2::Route": Kind(
+        "apigatewayv2", "CreateRoute", ("UpdateRoute",), "DeleteRoute", "RouteId"
+    ),
+    "AWS::ApiGatewayV2::Stage": Kind(
+        "apigatewayv2", "CreateStage", ("UpdateStage",), "DeleteStage", "StageName", True
+    ),
+    "AWS::CloudWatch::Alarm": Kind(
+        "cloudwatch", "PutMetricAlarm", ("PutMetricAlarm",), "DeleteAlarms", "AlarmName", True
+    ),
+    # Of functions moto drops tags and logging, and it cannot delete permissions.
+    "AWS::Lambda::Function": Kind(
+        "lambda",
+        "CreateFunction",
+        ("UpdateFunctionConfiguration", "UpdateFunctionCode"),
+        "DeleteFunction",
+        "FunctionName",
+        True,
+    ),
+    "AWS::Lambda::Permission": Kind(
+        "lambda", "AddPermission", (), "RemovePermission", "StatementId", True
+    ),
+    "AWS::Logs::MetricFilter": Kind(
+        "logs", "PutMetricFilter", ("PutMetricFilter",), "DeleteMetricFilter", "FilterName", True
+    ),
+}
+PATCHED = {"AWS::Lambda::Function", "AWS::Lambda::Permission"}
+
+
+def fit(shape: Shape, value: Any, strict: bool, path: str) -> Any:
+    """A property as a call takes it: the names' case and the numbers that a template has as text.
+
+    Raises:
+        ValidationError: A property that the call does not know, if `strict`.
+    """
+    if shape.type_name == "structure":
+        members = {name.lower(): name for name in shape.members}
+        unknown = [name for name in value if name.lower() not in members]
+        if unknown and strict:
+            raise ValidationError(message=f"{path}: unsupported property {unknown[0]}")
+        return {
+            members[name.lower()]: fit(
+                shape.members[members[name.lower()]], member, strict, f"{path}.{name}"
+            )
+            for name, member in value.items()
+            if name.lower() in members
+        }
+    if shape.type_name == "map" and isinstance(value, list):  # of tags
+        value = {tag["Key"]: tag["Value"] for tag in value}
+    if shape.type_name == "map":
+        return {name: fit(shape.value, member, strict, path) for name, member in value.items()}
+    if shape.type_name == "list":
+        return [fit(shape.member, member, strict, path) for member in value]
+    if shape.type_name == "boolean":
+        return value if isinstance(value, bool) else value == "true"
+    converted = {"integer": int, "long": int, "float": float, "double": float, "string": str}
+    return converted.get(shape.type_name, lambda same: same)(value)
+
+
+class Resource(CloudFormationModel):
+    """A resource of one of the kinds."""
+
+    type = ""
+
+    def __init__(self, name: str, properties: Properties, region: str):
+        kind = KINDS[self.type]
+        self.region = region
+        self.properties = properties
+        self.id = next((properties[key] for key in properties if key == kind.key), name)
+        given = {**properties, kind.key: self.id} if kind.named else properties
+        self.answer = self._call(kind.create, given, strict=True)
+        if not kind.named:
+            self.id = self.answer[kind.key]
+
+    def _call(self, operation: str, properties: Properties, strict: bool = False) -> Properties:
+        client = boto3.client(KINDS[self.type].service, region_name=self.region)
+        shape = client.meta.service_model.operation_model(operation).input_shape
+        method = {value: key for key, value in client.meta.method_to_api_mapping.items()}[operation]
+        try:
+            answer: Properties = getattr(client, method)(
+                **fit(shape, properties, strict, self.type)
+            )
+        except ClientError as error:
+            raise ValidationError(message=f"{self.type}: {error}") from None
+        return answer
+
+    def changed(self, name: str, properties: Properties) -> "Resource":
+        """This resource with other properties, or another one in its place."""
+        kind = KINDS[self.type]
+        keys = {*self.properties, *properties}
+        changes = {key for key in keys if self.properties.get(key) != properties.get(key)}
+        if not changes:
+            return self
+        client = boto3.client(kind.service, region_name=self.region)
+        shapes = [client.meta.service_model.operation_model(call).input_shape for call in kind.update]
+        known = {member.lower() for shape in shapes for member in shape.members} | {"tags", "code"}
+        if changes & FIXED or any(key.lower() not in known for key in changes):
+            return type(self)(name, properties, self.region)
+        for call in kind.update:
+            self._call(call, {**properties, **properties.get("Code", {}), kind.key: self.id})
+        self.properties = properties
+        return self
+
+    def delete(self, account_id: str, region: str) -> None:
+        key = KINDS[self.type].key
+        self._call(KINDS[self.type].delete, {**self.properties, key: self.id, f"{key}s": [self.id]})
+
+    @property
+    def physical_resource_id(self) -> str:
+        return str(self.id)
+
+    def get_cfn_attribute(self, name: str) -> Any:
+        return self.answer["FunctionArn" if name == "Arn" else name]
+
+    def is_created(self) -> bool:
+        return True
+
+    @classmethod
+    def has_cfn_attr(cls, attr: str) -> bool:
+        return True
+
+    @classmethod
+    def cloudformation_type(cls) -> str:  # type: ignore[override]
+        return cls.type
+
+    @classmethod
+    def cloudformation_name_type(cls) -> str:  # type: ignore[override]
+        return KINDS[cls.type].key if cls.type in KINDS and KINDS[cls.type].named else ""
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
+    ) -> "Resource":
+        return cls(resource_name, cloudformation_json["Properties"], region_name)
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls,
+        original_resource: "Resource",
+        new_resource_name: str,
+        cloudformation_json: Any,
+        account_id: str,
+        region_name: str,
+    ) -> "Resource":
+        return original_resource.changed(new_resource_name, cloudformation_json["Properties"])
+
+
+def install() -> None:
+    """Give moto the types that it lacks."""
+    from moto.cloudformation import parsing
+
+    there = set(parsing.get_model_map()) - PATCHED
+    models = parsing.get_model_map()
+    names = parsing.get_name_type_map()
+    for kind in set(KINDS) - there:
+        models[kind] = type(kind.replace("::", ""), (Resource,), {"type": kind})
+        names[kind] = models[kind].cloudformation_name_type()

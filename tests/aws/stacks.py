@@ -1,0 +1,132 @@
+"""Stacks as CloudFormation makes them: in the order of dependence, what goes last, nothing left out.
+
+moto makes resources in the order of the template, deletes before it adds, takes types that it does
+not know in silence, and does not know the SAM transform.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+from moto.cloudformation import models, parsing
+from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.models import CloudFormationBackend
+from moto.cloudformation.parsing import ResourceMap
+from samtranslator.translator.transform import transform
+
+Template = dict[str, Any]
+
+
+class ManagedPolicies:
+    """No managed policy is named in the templates that are rehearsed."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+def translate(template: Template, region: str) -> Template:
+    """A template with SAM's resources as CloudFormation's own."""
+    if "Transform" not in template:
+        return template
+    session = boto3.session.Session(region_name=region)
+    plain: Template = transform(template, {}, ManagedPolicies(), boto_session=session)
+    return {key: value for key, value in plain.items() if key != "Transform"}
+
+
+def references(value: Any) -> Iterator[str]:
+    """The logical names that a part of a template refers to."""
+    if isinstance(value, list):
+        for member in value:
+            yield from references(member)
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            if key == "Ref":
+                yield member
+            elif key == "Fn::GetAtt":
+                yield member.split(".")[0] if isinstance(member, str) else member[0]
+            elif key == "Fn::Sub":
+                text, *rest = member if isinstance(member, list) else [member]
+                yield from re.findall(r"\$\{([A-Za-z0-9]+)[.}]", text)
+                yield from references(rest)
+            elif key == "DependsOn":
+                yield from member if isinstance(member, list) else [member]
+            else:
+                yield from references(member)
+
+
+def ordered(resources: Template) -> list[str]:
+    """Logical names, each after those that it refers to."""
+    order: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        if name in resources and name not in order:
+            for other in references(resources[name]):
+                if other != name:
+                    visit(other)
+            order[name] = None
+
+    for name in resources:
+        visit(name)
+    return list(order)
+
+
+def update(self: ResourceMap, template: Template, parameters: dict[str, Any] | None = None) -> None:
+    """Make what is new, change what has changed, each after what it needs, and clean up at the end."""
+    before = self._resource_json_map
+    wanted = template["Resources"]
+    for name, resource in wanted.items():
+        if resource["Type"] not in parsing.get_model_map():
+            raise ValidationError(message=f"{name}: {resource['Type']} cannot be rehearsed")
+    self._template = template
+    self._resource_json_map = wanted
+    self.input_parameters = parameters or self.input_parameters
+    self.load()
+    replaced = []
+    for name in ordered(wanted):
+        if name not in before:
+            self[name]
+            continue
+        old = self._parsed_resources[name]
+        arguments = (self, self._account_id, self._region_name)
+        if before[name] != wanted[name] or any(n in dict(replaced) for n in references(wanted[name])):
+            new = parsing.parse_and_update_resource(name, wanted[name], *arguments)
+            self._parsed_resources[name] = new
+            if new is not old:
+                replaced.append((name, old))
+    for name, old in reversed(replaced):
+        self._delete_resource(old, before[name])
+    for name in reversed(ordered(before)):
+        if name not in wanted:
+            self._delete_resource(self._parsed_resources.pop(name), before[name])
+
+
+def create(self: ResourceMap, template: Template) -> bool:
+    self._resource_json_map = {}
+    update(self, template)
+    return True
+
+
+def delete(self: ResourceMap) -> None:
+    for name in reversed(ordered(self._resource_json_map)):
+        if self._resource_json_map[name].get("DeletionPolicy") != "Retain":
+            self._delete_resource(self._parsed_resources.pop(name), self._resource_json_map[name])
+
+
+def install() -> None:
+    """Put these in the place of moto's."""
+    ResourceMap.create, ResourceMap.update, ResourceMap.delete = create, update, delete
+    for name in ("create_stack", "update_stack", "create_change_set"):
+        _translating(name)
+
+
+def _translating(name: str) -> None:
+    given = getattr(CloudFormationBackend, name)
+
+    def translated(self: CloudFormationBackend, *arguments: Any, **options: Any) -> Any:
+        template = models.Stack.parse_template(options["template"])
+        options["template"] = json.dumps(translate(template, self.region_name))
+        return given(self, *arguments, **options)
+
+    setattr(CloudFormationBackend, name, translated)
