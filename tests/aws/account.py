@@ -1,5 +1,6 @@
 """An account in which nothing is, as a test sees it: what is in it, and processes that use it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -87,3 +88,13 @@ class Account:
     def reset(self) -> None:
         """Throw away all that is in the account."""
         urlopen(Request(f"{self.endpoint}/moto-api/reset", method="POST"), timeout=10).close()
+
+
+def package(app: Path, stage: str, folder: Path, merged: bool = True) -> dict[str, Any]:
+    """What Chalice makes of an app for CloudFormation: the template, and beside it deployment.zip."""
+    merge = ["--merge-template", "resources.json"] if merged else []
+    Account("http://127.0.0.1:1").run(
+        app, "chalice", "package", "--stage", stage, *merge, str(folder)
+    )
+    template: dict[str, Any] = json.loads((folder / "sam.json").read_text())
+    return template

@@ -14,24 +14,18 @@ from moto.cloudformation import models, parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import CloudFormationBackend
 from moto.cloudformation.parsing import ResourceMap
-from samtranslator.translator.transform import transform
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
 
 Template = dict[str, Any]
-
-
-class ManagedPolicies:
-    """No managed policy is named in the templates that are rehearsed."""
-
-    def load(self) -> dict[str, str]:
-        return {}
 
 
 def translate(template: Template, region: str) -> Template:
     """A template with SAM's resources as CloudFormation's own."""
     if "Transform" not in template:
         return template
-    session = boto3.session.Session(region_name=region)
-    plain: Template = transform(template, {}, ManagedPolicies(), boto_session=session)
+    translator = Translator({}, Parser(), boto_session=boto3.session.Session(region_name=region))
+    plain: Template = translator.translate(json.loads(json.dumps(template)), {})
     return {key: value for key, value in plain.items() if key != "Transform"}
 
 

@@ -1,0 +1,105 @@
+"""What is packaged for CloudFormation: linted as SAM and as what SAM becomes, and merged as meant."""
+
+import copy
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
+
+from tests.aws.account import REGION, package
+from tests.aws.stacks import translate
+from tests.conftest import KINDS, Bake
+
+Template = dict[str, Any]
+
+
+def findings(template: Template) -> list[str]:
+    """What cfn-lint says of a template, its warnings too."""
+    found = lint(json.dumps(template), config=ManualArgs(regions=[REGION]))
+    return [f"{match.rule.id} {'/'.join(map(str, match.path or []))}: {match.message}" for match in found]
+
+
+def plain(template: Template) -> Template:
+    """The template after the SAM transform, with its code in S3 as `make deploy` puts it there."""
+    template = copy.deepcopy(template)
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = "s3://bucket/deployment.zip"
+    return translate(template, REGION)
+
+
+@pytest.fixture(scope="module")
+def copied(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An app of this module's own: Chalice writes into it."""
+    return Path(shutil.copytree(app, tmp_path_factory.mktemp("copied") / "app"))
+
+
+@pytest.fixture(scope="module")
+def packaged(copied: Path) -> Template:
+    """What is deployed as stage prod, with all that the app can have."""
+    return package(copied, "prod", copied / "build" / "merged")
+
+
+@pytest.fixture(scope="module")
+def own(copied: Path) -> Template:
+    """What Chalice makes of the app, without anything merged into it."""
+    return package(copied, "prod", copied / "build" / "own", merged=False)
+
+
+def test_cfn_lint_has_nothing_to_say(packaged: Template) -> None:
+    assert findings(packaged) == []
+    assert findings(plain(packaged)) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_every_kind_and_stage_is_translated(bake: Bake, tmp_path: Path, kind: str, stage: str) -> None:
+    resources = plain(package(bake(app_kind=kind), stage, tmp_path / "package"))["Resources"]
+    types = [resource["Type"] for resource in resources.values()]
+    assert not [type for type in types if type.startswith("AWS::Serverless::")]
+    assert types.count("AWS::Lambda::Function") == types.count("AWS::IAM::Role") >= 4
+    assert types.count("AWS::ApiGatewayV2::Route") == 3
+
+
+def test_what_the_sam_transform_hides_from_cfn_lint_is_seen_after_it(packaged: Template) -> None:
+    wrong = copy.deepcopy(packaged)
+    role = wrong["Resources"]["WebsocketMessageRole"]["Properties"]
+    role["Policies"][0]["PolicyDocument"]["Statement"][0]["Action"] = ["dynamodb:GetItems"]
+    wrong["Resources"]["Notify"]["Properties"]["Runtime"] = "python2.7"
+    found = findings(plain(wrong))
+    assert any("'getitems' is not one of" in line for line in found), found
+    assert any("python2.7" in line for line in found), found
+
+
+def patches(folder: Path) -> Iterator[tuple[str, str]]:
+    """What the app's own templates say of resources that Chalice makes: file and logical name."""
+    for path in sorted(folder.glob("resources*.json")):
+        for name, resource in json.loads(path.read_text())["Resources"].items():
+            if "Type" not in resource:
+                yield path.name, name
+
+
+def test_what_is_patched_is_there(app: Path, own: Template) -> None:
+    """Chalice merges a resource with a misspelt name as a new one, which has no type."""
+    assert [patch for patch in patches(app) if patch[1] not in own["Resources"]] == []
+
+
+def lists(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
+    """Every list in a template that is not in another, by its path."""
+    if isinstance(value, list):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            yield from lists(member, (*path, key))
+
+
+def test_no_list_of_chalices_lost_what_was_in_it(own: Template, packaged: Template) -> None:
+    """A list that is merged into another one takes its place."""
+    merged = dict(lists(packaged["Resources"]))
+    for path, value in lists(own["Resources"]):
+        assert [member for member in value if member not in merged.get(path, [])] == [], path
