@@ -1,0 +1,97 @@
+"""Mutants of an app's policies: which of them does the app's own gate let pass?
+
+Run by its path in the app's folder. The app's test runs once, as its owner runs it, and notes what the
+functions call; the mutants are held against that. Prints as JSON how many there were, and which passed.
+"""
+
+import copy
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path.cwd()))
+
+from tests import policies  # type: ignore[attr-defined]  # noqa: E402 - the app's
+
+Policy = dict[str, Any]
+OTHER = {"dev": "prod", "prod": "dev"}
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def wider(resource: str, stage: str) -> Iterator[str]:
+    """A resource, made wider in each of its parts, and another one in its place."""
+    yield "*"
+    parts = resource.split(":", 5)
+    for index, part in enumerate(parts):
+        if part not in ("arn", "*", ""):
+            yield ":".join([*parts[:index], "*", *parts[index + 1 :]])
+    *head, tail = parts
+    names = tail.split("/")
+    for index, name in enumerate(names):
+        if name not in ("*", ""):
+            for other in ("*", f"{name[:-1]}*", f"{name}*", f"*{name}"):
+                if other != "**" and other.rstrip("*") != name.rstrip("*") or not name.endswith("*"):
+                    yield ":".join([*head, "/".join([*names[:index], other, *names[index + 1 :]])])
+    if f"-{stage}-" in resource:
+        yield resource.replace(f"-{stage}-", f"-{OTHER[stage]}-")
+        yield resource.replace(f"-{stage}-", "-*-")
+
+
+def mutants(policy: Policy, stage: str) -> Iterator[tuple[str, Policy]]:
+    """Every policy that lacks one thing of a policy, or has one more, and what was done to it."""
+    for index, statement in enumerate(policy["Statement"]):
+
+        def with_(**changes: Any) -> Policy:
+            mutant = copy.deepcopy(policy)
+            mutant["Statement"][index].update(changes)
+            return mutant
+
+        actions, resources = listed(statement["Action"]), listed(statement["Resource"])
+        for action in actions:
+            service = action.split(":")[0]
+            others = [other for other in actions if other != action]
+            yield f"without {action}", with_(Action=others)
+            for wild in ("*", f"{service}:*", f"{action[:-1]}*", f"{action}*"):
+                yield f"{wild} for {action}", with_(Action=[*others, wild])
+        for extra in ("dynamodb:Scan", "dynamodb:DeleteTable", "logs:DeleteLogGroup", "s3:GetObject"):
+            yield f"with {extra}", with_(Action=[*actions, extra])
+        for resource in resources:
+            others = [other for other in resources if other != resource]
+            yield f"without {resource}", with_(Resource=others)
+            for wide in dict.fromkeys(wider(resource, stage)):
+                yield f"{wide} for {resource}", with_(Resource=[*others, wide])
+                yield f"{wide} beside {resource}", with_(Resource=[*resources, wide])
+        yield f"denied: {actions}", with_(Effect="Deny")
+
+
+def caught() -> bool:
+    return any(policies.missing(stage) or policies.unused(stage) for stage in policies.STAGES)
+
+
+def main() -> None:
+    code = pytest.main(["-q", "-p", "no:cacheprovider", "tests/test_policies.py"])
+    if code or caught():
+        sys.exit("the policies do not pass the gate as they are")
+    tried, passed = 0, []
+    for path in sorted(Path(".chalice").glob("*/*.json")):
+        if path.parent.name not in policies.STAGES:
+            continue
+        text = path.read_text()
+        for change, mutant in mutants(json.loads(text), path.parent.name):
+            path.write_text(json.dumps(mutant, indent=2))
+            tried += 1
+            if not caught():
+                passed.append(f"{path}: {change}")
+        path.write_text(text)
+    print(json.dumps({"tried": tried, "passed": passed}))
+
+
+if __name__ == "__main__":
+    main()
