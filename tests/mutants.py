@@ -37,7 +37,11 @@ def wider(resource: str, stage: str) -> Iterator[str]:
     for index, name in enumerate(names):
         if name not in ("*", ""):
             for other in ("*", f"{name[:-1]}*", f"{name}*", f"*{name}"):
-                if other != "**" and other.rstrip("*") != name.rstrip("*") or not name.endswith("*"):
+                if (
+                    other != "**"
+                    and other.rstrip("*") != name.rstrip("*")
+                    or not name.endswith("*")
+                ):
                     yield ":".join([*head, "/".join([*names[:index], other, *names[index + 1 :]])])
     if f"-{stage}-" in resource:
         yield resource.replace(f"-{stage}-", f"-{OTHER[stage]}-")
@@ -60,7 +64,12 @@ def mutants(policy: Policy, stage: str) -> Iterator[tuple[str, Policy]]:
             yield f"without {action}", with_(Action=others)
             for wild in ("*", f"{service}:*", f"{action[:-1]}*", f"{action}*"):
                 yield f"{wild} for {action}", with_(Action=[*others, wild])
-        for extra in ("dynamodb:Scan", "dynamodb:DeleteTable", "logs:DeleteLogGroup", "s3:GetObject"):
+        for extra in (
+            "dynamodb:Scan",
+            "dynamodb:DeleteTable",
+            "logs:DeleteLogGroup",
+            "s3:GetObject",
+        ):
             yield f"with {extra}", with_(Action=[*actions, extra])
         for resource in resources:
             others = [other for other in resources if other != resource]

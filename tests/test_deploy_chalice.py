@@ -51,10 +51,16 @@ def test_what_is_deployed_is_what_the_settings_say(aws: Account, bake: Bake, sta
     assert {one["IntegrationType"] for one in integrations} == {"AWS_PROXY"}
     assert served(aws) == {key: f"{prefix}-{name}" for key, name in ROUTES.items()}
 
-    functions = {one["FunctionName"]: one for one in aws.client("lambda").list_functions()["Functions"]}
+    functions = {
+        one["FunctionName"]: one for one in aws.client("lambda").list_functions()["Functions"]
+    }
     assert set(functions) == {f"{prefix}-{name}" for name in (*ROUTES.values(), "notify")}
     for name, function in functions.items():
-        own = config["stages"][stage].get("lambda_functions", {}).get(name.removeprefix(f"{prefix}-"), {})
+        own = (
+            config["stages"][stage]
+            .get("lambda_functions", {})
+            .get(name.removeprefix(f"{prefix}-"), {})
+        )
         settings = {**config, **config["stages"][stage], **own}
         assert function["MemorySize"] == settings["lambda_memory_size"], name
         assert function["Timeout"] == settings["lambda_timeout"], name
@@ -96,7 +102,9 @@ def test_a_deploy_again_changes_what_has_changed_and_a_delete_leaves_nothing(
     aws.run(app, "chalice", "deploy", "--stage", "dev")
     before = aws.contents()
     config = app / ".chalice" / "config.json"
-    config.write_text(config.read_text().replace('"lambda_memory_size": 512', '"lambda_memory_size": 1024'))
+    config.write_text(
+        config.read_text().replace('"lambda_memory_size": 512', '"lambda_memory_size": 1024')
+    )
     aws.run(app, "chalice", "deploy", "--stage", "dev")
     assert aws.contents() == before
     functions = aws.client("lambda").list_functions()["Functions"]

@@ -21,7 +21,10 @@ Template = dict[str, Any]
 def findings(template: Template) -> list[str]:
     """What cfn-lint says of a template, its warnings too."""
     found = lint(json.dumps(template), config=ManualArgs(regions=[REGION]))
-    return [f"{match.rule.id} {'/'.join(map(str, match.path or []))}: {match.message}" for match in found]
+    return [
+        f"{match.rule.id} {'/'.join(map(str, match.path or []))}: {match.message}"
+        for match in found
+    ]
 
 
 def plain(template: Template) -> Template:
@@ -58,7 +61,9 @@ def test_cfn_lint_has_nothing_to_say(packaged: Template) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_every_kind_and_stage_is_translated(bake: Bake, tmp_path: Path, kind: str, stage: str) -> None:
+def test_every_kind_and_stage_is_translated(
+    bake: Bake, tmp_path: Path, kind: str, stage: str
+) -> None:
     resources = plain(package(bake(app_kind=kind), stage, tmp_path / "package"))["Resources"]
     types = [resource["Type"] for resource in resources.values()]
     assert not [type for type in types if type.startswith("AWS::Serverless::")]

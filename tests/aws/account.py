@@ -47,6 +47,7 @@ class Account:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
             "PYTHONDONTWRITEBYTECODE": "1",
+            **{name: value for name, value in os.environ.items() if name.startswith("PIP_")},
         }
 
     def client(self, service: str) -> Any:

@@ -39,7 +39,9 @@ def deploy(api: Api, description: str | None) -> dict[str, Any]:
     if not api.routes:
         raise BadRequestException("At least one route is required before deploying the Api.")
     routes = {
-        route.route_key: api.integrations[route.target.removeprefix("integrations/")].integration_uri
+        route.route_key: api.integrations[
+            route.target.removeprefix("integrations/")
+        ].integration_uri
         for route in api.routes.values()
     }
     made = {

@@ -39,7 +39,9 @@ def broken(shape: Shape, value: Any, path: str) -> Iterator[str]:
         if limits.get("pattern") and not regex.fullmatch(limits["pattern"], value):
             yield f"{path} must match {limits['pattern']} (got {value!r})"
     elif shape.type_name == "structure":
-        yield from (f"{path}.{name} is missing" for name in shape.required_members if name not in value)
+        yield from (
+            f"{path}.{name} is missing" for name in shape.required_members if name not in value
+        )
         for name, member in value.items():
             if name in shape.members and member is not None:
                 yield from broken(shape.members[name], member, f"{path}.{name}")

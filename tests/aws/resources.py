@@ -142,7 +142,9 @@ class Resource(CloudFormationModel):
         if not changes:
             return self
         client = boto3.client(kind.service, region_name=self.region)
-        shapes = [client.meta.service_model.operation_model(call).input_shape for call in kind.update]
+        shapes = [
+            client.meta.service_model.operation_model(call).input_shape for call in kind.update
+        ]
         known = {member.lower() for shape in shapes for member in shape.members} | {"tags", "code"}
         if changes & FIXED or any(key.lower() not in known for key in changes):
             return type(self)(name, properties, self.region)
@@ -179,7 +181,12 @@ class Resource(CloudFormationModel):
 
     @classmethod
     def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
+        cls,
+        resource_name: str,
+        cloudformation_json: Any,
+        account_id: str,
+        region_name: str,
+        **_: Any,
     ) -> "Resource":
         return cls(resource_name, cloudformation_json["Properties"], region_name)
 

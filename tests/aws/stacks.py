@@ -84,7 +84,9 @@ def update(self: ResourceMap, template: Template, parameters: dict[str, Any] | N
             continue
         old = self._parsed_resources[name]
         arguments = (self, self._account_id, self._region_name)
-        if before[name] != wanted[name] or any(n in dict(replaced) for n in references(wanted[name])):
+        if before[name] != wanted[name] or any(
+            n in dict(replaced) for n in references(wanted[name])
+        ):
             new = parsing.parse_and_update_resource(name, wanted[name], *arguments)
             self._parsed_resources[name] = new
             if new is not old:
