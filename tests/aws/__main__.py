@@ -5,9 +5,9 @@ import sys
 
 from moto.server import ThreadedMotoServer
 
-from tests.aws import deployments, limits, resources, stacks
+from tests.aws import changes, deployments, limits, resources, stacks
 
-for part in (deployments, limits, resources, stacks):
+for part in (changes, deployments, limits, resources, stacks):
     part.install()
 server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
 server.start()

@@ -77,6 +77,12 @@ class Account:
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 
+    def make(self, folder: Path, target: str, **variables: str) -> str:
+        """Run a target of an app's Makefile, with this Python's packages; see `run`."""
+        installed = BIN.parent / "installed"
+        given = [f"{name}={value}" for name, value in {"VENV": BIN.parent, **variables}.items()]
+        return self.run(folder, "make", "-s", "-o", str(installed), target, *given)
+
     def contents(self) -> dict[str, list[str]]:
         """The names of all things in the account, by their kind; kinds without any are left out."""
         found = {}

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
 from botocore.model import Shape
 from moto.cloudformation.exceptions import ValidationError
 from moto.core.common_models import CloudFormationModel
@@ -126,12 +125,7 @@ class Resource(CloudFormationModel):
         client = boto3.client(KINDS[self.type].service, region_name=self.region)
         shape = client.meta.service_model.operation_model(operation).input_shape
         method = {value: key for key, value in client.meta.method_to_api_mapping.items()}[operation]
-        try:
-            answer: Properties = getattr(client, method)(
-                **fit(shape, properties, strict, self.type)
-            )
-        except ClientError as error:
-            raise ValidationError(message=f"{self.type}: {error}") from None
+        answer: Properties = getattr(client, method)(**fit(shape, properties, strict, self.type))
         return answer
 
     def changed(self, name: str, properties: Properties) -> "Resource":

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
-from moto.cloudformation import models, parsing
+from moto.cloudformation import models, parsing, responses
+from botocore.exceptions import ClientError
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import CloudFormationBackend
 from moto.cloudformation.parsing import ResourceMap
+from moto.core.exceptions import ServiceException
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
@@ -66,45 +68,62 @@ def ordered(resources: Template) -> list[str]:
     return list(order)
 
 
+class Failed(ValidationError):
+    """A resource could not be made or changed."""
+
+    def __init__(self, name: str, kind: str, reason: str):
+        super().__init__(message=f"{name} ({kind}): {reason}")
+        self.name, self.kind, self.reason = name, kind, reason
+
+
 def update(self: ResourceMap, template: Template, parameters: dict[str, Any] | None = None) -> None:
-    """Make what is new, change what has changed, each after what it needs, and clean up at the end."""
-    before = self._resource_json_map
+    """Make what is new and change what has changed, each after what it needs; clean up at the end.
+
+    Raises:
+        Failed: what has been made and changed until then stays.
+    """
     wanted = template["Resources"]
     for name, resource in wanted.items():
         if resource["Type"] not in parsing.get_model_map():
-            raise ValidationError(message=f"{name}: {resource['Type']} cannot be rehearsed")
-    self._template = template
-    self._resource_json_map = wanted
+            raise Failed(name, resource["Type"], "this type cannot be rehearsed")
+    current, self._template, self._resource_json_map = self._resource_json_map, template, wanted
     self.input_parameters = parameters or self.input_parameters
     self.load()
-    replaced = []
+    self._resource_json_map = current = dict(current)
+    replaced: dict[str, Any] = {}
     for name in ordered(wanted):
-        if name not in before:
-            self[name]
-            continue
-        old = self._parsed_resources[name]
-        arguments = (self, self._account_id, self._region_name)
-        if before[name] != wanted[name] or any(
-            n in dict(replaced) for n in references(wanted[name])
-        ):
-            new = parsing.parse_and_update_resource(name, wanted[name], *arguments)
-            self._parsed_resources[name] = new
-            if new is not old:
-                replaced.append((name, old))
-    for name, old in reversed(replaced):
-        self._delete_resource(old, before[name])
-    for name in reversed(ordered(before)):
+        before, current[name] = current.get(name), wanted[name]
+        try:
+            if before is None:
+                self[name]
+            elif before != wanted[name] or replaced.keys() & set(references(wanted[name])):
+                old = self._parsed_resources[name]
+                arguments = (name, wanted[name], self, self._account_id, self._region_name)
+                self._parsed_resources[name] = parsing.parse_and_update_resource(*arguments)
+                if self._parsed_resources[name] is not old:
+                    replaced[name] = (old, before)
+        except (ClientError, ServiceException) as error:
+            if before is None:
+                del current[name]
+            else:
+                current[name] = before
+            raise Failed(name, wanted[name]["Type"], str(error)) from error
+    for old, resource in reversed(replaced.values()):
+        self._delete_resource(old, resource)
+    for name in reversed(ordered(current)):
         if name not in wanted:
-            self._delete_resource(self._parsed_resources.pop(name), before[name])
+            self._delete_resource(self._parsed_resources.pop(name), current.pop(name))
 
 
 def create(self: ResourceMap, template: Template) -> bool:
+    """Make all resources; see `update`."""
     self._resource_json_map = {}
     update(self, template)
     return True
 
 
 def delete(self: ResourceMap) -> None:
+    """Delete all resources, each before what it needs."""
     for name in reversed(ordered(self._resource_json_map)):
         if self._resource_json_map[name].get("DeletionPolicy") != "Retain":
             self._delete_resource(self._parsed_resources.pop(name), self._resource_json_map[name])
@@ -115,6 +134,11 @@ def install() -> None:
     ResourceMap.create, ResourceMap.update, ResourceMap.delete = create, update, delete
     for name in ("create_stack", "update_stack", "create_change_set"):
         _translating(name)
+    # Where the bucket stands in a URL's path, moto takes the name of localhost for it alone.
+    read = responses.get_stack_from_s3_url
+    responses.get_stack_from_s3_url = lambda url, **options: read(
+        url.replace("//127.0.0.1:", "//localhost:"), **options
+    )
 
 
 def _translating(name: str) -> None:
