@@ -1,7 +1,6 @@
 """Answers and hooks: what is refused, what arrives, and what does not depend on a hook."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -145,32 +144,3 @@ def test_a_broken_template_does_not_come_out(
         cookiecutter(str(copy), no_input=True, output_dir=str(out))
     assert "error: app.py:" in capfd.readouterr().err
     assert files(out) == {}
-
-
-def test_cruft_follows_the_template(template: Path, tmp_path: Path) -> None:
-    """An app made with cruft knows its template, and is told when that has moved on."""
-    repo = tmp_path / "repo"
-    shutil.copytree(template, repo)
-    user = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
-
-    def git(*arguments: str) -> None:
-        subprocess.run(["git", *user, *arguments], cwd=repo, check=True, capture_output=True)
-
-    def cruft(*arguments: str, cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
-        # It writes to a terminal of its own width, and warns where it finds no user's config.
-        environment = {**os.environ, "COLUMNS": "200"}
-        command = [str(BIN / "cruft"), *arguments]
-        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=environment)
-
-    git("init", "-q", "-b", "main")
-    git("add", "-A")
-    git("commit", "-q", "-m", "one")
-    created = cruft("create", str(repo), "--no-input")
-    assert created.returncode == 0, created.stderr
-    app = tmp_path / "chalice-ws-app"
-    assert json.loads((app / ".cruft.json").read_text())["template"] == str(repo)
-    assert cruft("check", cwd=app).returncode == 0
-    (repo / "{{cookiecutter.app_name}}" / "NEWS.md").write_text("more\n")
-    git("add", "-A")
-    git("commit", "-q", "-m", "two")
-    assert cruft("check", cwd=app).returncode == 1

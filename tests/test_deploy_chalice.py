@@ -1,14 +1,11 @@
 """`chalice deploy`, once more, and `chalice delete`, as they are, to an account on this machine."""
 
 import json
-from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.aws.account import REGION, Account
+from tests.aws.account import REGION, Account, settings
 from tests.conftest import Bake
 
 ROUTES = {
@@ -18,27 +15,9 @@ ROUTES = {
 }
 
 
-def policy(app: Path, stage: str, function: str) -> Any:
-    """The policy that the app's settings give a function."""
-    config = json.loads((app / ".chalice" / "config.json").read_text())
-    name = config["stages"][stage]["lambda_functions"][function]["iam_policy_file"]
-    return json.loads((app / ".chalice" / name).read_text())
-
-
-def served(aws: Account, stage: str = "api") -> dict[str, str]:
-    """The routes of the only API that its stage serves, and the functions' names behind them."""
-    gateway = aws.client("apigatewayv2")
-    (api,) = gateway.get_apis()["Items"]
-    deployment = gateway.get_stage(ApiId=api["ApiId"], StageName=stage)["DeploymentId"]
-    live = gateway.get_deployment(ApiId=api["ApiId"], DeploymentId=deployment)
-    routes = json.loads(live["DeploymentStatusMessage"])
-    return {key: uri.removesuffix("/invocations").split(":")[-1] for key, uri in routes.items()}
-
-
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_what_is_deployed_is_what_the_settings_say(aws: Account, bake: Bake, stage: str) -> None:
     app = bake(app_name="x" * 25)
-    config = json.loads((app / ".chalice" / "config.json").read_text())
     aws.run(app, "chalice", "deploy", "--stage", stage)
     prefix = f"{'x' * 25}-{stage}"
 
@@ -49,42 +28,24 @@ def test_what_is_deployed_is_what_the_settings_say(aws: Account, bake: Bake, sta
     assert {route["RouteKey"] for route in routes} == set(ROUTES)
     integrations = gateway.get_integrations(ApiId=api["ApiId"])["Items"]
     assert {one["IntegrationType"] for one in integrations} == {"AWS_PROXY"}
-    assert served(aws) == {key: f"{prefix}-{name}" for key, name in ROUTES.items()}
+    assert aws.served() == {key: f"{prefix}-{name}" for key, name in ROUTES.items()}
 
     functions = {
         one["FunctionName"]: one for one in aws.client("lambda").list_functions()["Functions"]
     }
     assert set(functions) == {f"{prefix}-{name}" for name in (*ROUTES.values(), "notify")}
     for name, function in functions.items():
-        own = (
-            config["stages"][stage]
-            .get("lambda_functions", {})
-            .get(name.removeprefix(f"{prefix}-"), {})
-        )
-        settings = {**config, **config["stages"][stage], **own}
-        assert function["MemorySize"] == settings["lambda_memory_size"], name
-        assert function["Timeout"] == settings["lambda_timeout"], name
-        assert function["Environment"]["Variables"] == settings["environment_variables"], name
-        _has_a_role_of_its_own(aws, function, policy(app, stage, name.removeprefix(f"{prefix}-")))
+        wanted = settings(app, stage, name.removeprefix(f"{prefix}-"))
+        assert function["MemorySize"] == wanted["lambda_memory_size"], name
+        assert function["Timeout"] == wanted["lambda_timeout"], name
+        assert function["Environment"]["Variables"] == wanted["environment_variables"], name
+        assert function["Role"].endswith(f":role/{name}")
+        assert aws.role_policy(name) == wanted["policy"]
         if name == f"{prefix}-notify":
             with pytest.raises(ClientError, match="ResourceNotFound"):
                 aws.client("lambda").get_policy(FunctionName=name)
         else:
             _may_be_called_by(aws, name, api["ApiId"])
-
-
-def _has_a_role_of_its_own(aws: Account, function: Any, wanted: Any) -> None:
-    iam = aws.client("iam")
-    name = function["FunctionName"]
-    role = iam.get_role(RoleName=function["Role"].split("/")[-1])["Role"]
-    assert role["RoleName"] == name
-    (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
-    assert trusted["Principal"] == {"Service": "lambda.amazonaws.com"}
-    assert iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"] == []
-    (inline,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
-    given = iam.get_role_policy(RoleName=name, PolicyName=inline)["PolicyDocument"]
-    given = json.loads(unquote(given)) if isinstance(given, str) else given
-    assert given == wanted
 
 
 def _may_be_called_by(aws: Account, name: str, api_id: str) -> None:
@@ -132,14 +93,14 @@ def test_chalice_does_not_serve_a_handler_that_is_added_later(aws: Account, bake
     source = (app / "app.py").read_text()
     (app / "app.py").write_text(source.replace("@app.on_ws_disconnect()\n", ""))
     aws.run(app, "chalice", "deploy", "--stage", "dev")
-    assert set(served(aws)) == {"$connect", "$default"}
+    assert set(aws.served()) == {"$connect", "$default"}
     (app / "app.py").write_text(source)
     aws.run(app, "chalice", "deploy", "--stage", "dev")
     gateway = aws.client("apigatewayv2")
     (api,) = gateway.get_apis()["Items"]
     routes = gateway.get_routes(ApiId=api["ApiId"])["Items"]
     assert {route["RouteKey"] for route in routes} == set(ROUTES)
-    assert set(served(aws)) == {"$connect", "$default"}
+    assert set(aws.served()) == {"$connect", "$default"}
 
 
 def test_a_name_past_the_limits_of_aws_is_refused(aws: Account, bake: Bake) -> None:

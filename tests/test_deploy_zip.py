@@ -39,10 +39,10 @@ class Deployed:
     """An app's functions, as the packaged template describes them."""
 
     def __init__(self, app: Path, stage: str, folder: Path, boto3_alone: Path):
-        self.resources = package(app, stage, folder / "package")["Resources"]
+        self.resources = package(app, stage)["Resources"]
         self.code = folder / "code"
         self.boto3 = boto3_alone
-        with zipfile.ZipFile(folder / "package" / "deployment.zip") as archive:
+        with zipfile.ZipFile(app / "build" / stage / "deployment.zip") as archive:
             archive.extractall(self.code)
 
     def policies(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """An account in which nothing is, as a test sees it: what is in it, and processes that use it."""
 
+import ast
 import json
 import os
 import subprocess
@@ -83,6 +84,38 @@ class Account:
         given = [f"{name}={value}" for name, value in {"VENV": BIN.parent, **variables}.items()]
         return self.run(folder, "make", "-s", "-o", str(installed), target, *given)
 
+    def apis(self) -> list[dict[str, Any]]:
+        """The APIs that there are."""
+        found: list[dict[str, Any]] = self.client("apigatewayv2").get_apis()["Items"]
+        return found
+
+    def deployments(self) -> list[str]:
+        """The ids of the only API's deployments."""
+        (api,) = self.apis()
+        answer = self.client("apigatewayv2").get_deployments(ApiId=api["ApiId"])
+        return [deployment["DeploymentId"] for deployment in answer["Items"]]
+
+    def served(self, api: str | None = None) -> dict[str, str]:
+        """The routes that stage `api` of an API, or of the only one, serves, with the functions."""
+        gateway = self.client("apigatewayv2")
+        if api is None:
+            (api,) = (one["ApiId"] for one in self.apis())
+        deployment = gateway.get_stage(ApiId=api, StageName="api")["DeploymentId"]
+        live = gateway.get_deployment(ApiId=api, DeploymentId=deployment)
+        routes = json.loads(live["DeploymentStatusMessage"])
+        return {key: uri.removesuffix("/invocations").split(":")[-1] for key, uri in routes.items()}
+
+    def role_policy(self, role: str) -> Any:
+        """The only policy of a role, after a look at who may take the role."""
+        iam = self.client("iam")
+        (trusted,) = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]["Statement"]
+        assert trusted["Principal"] == {"Service": "lambda.amazonaws.com"}
+        assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
+        (inline,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        document = iam.get_role_policy(RoleName=role, PolicyName=inline)["PolicyDocument"]
+        # moto's CloudFormation gives it as Python writes it.
+        return ast.literal_eval(document) if isinstance(document, str) else document
+
     def contents(self) -> dict[str, list[str]]:
         """The names of all things in the account, by their kind; kinds without any are left out."""
         found = {}
@@ -97,11 +130,20 @@ class Account:
         urlopen(Request(f"{self.endpoint}/moto-api/reset", method="POST"), timeout=10).close()
 
 
-def package(app: Path, stage: str, folder: Path, merged: bool = True) -> dict[str, Any]:
-    """What Chalice makes of an app for CloudFormation: the template, and beside it deployment.zip."""
-    merge = ["--merge-template", "resources.json"] if merged else []
-    Account("http://127.0.0.1:1").run(
-        app, "chalice", "package", "--stage", stage, *merge, str(folder)
-    )
-    template: dict[str, Any] = json.loads((folder / "sam.json").read_text())
+NOWHERE = Account("http://127.0.0.1:1")
+
+
+def package(app: Path, stage: str, *extras: str) -> dict[str, Any]:
+    """What `make package` makes of an app for CloudFormation, under build/: its template."""
+    more = {f"EXTRAS_{stage}": " ".join(extras)} if extras else {}
+    NOWHERE.make(app, "package", STAGE=stage, **more)
+    template: dict[str, Any] = json.loads((app / "build" / stage / "template.json").read_text())
     return template
+
+
+def settings(app: Path, stage: str, function: str) -> dict[str, Any]:
+    """What .chalice/config.json says of a function, as Chalice calls it, its policy read."""
+    config = json.loads((app / ".chalice" / "config.json").read_text())
+    own = config["stages"][stage]["lambda_functions"][function]
+    policy = json.loads((app / ".chalice" / own["iam_policy_file"]).read_text())
+    return {**config, **config["stages"][stage], **own, "policy": policy}

@@ -9,8 +9,10 @@ from typing import Any
 
 import boto3
 from botocore.model import Shape
+from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.core.common_models import CloudFormationModel
+from moto.dynamodb.models.table import Table
 
 Properties = dict[str, Any]
 
@@ -196,13 +198,23 @@ class Resource(CloudFormationModel):
         return original_resource.changed(new_resource_name, cloudformation_json["Properties"])
 
 
+class LivingTable(Table):
+    """moto's table, with the time to live that it does not read in a template."""
+
+    @classmethod
+    def create_from_cloudformation_json(cls, *arguments: Any, **options: Any) -> Any:
+        table = Table.create_from_cloudformation_json(*arguments, **options)
+        specified = arguments[1]["Properties"].get("TimeToLiveSpecification")
+        if specified and table.ttl["TimeToLiveStatus"] == "DISABLED":
+            client = boto3.client("dynamodb", region_name=arguments[3])
+            client.update_time_to_live(TableName=table.name, TimeToLiveSpecification=specified)
+        return table
+
+
 def install() -> None:
     """Give moto the types that it lacks."""
-    from moto.cloudformation import parsing
-
-    there = set(parsing.get_model_map()) - PATCHED
-    models = parsing.get_model_map()
-    names = parsing.get_name_type_map()
-    for kind in set(KINDS) - there:
+    models, names = parsing.get_model_map(), parsing.get_name_type_map()
+    for kind in (set(KINDS) - set(models)) | PATCHED:
         models[kind] = type(kind.replace("::", ""), (Resource,), {"type": kind})
         names[kind] = models[kind].cloudformation_name_type()
+    models["AWS::DynamoDB::Table"] = LivingTable
