@@ -1,7 +1,8 @@
 """Mutants of an app's policies: which of them does the app's own gate let pass?
 
-Run by its path in the app's folder. The app's test runs once, as its owner runs it, and notes what the
-functions call; the mutants are held against that. Prints as JSON how many there were, and which passed.
+Run by its path in the app's folder. The app's test runs once, as its owner runs it, and notes what
+the functions call; the mutants are held against that. Prints as JSON how many there were, and which
+of them passed.
 """
 
 import copy
@@ -15,7 +16,7 @@ import pytest
 
 sys.path.insert(0, str(Path.cwd()))
 
-from tests import policies  # type: ignore[attr-defined]  # noqa: E402 - the app's
+from tests import policies  # type: ignore[attr-defined]
 
 Policy = dict[str, Any]
 OTHER = {"dev": "prod", "prod": "dev"}
@@ -35,14 +36,9 @@ def wider(resource: str, stage: str) -> Iterator[str]:
     *head, tail = parts
     names = tail.split("/")
     for index, name in enumerate(names):
-        if name not in ("*", ""):
-            for other in ("*", f"{name[:-1]}*", f"{name}*", f"*{name}"):
-                if (
-                    other != "**"
-                    and other.rstrip("*") != name.rstrip("*")
-                    or not name.endswith("*")
-                ):
-                    yield ":".join([*head, "/".join([*names[:index], other, *names[index + 1 :]])])
+        for other in ("*", f"{name[:-1]}*", f"{name}*", f"*{name}"):
+            if name != "*" and other.rstrip("*") != name.rstrip("*"):
+                yield ":".join([*head, "/".join([*names[:index], other, *names[index + 1 :]])])
     if f"-{stage}-" in resource:
         yield resource.replace(f"-{stage}-", f"-{OTHER[stage]}-")
         yield resource.replace(f"-{stage}-", "-*-")
@@ -52,7 +48,7 @@ def mutants(policy: Policy, stage: str) -> Iterator[tuple[str, Policy]]:
     """Every policy that lacks one thing of a policy, or has one more, and what was done to it."""
     for index, statement in enumerate(policy["Statement"]):
 
-        def with_(**changes: Any) -> Policy:
+        def with_(index: int = index, **changes: Any) -> Policy:
             mutant = copy.deepcopy(policy)
             mutant["Statement"][index].update(changes)
             return mutant
@@ -80,25 +76,24 @@ def mutants(policy: Policy, stage: str) -> Iterator[tuple[str, Policy]]:
         yield f"denied: {actions}", with_(Effect="Deny")
 
 
-def caught() -> bool:
-    return any(policies.missing(stage) or policies.unused(stage) for stage in policies.STAGES)
+def caught(stage: str) -> bool:
+    return bool(policies.missing(stage) or policies.unused(stage))
 
 
 def main() -> None:
     code = pytest.main(["-q", "-p", "no:cacheprovider", "tests/test_policies.py"])
-    if code or caught():
+    if code or any(map(caught, policies.STAGES)):
         sys.exit("the policies do not pass the gate as they are")
     tried, passed = 0, []
-    for path in sorted(Path(".chalice").glob("*/*.json")):
-        if path.parent.name not in policies.STAGES:
-            continue
-        text = path.read_text()
-        for change, mutant in mutants(json.loads(text), path.parent.name):
-            path.write_text(json.dumps(mutant, indent=2))
-            tried += 1
-            if not caught():
-                passed.append(f"{path}: {change}")
-        path.write_text(text)
+    for stage in policies.STAGES:
+        for path in sorted(Path(".chalice", stage).glob("*.json")):
+            text = path.read_text()
+            for change, mutant in mutants(json.loads(text), stage):
+                path.write_text(json.dumps(mutant, indent=2))
+                tried += 1
+                if not caught(stage):
+                    passed.append(f"{path}: {change}")
+            path.write_text(text)
     print(json.dumps({"tried": tried, "passed": passed}))
 
 

@@ -1,4 +1,4 @@
-"""A second opinion, not moto's: `chalice deploy` to ministack, where the deployed app then talks."""
+"""A second opinion, not moto's: `chalice deploy` to ministack, where the app then talks."""
 
 import json
 import os
@@ -30,7 +30,8 @@ def python() -> Path:
     installed = VENV / "installed.txt"
     if not installed.exists() or installed.read_text() != WANTED.read_text():
         venv.create(VENV, clear=True, with_pip=True)
-        command = [VENV / "bin" / "python", "-m", "pip", "install", "--quiet", "-r", WANTED]
+        own = str(VENV / "bin" / "python")
+        command = [own, "-m", "pip", "install", "--quiet", "-r", str(WANTED)]
         subprocess.run(command, check=True, env={**os.environ, "HOME": OWN_HOME})
         installed.write_text(WANTED.read_text())
     return VENV / "bin" / "python"
@@ -74,7 +75,8 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < end:
         try:
-            return urlopen(url, timeout=5).close()
+            urlopen(url, timeout=5).close()
+            return
         except URLError:
             time.sleep(0.2)
     raise AssertionError(f"ministack does not answer at {url}")

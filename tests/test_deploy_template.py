@@ -1,4 +1,4 @@
-"""What is packaged for CloudFormation: linted as SAM and as what SAM becomes, and merged as meant."""
+"""What is packaged for CloudFormation: linted before and after SAM, and merged as meant."""
 
 import copy
 import json

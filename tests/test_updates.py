@@ -11,12 +11,12 @@ import pytest
 from tests.aws.account import BIN
 from tests.conftest import ROOT, Bake, files
 
-ACTION = '''
+ACTION = """
 
 @router.action()
 def wave(request: Request) -> Frame:
     return {"type": "waved"}
-'''
+"""
 
 
 def run(folder: Path, *command: str) -> str:

@@ -44,7 +44,7 @@ def deploy(api: Api, description: str | None) -> dict[str, Any]:
         ].integration_uri
         for route in api.routes.values()
     }
-    made = {
+    made: dict[str, Any] = {
         "deploymentId": "".join(mock_random.choice(string.ascii_lowercase) for _ in range(6)),
         "createdDate": datetime.now(timezone.utc).isoformat(),
         "deploymentStatus": "DEPLOYED",
@@ -88,7 +88,8 @@ class Deployments(ApiGatewayV2Response):
 
     def create_stage(self) -> Answer:
         self._points_somewhere()
-        return super().create_stage()  # type: ignore[return-value]
+        answer: Answer = super().create_stage()
+        return answer
 
     def update_stage(self) -> Answer:
         self._points_somewhere()
@@ -113,7 +114,7 @@ def install() -> None:
         if handler is None or handler.__name__ == "dispatch":
             urls.url_paths[path] = Deployments.dispatch
     to_json = Stage.to_json
-    Stage.to_json = lambda self: {  # type: ignore[method-assign]
+    Stage.to_json = lambda self: {
         **to_json(self),
         **{key: value for key, value in self.config.items() if key == "deploymentId"},
     }

@@ -1,7 +1,7 @@
 """Resources of CloudFormation that moto lacks, made as CloudFormation makes them: by API calls.
 
-The properties of these types have the names of the calls' parameters, but for the case of letters. A
-call fails with a property that it does not know, and past AWS's limits, as any other call does.
+The properties of these types have the names of the calls' parameters, but for the case of letters.
+A call fails with a property that it does not know, and past AWS's limits, as any other call does.
 """
 
 from dataclasses import dataclass
@@ -168,11 +168,11 @@ class Resource(CloudFormationModel):
         return True
 
     @classmethod
-    def cloudformation_type(cls) -> str:  # type: ignore[override]
+    def cloudformation_type(cls) -> str:
         return cls.type
 
     @classmethod
-    def cloudformation_name_type(cls) -> str:  # type: ignore[override]
+    def cloudformation_name_type(cls) -> str:
         return KINDS[cls.type].key if cls.type in KINDS and KINDS[cls.type].named else ""
 
     @classmethod

@@ -1,8 +1,8 @@
-"""A server between functions and AWS that lets through what the caller's policy grants, and no more.
+"""A server between functions and AWS: it lets through what the caller's policy grants, and no more.
 
-moto's own enforcement denies what policies that name a table grant, and never looks at the management
-API. Here the access key is the caller's name. The table's calls go on to moto; the management API ends
-here, and keeps what was sent to whom.
+moto's own enforcement denies what policies that name a table grant, and never looks at the
+management API. Here the access key is the caller's name. The table's calls go on to moto; the
+management API ends here, and keeps what was sent to whom.
 """
 
 import json

@@ -1,7 +1,7 @@
 """As Lambda's runtime starts a function: its code and boto3 on the path, and nothing else.
 
-Run by its path with `python -I -S CODE BOTO3 HANDLER`; the event comes on standard input, and what the
-handler returns goes to standard output as JSON.
+Run by its path with `python -I -S CODE BOTO3 HANDLER`; the event comes on standard input, and what
+the handler returns goes to standard output as JSON.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""Stacks as CloudFormation makes them: in the order of dependence, what goes last, nothing left out.
+"""Stacks as CloudFormation makes them: each thing after what it needs, and what goes at the end.
 
 moto makes resources in the order of the template, deletes before it adds, takes types that it does
 not know in silence, and does not know the SAM transform.
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
-from moto.cloudformation import models, parsing, responses
 from botocore.exceptions import ClientError
+from moto.cloudformation import models, parsing, responses
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import CloudFormationBackend
 from moto.cloudformation.parsing import ResourceMap
