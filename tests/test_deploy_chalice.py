@@ -1,6 +1,8 @@
 """`chalice deploy`, once more, and `chalice delete`, as they are, to an account on this machine."""
 
 import json
+import re
+import sys
 
 import pytest
 from botocore.exceptions import ClientError
@@ -33,19 +35,20 @@ def test_what_is_deployed_is_what_the_settings_say(aws: Account, bake: Bake, sta
     functions = {
         one["FunctionName"]: one for one in aws.client("lambda").list_functions()["Functions"]
     }
-    assert set(functions) == {f"{prefix}-{name}" for name in (*ROUTES.values(), "notify")}
+    wanted_ones = settings(app, stage)
+    assert set(functions) == {f"{prefix}-{name}" for name in wanted_ones}
     for name, function in functions.items():
-        wanted = settings(app, stage, name.removeprefix(f"{prefix}-"))
+        wanted = wanted_ones[name.removeprefix(f"{prefix}-")]
         assert function["MemorySize"] == wanted["lambda_memory_size"], name
         assert function["Timeout"] == wanted["lambda_timeout"], name
         assert function["Environment"]["Variables"] == wanted["environment_variables"], name
         assert function["Role"].endswith(f":role/{name}")
         assert aws.role_policy(name) == wanted["policy"]
-        if name == f"{prefix}-notify":
+        if name.removeprefix(f"{prefix}-") in ROUTES.values():
+            _may_be_called_by(aws, name, api["ApiId"])
+        else:
             with pytest.raises(ClientError, match="ResourceNotFound"):
                 aws.client("lambda").get_policy(FunctionName=name)
-        else:
-            _may_be_called_by(aws, name, api["ApiId"])
 
 
 def _may_be_called_by(aws: Account, name: str, api_id: str) -> None:
@@ -88,7 +91,7 @@ def test_the_stages_share_nothing(aws: Account, bake: Bake) -> None:
 
 
 def test_chalice_does_not_serve_a_handler_that_is_added_later(aws: Account, bake: Bake) -> None:
-    """Why the app does not leave it to Chalice: it never makes a second deployment."""
+    """Chalice never makes a second deployment; `make deploy` does."""
     app = bake()
     source = (app / "app.py").read_text()
     (app / "app.py").write_text(source.replace("@app.on_ws_disconnect()\n", ""))
@@ -101,6 +104,10 @@ def test_chalice_does_not_serve_a_handler_that_is_added_later(aws: Account, bake
     routes = gateway.get_routes(ApiId=api["ApiId"])["Items"]
     assert {route["RouteKey"] for route in routes} == set(ROUTES)
     assert set(aws.served()) == {"$connect", "$default"}
+    # What docs/deploy.md says to do about it.
+    (command,) = re.findall(r'-c "(import boto3;.*)"', (app / "docs" / "deploy.md").read_text())
+    aws.run(app, sys.executable, "-c", command.replace("'ID'", repr(api["ApiId"])))
+    assert set(aws.served()) == set(ROUTES)
 
 
 def test_a_name_past_the_limits_of_aws_is_refused(aws: Account, bake: Bake) -> None:

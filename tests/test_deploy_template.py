@@ -19,22 +19,22 @@ from tests.conftest import KINDS, Bake
 Template = dict[str, Any]
 
 
-def findings(template: Template) -> list[str]:
+def findings(template: Template, region: str = REGION) -> list[str]:
     """What cfn-lint says of a template, its warnings too."""
-    found = lint(json.dumps(template), config=ManualArgs(regions=[REGION]))
+    found = lint(json.dumps(template), config=ManualArgs(regions=[region]))
     return [
         f"{match.rule.id} {'/'.join(map(str, match.path or []))}: {match.message}"
         for match in found
     ]
 
 
-def plain(template: Template) -> Template:
+def plain(template: Template, region: str = REGION) -> Template:
     """The template after the SAM transform, with its code in S3 as `make deploy` puts it there."""
     template = copy.deepcopy(template)
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = {"Bucket": "bucket", "Key": "deployment.zip"}
-    return translate(template, REGION)
+    return translate(template, region)
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,38 @@ def test_every_kind_and_stage_is_translated(bake: Bake, kind: str, stage: str) -
     assert not [type for type in types if type.startswith("AWS::Serverless::")]
     assert types.count("AWS::Lambda::Function") == types.count("AWS::IAM::Role") >= 4
     assert types.count("AWS::ApiGatewayV2::Route") == 3
+
+
+@pytest.mark.parametrize("region", ["cn-north-1", "us-gov-west-1"])
+def test_other_partitions_are_linted_as_such(copied: Path, region: str) -> None:
+    extras = [path.name.split(".")[1] for path in copied.glob("resources.*.json")]
+    template = package(copied, "dev", *extras, region=region)
+    assert findings(template, region) == []
+    assert findings(plain(template, region), region) == []
+    assert "arn:aws:" not in json.dumps(template)
+
+
+def test_arm_and_a_domain_are_settings(bake: Bake) -> None:
+    """As docs/deploy.md has them."""
+    app = bake()
+    path = app / ".chalice" / "config.json"
+    config = json.loads(path.read_text())
+    domain = {
+        "domain_name": "chat.example.com",
+        "url_prefix": "v1",
+        "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/1",
+    }
+    assert all(f'"{key}"' in (app / "docs" / "deploy.md").read_text() for key in domain)
+    config["lambda_architecture"] = "arm64"
+    config["stages"]["dev"]["websocket_api_custom_domain"] = domain
+    path.write_text(json.dumps(config))
+    template = plain(package(app, "dev"))
+    assert findings(template) == []
+    resources = template["Resources"].values()
+    functions = [each for each in resources if each["Type"] == "AWS::Lambda::Function"]
+    assert {each["Properties"]["Architectures"][0] for each in functions} == {"arm64"}
+    (mapping,) = [each for each in resources if each["Type"] == "AWS::ApiGatewayV2::ApiMapping"]
+    assert mapping["Properties"]["ApiMappingKey"] == "v1"
 
 
 def test_what_the_sam_transform_hides_from_cfn_lint_is_seen_after_it(packaged: Template) -> None:

@@ -22,6 +22,8 @@ LISTS = [
     ("lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"),
     ("iam", "list_roles", "Roles", "RoleName"),
     ("dynamodb", "list_tables", "TableNames", None),
+    ("s3", "list_buckets", "Buckets", "Name"),
+    ("sns", "list_topics", "Topics", "TopicArn"),
     ("sqs", "list_queues", "QueueUrls", None),
     ("logs", "describe_log_groups", "logGroups", "logGroupName"),
     ("logs", "describe_metric_filters", "metricFilters", "filterName"),
@@ -133,17 +135,21 @@ class Account:
 NOWHERE = Account("http://127.0.0.1:1")
 
 
-def package(app: Path, stage: str, *extras: str) -> dict[str, Any]:
+def package(app: Path, stage: str, *extras: str, region: str = REGION) -> dict[str, Any]:
     """What `make package` makes of an app for CloudFormation, under build/: its template."""
-    more = {f"EXTRAS_{stage}": " ".join(extras)} if extras else {}
-    NOWHERE.make(app, "package", STAGE=stage, **more)
+    variables = {"STAGE": stage, "AWS_REGION": region}
+    if extras:
+        variables[f"EXTRAS_{stage}"] = " ".join(extras)
+    NOWHERE.make(app, "package", **variables)
     template: dict[str, Any] = json.loads((app / "build" / stage / "template.json").read_text())
     return template
 
 
-def settings(app: Path, stage: str, function: str) -> dict[str, Any]:
-    """What .chalice/config.json says of a function, as Chalice calls it, its policy read."""
+def settings(app: Path, stage: str) -> dict[str, dict[str, Any]]:
+    """What .chalice/config.json says of each function, as Chalice calls it, its policy read."""
     config = json.loads((app / ".chalice" / "config.json").read_text())
-    own = config["stages"][stage]["lambda_functions"][function]
-    policy = json.loads((app / ".chalice" / own["iam_policy_file"]).read_text())
-    return {**config, **config["stages"][stage], **own, "policy": policy}
+    found = {}
+    for name, own in config["stages"][stage]["lambda_functions"].items():
+        policy = json.loads((app / ".chalice" / own["iam_policy_file"]).read_text())
+        found[name] = {**config, **config["stages"][stage], **own, "policy": policy}
+    return found
