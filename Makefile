@@ -6,7 +6,7 @@ DEMO = build/chalice-ws-app
 # The template's folder is copied into apps: nothing may be left in it.
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help demo test soak lint pictures
+.PHONY: help demo test slow lint pictures
 
 help: ## show this
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -19,7 +19,7 @@ demo: $(VENV)/installed ## bake an app with the defaults under build/ and run it
 test: $(VENV)/installed lint ## run all tests, the generated apps' own among them
 	$(BIN)/python -m pytest
 
-soak: $(VENV)/installed ## run the long tests of the local gateway, for some minutes
+slow: $(VENV)/installed ## run the long tests: the local gateway's, and a deploy to ministack
 	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/installed ## check style and types, of the template's own files too

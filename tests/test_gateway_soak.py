@@ -1,6 +1,6 @@
 """The local gateway keeps all of its connections, and nothing of those that have ended.
 
-Each test has a short form, and a long one that `make soak` runs.
+Each test has a short form, and a long one that `make slow` runs.
 """
 
 import asyncio

@@ -35,12 +35,14 @@ def git(folder: Path, *arguments: str) -> str:
 
 def commit(folder: Path, message: str) -> None:
     git(folder, "add", "-A")
-    git(folder, "commit", "-q", "-m", message)
+    git(folder, "commit", "-q", "--allow-empty", "-m", message)
 
 
 def previous() -> str:
     """The template's tag before this version, or where it has none, the first commit with it."""
-    tags = git(ROOT, "tag", "--merged", "HEAD^", "--sort=-creatordate").split()
+    tags = git(
+        ROOT, "tag", "--merged", "HEAD", "--no-contains", "HEAD", "--sort=-creatordate"
+    ).split()
     commits = git(ROOT, "log", "--format=%H", "--", "cookiecutter.json").split()
     return [*tags, commits[-1]][0]
 
