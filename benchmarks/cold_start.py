@@ -1,4 +1,4 @@
-"""What the generated app adds to a cold start: its import beside the least that any app imports.
+"""What a cold start takes: importing an app, and its first push, TLS and all.
 
 Usage: python -m benchmarks.cold_start [ROUNDS]
 """
@@ -9,42 +9,80 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from cookiecutter.main import cookiecutter
 
-ROOT = Path(__file__).parent.parent
+from benchmarks.fanout.serving import ROOT, environment, serving
+from tests.certificates import make
 
-CASES = {
-    "chalice and a boto3 session": "import chalice, boto3.session; boto3.session.Session()",
-    "the generated app": "import app",
-}
+
+class Case(NamedTuple):
+    """What is imported in an app's folder, and how it then sends to the connection ID at URL."""
+
+    name: str
+    imported: str
+    sent: str
+
+
+CASES = [
+    Case(
+        "chalice and a boto3 session",
+        "import chalice, boto3.session; session = boto3.session.Session()",
+        "client = session.client('apigatewaymanagementapi', endpoint_url=URL)\n"
+        "client.post_to_connection(ConnectionId=ID, Data=b'{}')",
+    ),
+    Case(
+        "an app as in Chalice's tutorial",
+        f"sys.path.insert(0, {str(ROOT / 'benchmarks' / 'tutorial')!r})\nimport app",
+        "app.app.websocket_api.configure(*URL.removeprefix('https://').split('/'))\n"
+        "app.app.websocket_api.send(ID, '{}')",
+    ),
+    Case(
+        "the generated app",
+        "import app",
+        "from chalicelib.fanout import deliver\n"
+        "assert deliver(b'{}', [(ID, URL)], time.monotonic() + 10).delivered == 1",
+    ),
+]
 
 TIMED = """
 import sys, time
 sys.path.insert(0, "")
+URL, ID = sys.argv[1], "PJqB0fHsqRcCHlw="
 start = time.perf_counter()
 {}
-print((time.perf_counter() - start) * 1000)
+imported = time.perf_counter()
+{}
+print((imported - start) * 1000, (time.perf_counter() - start) * 1000)
 """
 
 
 def main(rounds: int = 15) -> None:
-    """Print the medians of so many rounds, in ms, and their ratio."""
+    """Print the medians of so many rounds, in ms, and how many times the first they are."""
+    times: dict[str, list[list[float]]] = {case.name: [] for case in CASES}
     with tempfile.TemporaryDirectory() as folder:
-        app = cookiecutter(str(ROOT), no_input=True, output_dir=folder, default_config=True)
-        times: dict[str, list[float]] = {name: [] for name in CASES}
-        for number in range(rounds + 1):
-            for name, code in CASES.items():
-                command = [sys.executable, "-c", TIMED.format(code)]
-                output = subprocess.run(command, cwd=app, capture_output=True, check=True).stdout
-                if number:  # the first round fills the caches
-                    times[name].append(float(output))
-    medians = {name: statistics.median(each) for name, each in times.items()}
-    print(f"Python {platform.python_version()}, {platform.machine()}, {rounds} rounds")
-    for name, median in medians.items():
-        print(f"{median:8.1f} ms  {name}")
-    floor, ours = medians.values()
-    print(f"{ours / floor:8.2f}     ratio")
+        app = Path(cookiecutter(str(ROOT), no_input=True, output_dir=folder, default_config=True))
+        certificate = make(Path(folder), "127.0.0.1")
+        variables = environment(app, certificate)
+        with serving(certificate) as url:
+            for number in range(rounds + 1):
+                for case in CASES:
+                    timed = TIMED.format(case.imported, case.sent)
+                    command = [sys.executable, "-c", timed, f"{url}/cold-1"]
+                    output = subprocess.run(
+                        command, cwd=app, env=variables, capture_output=True, check=True
+                    ).stdout
+                    if number:  # the first round fills the caches
+                        times[case.name].append([float(each) for each in output.split()])
+    print(f"Python {platform.python_version()}, {platform.machine()}, {rounds} rounds; ms, ratio")
+    print("  imported      first push")
+    first: list[float] = []
+    for name, found in times.items():
+        medians = [statistics.median(each) for each in zip(*found, strict=True)]
+        first = first or medians
+        cells = (f"{ms:6.1f} {ms / least:5.2f}x" for ms, least in zip(medians, first, strict=True))
+        print(f"{'  '.join(cells)}  {name}")
 
 
 if __name__ == "__main__":
