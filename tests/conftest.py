@@ -17,6 +17,10 @@ KINDS = ["chat", "notifications", "echo"]
 # Where the settings of pip and npm may be, without which they may reach no registry.
 OWN_HOME = os.environ.get("HOME", "")
 
+# Kept between runs; git ignores it.
+NODE = ROOT / "build" / "node"
+PACKAGES = ["wscat@6", "@aws-sdk/client-apigatewaymanagementapi@3", "@asyncapi/specs@6"]
+
 Bake = Callable[..., Path]
 
 
@@ -64,6 +68,26 @@ def bake(template: Path, tmp_path: Path) -> Bake:
 def app(template: Path, home: Path) -> Path:
     """An app with the default answers, for tests that only read it or run it."""
     return Path(cookiecutter(str(template), no_input=True, output_dir=str(home / "default")))
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """Where the packages from npm are."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("node or npm is not installed")
+    modules = NODE / "node_modules"
+    if not all((modules / each.rpartition("@")[0]).exists() for each in PACKAGES):
+        NODE.mkdir(parents=True, exist_ok=True)
+        install = ["npm", "install", "--prefix", str(NODE), "--no-audit", "--no-fund", *PACKAGES]
+        done = subprocess.run(
+            install,
+            env={**os.environ, "HOME": OWN_HOME},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout
+    return modules
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -31,6 +31,7 @@ EMITTED = """
 Makefile
 README.md
 app.py
+asyncapi.yaml
 chalicelib/__init__.py
 chalicelib/actions.py
 chalicelib/broadcast.py
@@ -47,6 +48,7 @@ chalicelib/sending.py
 chalicelib/session.py
 chalicelib/signing.py
 chalicelib/table.py
+docs/protocol.md
 local/__init__.py
 local/__main__.py
 local/apis.py
@@ -71,6 +73,7 @@ tests/client.py
 tests/conftest.py
 tests/gateway.py
 tests/policies.py
+tests/protocol.py
 tests/test_config.py
 tests/test_connections.py
 tests/test_conversation.py
@@ -78,6 +81,7 @@ tests/test_history.py
 tests/test_messages.py
 tests/test_notify.py
 tests/test_policies.py
+tests/test_protocol.py
 tests/test_requests.py
 tests/test_shards.py
 web/app.js
@@ -100,6 +104,7 @@ def test_every_raw_file_is_valid_in_its_own_language(raw: dict[str, bytes]) -> N
         ".json": json.loads,
         ".py": ast.parse,
         ".toml": lambda content: tomllib.loads(content.decode()),
+        ".yaml": yaml.safe_load,
         ".yml": yaml.safe_load,
     }
     for name, content in raw.items():
