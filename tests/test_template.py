@@ -72,14 +72,17 @@ tests/__init__.py
 tests/client.py
 tests/conftest.py
 tests/gateway.py
+tests/past.py
 tests/policies.py
 tests/protocol.py
+tests/schedule.py
 tests/test_config.py
 tests/test_connections.py
 tests/test_conversation.py
 tests/test_history.py
 tests/test_messages.py
 tests/test_notify.py
+tests/test_pages.py
 tests/test_policies.py
 tests/test_protocol.py
 tests/test_requests.py
@@ -157,6 +160,7 @@ def test_the_answers_are_where_they_belong(bake: Bake) -> None:
             "CONNECTIONS_TABLE": f"Team-7-{stage}-connections",
             "WS_ACTIONS": "echo,join,leave,history,help",
             "HISTORY_SECONDS": "86400",
+            "FANOUT_RPS": "5000",
         }
         for stage in ("dev", "prod")
     }

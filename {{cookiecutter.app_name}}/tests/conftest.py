@@ -78,6 +78,14 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator
     assert status == 0, gateway.log.read_text()
 
 
+@pytest.fixture
+def ann(api: Api) -> Client:
+    """A member of tea."""
+    client = api.connect(name="Ann")
+    client.request("join", channel="tea")
+    return client
+
+
 @pytest.fixture(params=["handlers", "gateway"])
 def door(request: pytest.FixtureRequest) -> Api | Gateway:
     """The way in: in this process, or over the network."""
