@@ -6,7 +6,7 @@ DEMO = build/chalice-ws-app
 # The template's folder is copied into apps: nothing may be left in it.
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help demo test slow lint pictures
+.PHONY: help demo test slow lint pictures protocol
 
 help: ## show this
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -30,6 +30,9 @@ lint: $(VENV)/installed ## check style and types, of the template's own files to
 
 pictures: $(VENV)/installed ## make the README's pictures of the running demo
 	$(BIN)/python -m docs.pictures http://127.0.0.1:8000/
+
+protocol: $(VENV)/installed ## make the generated app's docs/protocol.md from its asyncapi.yaml
+	$(BIN)/python -m docs.protocol
 
 $(VENV)/installed: tests/requirements.txt {{cookiecutter.app_name}}/requirements-dev.txt
 	@echo "Installing into $(VENV) ..."

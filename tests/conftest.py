@@ -20,6 +20,10 @@ KINDS = ["chat", "notifications", "echo"]
 # Where the settings of pip and npm may be, without which they may reach no registry.
 OWN_HOME = os.environ.get("HOME", "")
 
+# Kept between runs; git ignores it.
+NODE = ROOT / "build" / "node"
+PACKAGES = ["wscat@6", "@aws-sdk/client-apigatewaymanagementapi@3", "@asyncapi/specs@6"]
+
 Bake = Callable[..., Path]
 
 
@@ -105,6 +109,26 @@ def aws(aws_server: Account) -> Generator[Account, None, None]:
     """An account in which nothing is."""
     yield aws_server
     aws_server.reset()
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """Where the packages from npm are."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("node or npm is not installed")
+    modules = NODE / "node_modules"
+    if not all((modules / each.rpartition("@")[0]).exists() for each in PACKAGES):
+        NODE.mkdir(parents=True, exist_ok=True)
+        install = ["npm", "install", "--prefix", str(NODE), "--no-audit", "--no-fund", *PACKAGES]
+        done = subprocess.run(
+            install,
+            env={**os.environ, "HOME": OWN_HOME},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout
+    return modules
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -171,6 +171,10 @@ BROKEN: dict[str, tuple[Edit, str]] = {
         rewrite(CONFIG, lambda c: c["stages"]["prod"]["environment_variables"].pop("WS_ACTIONS")),
         "stage prod: WS_ACTIONS",
     ),
+    "no seconds": (
+        replace(CONFIG, '"86400"', '"a day"'),
+        r"stage prod: HISTORY_SECONDS .*\(got 'a day'\); use a whole number",
+    ),
     "wrong table": (
         replace(CONFIG, "-dev-connections", "-connections"),
         r"CONNECTIONS_TABLE .*use chalice-ws-app-dev-connections",

@@ -1,8 +1,6 @@
 """Apps that were not made from this template, and clients that were not made for it."""
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +9,6 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection
 
-from tests.conftest import OWN_HOME, ROOT
 from tests.gateway import (
     SECONDS,
     Gateway,
@@ -24,9 +21,6 @@ from tests.gateway import (
     running,
 )
 
-# Kept between runs; git ignores it.
-NODE = ROOT / "build" / "node"
-PACKAGES = ["wscat@6", "@aws-sdk/client-apigatewaymanagementapi@3"]
 NEVER_SEEN = "AAAAAAAAAAAAAAA="
 
 
@@ -46,26 +40,6 @@ def rooms(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatew
 def bare(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with running(app, "bare", tmp_path_factory.mktemp("bare")) as gateway:
         yield gateway
-
-
-@pytest.fixture(scope="module")
-def node() -> Path:
-    """Where the packages from npm are."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("node or npm is not installed")
-    modules = NODE / "node_modules"
-    if not all((modules / each.rpartition("@")[0]).exists() for each in PACKAGES):
-        NODE.mkdir(parents=True, exist_ok=True)
-        install = ["npm", "install", "--prefix", str(NODE), "--no-audit", "--no-fund", *PACKAGES]
-        done = subprocess.run(
-            install,
-            env={**os.environ, "HOME": OWN_HOME},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout
-    return modules
 
 
 def hear(socket: ClientConnection) -> str:

@@ -14,15 +14,38 @@ def examples(app: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (app / "README.md").read_text(), re.DOTALL)
 
 
+WAVE = """
+      wave:
+        payload:
+          <<: *closed
+          required: [action, name]
+          properties: {action: {const: wave}, name: *name, channel: *channel, id: *id}
+        examples: [{payload: {action: wave, name: Ann, id: 12}}]
+      wave_reply:
+        payload: {<<: *closed, required: [type], properties: {type: {const: waved}, id: *id}}
+        examples: [{payload: {type: waved, id: 12}}]
+operations:
+  wave:
+    <<: *request
+    messages: [{$ref: "#/channels/ws/messages/wave"}]
+    reply: {messages: [{$ref: "#/channels/ws/messages/wave_reply"}, *error]}
+"""
+
+
 def test_an_action_of_ones_own(bake: Bake, tmp_path: Path) -> None:
     app = bake(app_name="tea", app_kind="notifications")
     action, test, _ = examples(app)
     with (app / "chalicelib" / "actions.py").open("a") as actions:
         actions.write("\n\n" + action)
     (app / "tests" / "test_wave.py").write_text(test)
-    command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "tests/test_wave.py"]
+    tests = ["tests/test_wave.py", "tests/test_protocol.py"]
+    command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", *tests]
     result = subprocess.run(command, cwd=app, capture_output=True, text=True)
-    assert "1 passed" in result.stdout, result.stdout
+    assert "describe it in asyncapi.yaml" in result.stdout
+    protocol = app / "asyncapi.yaml"
+    protocol.write_text(protocol.read_text().replace("\noperations:\n", WAVE))
+    result = subprocess.run(command, cwd=app, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
 
     config = app / ".chalice" / "config.json"
     config.write_text(config.read_text().replace('"WS_ACTIONS": "', '"WS_ACTIONS": "wave,'))

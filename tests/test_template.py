@@ -32,6 +32,7 @@ EMITTED = """
 Makefile
 README.md
 app.py
+asyncapi.yaml
 chalicelib/__init__.py
 chalicelib/actions.py
 chalicelib/broadcast.py
@@ -56,6 +57,7 @@ deploy/logs.py
 deploy/stack.py
 deploy/template.py
 docs/deploy.md
+docs/protocol.md
 local/__init__.py
 local/__main__.py
 local/apis.py
@@ -81,14 +83,19 @@ tests/__init__.py
 tests/client.py
 tests/conftest.py
 tests/gateway.py
+tests/past.py
 tests/policies.py
+tests/protocol.py
+tests/schedule.py
 tests/test_config.py
 tests/test_connections.py
 tests/test_conversation.py
 tests/test_history.py
 tests/test_messages.py
 tests/test_notify.py
+tests/test_pages.py
 tests/test_policies.py
+tests/test_protocol.py
 tests/test_requests.py
 tests/test_shards.py
 web/app.js
@@ -113,6 +120,7 @@ def test_every_raw_file_is_valid_in_its_own_language(raw: dict[str, bytes]) -> N
         ".json": json.loads,
         ".py": ast.parse,
         ".toml": lambda content: tomllib.loads(content.decode()),
+        ".yaml": yaml.safe_load,
         ".yml": yaml.safe_load,
     }
     for name, content in raw.items():
@@ -164,8 +172,8 @@ def test_the_answers_are_where_they_belong(bake: Bake) -> None:
         stage: {
             "CONNECTIONS_TABLE": f"Team-7-{stage}-connections",
             "WS_ACTIONS": "echo,join,leave,history,help",
-            "FANOUT_RPS": "5000",
             "HISTORY_SECONDS": "86400",
+            "FANOUT_RPS": "5000",
         }
         for stage in ("dev", "prod")
     }

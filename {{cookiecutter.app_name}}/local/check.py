@@ -5,6 +5,7 @@ Standard library only: it runs when the app is generated too, before anything is
 
 import ast
 import json
+import re
 import sys
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -244,6 +245,10 @@ def _stages(project: Path, config: Any, known: set[str]) -> Iterator[str]:
             if action not in known:
                 use = f"use some of {', '.join(sorted(known))}"
                 yield f"{where}: WS_ACTIONS has an unknown action (got {action!r}); {use}"
+        seconds = variables.get("HISTORY_SECONDS", "0")
+        if not re.fullmatch("[0-9]+", str(seconds)):
+            use = "use a whole number, such as 86400 for a day or 0 for none"
+            yield f"{where}: HISTORY_SECONDS is no number of seconds (got {seconds!r}); {use}"
         table = variables.get("CONNECTIONS_TABLE", "")
         expected = [
             name.replace("${AWS::StackName}", f"{config['app_name']}-{stage}") for name in tables

@@ -22,6 +22,7 @@ from chalice.local import LambdaContext
 
 from local.events import Peer
 from tests.policies import gate
+from tests.protocol import Watch
 
 Frame = dict[str, Any]
 
@@ -36,14 +37,28 @@ class Talk:
     def __init__(self) -> None:
         self._ids = count(1)
         self._pushes: deque[Frame] = deque()
+        self._watch = Watch()
+
+    def _send(self, text: str) -> None:
+        raise NotImplementedError
+
+    def _receive(self) -> Frame:
+        raise NotImplementedError
 
     def send(self, text: str) -> None:
         """Send a text frame as it is."""
-        raise NotImplementedError
+        self._watch.sent(text)
+        self._send(text)
 
     def receive(self) -> Frame:
-        """The next frame, of whatever kind; raises AssertionError if none comes."""
-        raise NotImplementedError
+        """The next frame, of whatever kind.
+
+        Raises:
+            AssertionError: none comes, or it is not as asyncapi.yaml says.
+        """
+        frame = self._receive()
+        self._watch.received(frame)
+        return frame
 
     def request(self, action: str, **fields: Any) -> Frame:
         """Send a request and return its reply; pushes that come before are kept for `push`."""
@@ -67,10 +82,10 @@ class Client(Talk):
         self._peer = peer
         self.connection_id = peer.connection_id
 
-    def send(self, text: str) -> None:
+    def _send(self, text: str) -> None:
         self._api.run("message", self._peer.message(text))
 
-    def receive(self) -> Frame:
+    def _receive(self) -> Frame:
         inbox = self._api.inboxes[self.connection_id]
         assert inbox, "nothing was sent to this client"
         return dict(json.loads(inbox.popleft()))

@@ -1,6 +1,8 @@
 """The app on a real DynamoDB API in this process, its table fresh for each test."""
 
+import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -8,14 +10,17 @@ from urllib.request import Request, urlopen
 import pytest
 
 from chalicelib import table
+from chalicelib.actions import router
 from local import tables
 from local.functions import read_config, read_template
 from local.sandbox import isolate
 from tests.client import Api, Client, Frame
+from tests.gateway import Gateway
 from tests.policies import STAGES, gate, missing
 
 PROJECT = Path(__file__).parent.parent
-ALL_ACTIONS = "echo,name,join,leave,broadcast,history,who,channels,help"
+PARTS = ["app.py", "chalicelib", ".chalice", "resources.json", "web"]
+ALL_ACTIONS = ",".join(router.actions)
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +55,43 @@ def api(shared_api: Api, database: str, monkeypatch: pytest.MonkeyPatch) -> Iter
     yield shared_api
     if found := [line for stage in STAGES for line in missing(stage)]:
         pytest.fail("\n".join(found), pytrace=False)
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Gateway]:
+    """The local gateway with a copy of this app, every action switched on."""
+    folder = tmp_path_factory.mktemp("gateway")
+    project = folder / "app"
+    project.mkdir()
+    for part in PARTS:
+        copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
+        copy(PROJECT / part, project / part)
+    config = project / ".chalice" / "config.json"
+    content = json.loads(config.read_text())
+    content["stages"]["dev"]["environment_variables"]["WS_ACTIONS"] = ALL_ACTIONS
+    config.write_text(json.dumps(content))
+    gateway = Gateway(project, folder)
+    try:
+        yield gateway
+    finally:
+        status = gateway.stop()
+    assert status == 0, gateway.log.read_text()
+
+
+@pytest.fixture
+def ann(api: Api) -> Client:
+    """A member of tea."""
+    client = api.connect(name="Ann")
+    client.request("join", channel="tea")
+    return client
+
+
+@pytest.fixture(params=["handlers", "gateway"])
+def door(request: pytest.FixtureRequest) -> Api | Gateway:
+    """The way in: in this process, or over the network."""
+    name = {"handlers": "api", "gateway": "gateway"}[request.param]
+    way: Api | Gateway = request.getfixturevalue(name)
+    return way
 
 
 def error(frame: Frame) -> tuple[str, str]:

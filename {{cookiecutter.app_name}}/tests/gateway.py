@@ -27,10 +27,10 @@ class Socket(Talk):
         super().__init__()
         self.socket = socket
 
-    def send(self, text: str) -> None:
+    def _send(self, text: str) -> None:
         self.socket.send(text)
 
-    def receive(self) -> Frame:
+    def _receive(self) -> Frame:
         return dict(json.loads(self.socket.recv(timeout=SECONDS)))
 
     def disconnect(self) -> None:

@@ -1,45 +1,12 @@
 """One conversation of three, through the handlers and through the real gateway."""
 
 import json
-import shutil
-from collections.abc import Iterator
 
 import pytest
 
 from tests.client import Api
-from tests.conftest import ALL_ACTIONS, PROJECT
+from tests.conftest import PROJECT
 from tests.gateway import Gateway
-
-PARTS = ["app.py", "chalicelib", ".chalice", "resources.json", "web"]
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Gateway]:
-    """The local gateway with a copy of this app, every action switched on."""
-    folder = tmp_path_factory.mktemp("gateway")
-    project = folder / "app"
-    project.mkdir()
-    for part in PARTS:
-        copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
-        copy(PROJECT / part, project / part)
-    config = project / ".chalice" / "config.json"
-    content = json.loads(config.read_text())
-    content["stages"]["dev"]["environment_variables"]["WS_ACTIONS"] = ALL_ACTIONS
-    config.write_text(json.dumps(content))
-    gateway = Gateway(project, folder)
-    try:
-        yield gateway
-    finally:
-        status = gateway.stop()
-    assert status == 0, gateway.log.read_text()
-
-
-@pytest.fixture(params=["handlers", "gateway"])
-def door(request: pytest.FixtureRequest) -> Api | Gateway:
-    """The way in: in this process, or over the network."""
-    name = {"handlers": "api", "gateway": "gateway"}[request.param]
-    way: Api | Gateway = request.getfixturevalue(name)
-    return way
 
 
 def test_a_conversation(door: Api | Gateway) -> None:
@@ -105,8 +72,10 @@ def test_the_gateway_serves_boto3(gateway: Gateway) -> None:
     ids = {member["name"]: member["connection_id"] for member in members}
     connection_id = ids["boto3"]
     management = gateway.client("apigatewaymanagementapi", "/api")
-    management.post_to_connection(ConnectionId=connection_id, Data=b'{"from": "boto3"}')
-    assert client.push() == {"from": "boto3"}
+    member = {"connection_id": connection_id, "name": "boto3"}
+    push = {"type": "presence", "channel": "tea", "event": "named", "member": member}
+    management.post_to_connection(ConnectionId=connection_id, Data=json.dumps(push).encode())
+    assert client.push() == push
     assert management.get_connection(ConnectionId=connection_id)["Identity"]["SourceIp"]
     deployed = json.loads((PROJECT / ".chalice" / "config.json").read_text())["app_name"]
     assert gateway.run(f"{deployed}-dev-notify", {"channel": "lobby", "data": 1})["delivered"] >= 1

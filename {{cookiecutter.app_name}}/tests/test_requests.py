@@ -65,6 +65,7 @@ def test_help_names_what_is_switched_on(api: Api, monkeypatch: pytest.MonkeyPatc
         ('{"action":"echo","data":1,"id":true}', "bad_field"),
         ('{"action":"echo","data":1,"id":null}', "bad_field"),
         ('{"action":"echo","data":1,"id":"%s"}' % ("x" * 65), "bad_field"),
+        ('{"action":"echo","data":1,"id":%s}' % ("9" * 65), "bad_field"),
         ('{"action":"echo","data":1,"more":1}', "bad_field"),
         ('{"action":"echo"}', "bad_field"),
     ],
