@@ -299,6 +299,13 @@ def test_a_server_that_hangs_holds_nobody_past_the_deadline(
     assert sender.send(at(standin, names(50))).counts["delivered"] == 50  # nothing is in its way
 
 
+def test_a_deadline_while_connections_are_opened(sender: Sending, standin: StandIn) -> None:
+    standin.gate = lambda post: HANGS["no answer"]
+    for milliseconds in range(0, 80, 4):
+        ids = names(100)
+        check(sender.send(at(standin, ids), seconds=milliseconds / 1000), ids, standin)
+
+
 def test_a_server_that_never_shakes_hands(sender: Sending) -> None:
     with closing(create_server(("127.0.0.1", 0))) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}/dev"
