@@ -44,6 +44,7 @@ chalicelib/history.py
 chalicelib/http1.py
 chalicelib/pace.py
 chalicelib/plain.py
+chalicelib/pool.py
 chalicelib/requests.py
 chalicelib/sending.py
 chalicelib/session.py

@@ -10,6 +10,7 @@ in .chalice/config.json sends with boto3, which knows more.
 
 import asyncio
 import os
+import re
 import ssl
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,8 @@ import botocore
 # In bytes. More than this is no answer of the management API.
 _HEAD = 16 * 1024
 _BODY = 64 * 1024
+
+_SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}")
 
 
 class Answer(NamedTuple):
@@ -161,6 +164,8 @@ def parse(received: bytes | bytearray, ended: bool) -> tuple[Answer, int] | None
     """
     start = 0
     while True:
+        if start > _HEAD:
+            raise ValueError("there is no end of what is before it")
         end = received.find(b"\r\n\r\n", start)
         if end < 0 or end - start > _HEAD:
             if ended or len(received) - start > _HEAD:
@@ -219,8 +224,11 @@ def _chunks(received: bytes | bytearray, start: int) -> tuple[bytes, int] | None
         end = received.find(b"\r\n", start)
         if end < 0:
             return None
-        size = int(bytes(received[start:end]).partition(b";")[0], 16)
-        if not 0 <= size <= _BODY - len(body):
+        digits = bytes(received[start:end]).partition(b";")[0].strip()
+        if not _SIZE.fullmatch(digits):
+            raise ValueError(f"the size of a chunk is {digits[:20]!r}")
+        size = int(digits, 16)
+        if size > _BODY - len(body):
             raise ValueError("it is too long")
         start = end + 2
         if size == 0:

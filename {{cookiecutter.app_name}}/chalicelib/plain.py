@@ -8,8 +8,9 @@ from threading import BoundedSemaphore, Lock
 from typing import Any
 
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
-from chalicelib.fanout import Recipients, Settle
+from chalicelib.fanout import Forbidden, Recipients, Settle
 from chalicelib.session import session
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ LAST = 6
 def send(payload: bytes, recipients: Recipients, deadline: float, settle: Settle) -> None:
     """As fanout.deliver, which says what became of each by calling `settle`."""
     free, lock = BoundedSemaphore(THREADS), Lock()
+    verdicts: set[str] = set()
+    refusals: list[ClientError] = []
 
     def post(client: Any, connection_id: str) -> None:
         verdict = "failed"
@@ -34,9 +37,12 @@ def send(payload: bytes, recipients: Recipients, deadline: float, settle: Settle
             verdict = "gone"
         except Exception as error:
             log.error("connection %s: not delivered: %s", connection_id, error)
+            if isinstance(error, ClientError) and _status(error) == 403:
+                refusals.append(error)
         finally:
             free.release()
             with lock:
+                verdicts.add(verdict)
                 settle(connection_id, verdict)
 
     with ThreadPoolExecutor(THREADS) as pool:
@@ -47,6 +53,12 @@ def send(payload: bytes, recipients: Recipients, deadline: float, settle: Settle
                 continue
             free.acquire()  # keeps what is read ahead of the sending small
             pool.submit(post, _client(endpoint), connection_id)
+    if refusals and verdicts == {"failed"}:
+        raise Forbidden(f"allow execute-api:ManageConnections to this function: {refusals[0]}")
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
 
 
 @cache

@@ -8,15 +8,14 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Coroutine
-from email.utils import parsedate_to_datetime
-from itertools import chain
+from itertools import chain, count
 from math import isqrt
 from typing import Any
 
 from chalicelib.fanout import Forbidden, Recipients, Settle
-from chalicelib.http1 import Answer, Connection, connect
 from chalicelib.pace import Pace
-from chalicelib.signing import Signer
+from chalicelib.pool import TIMEOUT, Pool
+from chalicelib.signing import Signer, why
 
 log = logging.getLogger(__name__)
 
@@ -27,9 +26,8 @@ UNLIMITED = 100_000  # what 0 stands for
 
 CHUNK = 2000  # recipients read at a time
 MOST = 256  # connections
-TIMEOUT = 3  # s, for connecting as for an answer
 TRIES = 8
-FIRST_WAIT, LONGEST_WAIT = 0.05, 2  # s
+FIRST_WAIT, LONGEST_WAIT = 0.1, 2  # s
 
 
 def send(payload: bytes, recipients: Recipients, deadline: float, settle: Settle) -> None:
@@ -43,48 +41,20 @@ def send(payload: bytes, recipients: Recipients, deadline: float, settle: Settle
         _pools.append(pool)
 
 
-class Pool:
-    """Connections that are free, by where they lead to, and the loop that they live on."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self._free: dict[tuple[str, int], list[Connection]] = {}
-        self._addresses: dict[tuple[str, int], list[str]] = {}
-
-    def free(self) -> int:
-        """How many connections wait to be used."""
-        return sum(map(len, self._free.values()))
-
-    async def take(self, signer: Signer) -> Connection:
-        """A connection to a signer's host; raises OSError."""
-        where = signer.host, signer.port
-        free = self._free.setdefault(where, [])
-        while free:
-            connection = free.pop()
-            if connection.usable:
-                return connection
-            connection.close()
-        if where not in self._addresses:
-            found = await self.loop.getaddrinfo(*where, type=2)
-            self._addresses[where] = [str(each[4][0]) for each in found]
-        address = random.choice(self._addresses[where])
-        try:
-            return await connect(address, signer.port, signer.host if signer.tls else None, TIMEOUT)
-        except OSError:
-            self._addresses.pop(where, None)  # it may have moved
-            raise
-
-    def give(self, signer: Signer, connection: Connection) -> None:
-        """Keep a connection for the next that asks."""
-        if connection.usable:
-            self._free[signer.host, signer.port].append(connection)
-
-
 _pools: list[Pool] = []
 
 
 class Throttled(OSError):
     """The account's quota is used up, or the client reads too slowly."""
+
+
+class _Recipient:
+    def __init__(self, connection_id: str, endpoint: str) -> None:
+        self.connection_id = connection_id
+        self.endpoint = endpoint
+        self.verdict = "untried"
+        self.problem = ""
+        self.troubled = False
 
 
 class _Fanout:
@@ -109,6 +79,8 @@ class _Fanout:
         self._over = pool.loop.create_future()
         self._tasks: set[asyncio.Task[None]] = set()
         self._throttled = 0
+        self._troubled = 0  # workers whose recipient has failed once
+        self._broken: dict[str, Exception] = {}  # endpoints, and why nothing can be sent there
         self._reading: asyncio.Future[bool] | None = None
 
     async def run(self) -> None:
@@ -116,15 +88,19 @@ class _Fanout:
             await asyncio.sleep(0)
         self._start(self._read())
         await asyncio.wait({self._over}, timeout=self._deadline - time.monotonic())
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            # Again if need be: before Python 3.12 asyncio.wait_for may swallow one cancellation.
+            await asyncio.wait(self._tasks, timeout=0.1)
         if self._throttled:  # a metric in resources.production.json
             log.warning("API Gateway said 429", extra={"throttled": self._throttled})
         if self._over.done():
             self._over.result()
         else:
             await self._leave()
+        if self._broken and not self._pace.accepted:
+            raise next(iter(self._broken.values()))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._pool.loop.create_task(work)
@@ -133,9 +109,10 @@ class _Fanout:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
         if task.cancelled() or self._over.done():
             return
-        if error := task.exception():
+        if error:
             self._over.set_exception(error)
         elif not self._tasks:
             self._over.set_result(None)
@@ -154,10 +131,10 @@ class _Fanout:
                 await self._few.wait()
 
     def _take(self) -> bool:
-        for count, each in enumerate(self._recipients, 1):
+        for number, each in enumerate(self._recipients, 1):
             self._waiting.append(each)
             self._read_so_far += 1
-            if count == CHUNK:
+            if number == CHUNK:
                 return True
         return False
 
@@ -165,8 +142,10 @@ class _Fanout:
         # So many connections cost as much to open as they save by sending side by side, where a
         # handshake takes 1.5 ms of CPU and an answer 10 ms. Those there are cost nothing.
         wanted = min(max(isqrt(7 * self._read_so_far), self._pool.free()), MOST)
-        workers = len(self._tasks) - 1
-        for _ in range(min(wanted - workers, len(self._waiting))):
+        # Who waits to try again is no worker: those behind shall not wait for it.
+        workers = len(self._tasks) - 1 - self._troubled
+        room = 2 * MOST - len(self._tasks)
+        for _ in range(min(wanted - workers, len(self._waiting), room)):
             self._start(self._work())
 
     async def _leave(self) -> None:
@@ -185,42 +164,59 @@ class _Fanout:
 
     async def _work(self) -> None:
         while self._waiting:
-            connection_id, endpoint = self._waiting.popleft()
+            recipient = _Recipient(*self._waiting.popleft())
             if len(self._waiting) == CHUNK // 2:
                 self._few.set()
-            if endpoint not in self._signers:
-                self._signers[endpoint] = Signer(endpoint, self._payload)
-            verdict, problem = "untried", ""
-            waits = tries = accepted = 0
             try:
-                while tries < TRIES:
-                    if waits:  # full jitter: those who met shall not meet again
-                        longest = min(FIRST_WAIT * 2**waits, LONGEST_WAIT)
-                        await asyncio.sleep(random.uniform(0, longest))
-                    waits += 1
-                    await self._pace.turn()
-                    verdict = "failed"
-                    try:
-                        verdict = await self._post(self._signers[endpoint], connection_id)
-                        break
-                    except ssl.SSLCertVerificationError:
-                        raise
-                    except ValueError as error:
-                        problem = str(error)
-                        break
-                    except OSError as error:
-                        problem = str(error)
-                        # Where nobody gets through, it is no fault of this connection.
-                        if self._pace.accepted > accepted or not isinstance(error, Throttled):
-                            tries += 1
-                        accepted = self._pace.accepted
+                await self._deliver(recipient)
             finally:
-                if verdict == "failed":
-                    log.error("connection %s: not delivered: %s", connection_id, problem)
-                self._settle(connection_id, verdict)
+                self._troubled -= recipient.troubled
+                if recipient.problem and recipient.verdict == "failed":
+                    what = "connection %s: not delivered: %s"
+                    log.error(what, recipient.connection_id, recipient.problem)
+                self._settle(recipient.connection_id, recipient.verdict)
 
-    async def _post(self, signer: Signer, connection_id: str) -> str:
+    async def _deliver(self, recipient: _Recipient) -> None:
+        tries = accepted = 0
+        for waits in count():
+            if recipient.endpoint in self._broken:
+                recipient.verdict, recipient.problem = "failed", ""  # it is logged already
+                return
+            await self._pace.turn()
+            recipient.verdict = "failed"
+            try:
+                recipient.verdict = await self._post(recipient.connection_id, recipient.endpoint)
+                return
+            except (Forbidden, ssl.SSLCertVerificationError) as error:
+                if recipient.endpoint not in self._broken:
+                    log.error("nothing can be sent to %s: %s", recipient.endpoint, error)
+                self._broken[recipient.endpoint] = error
+                continue
+            except ValueError as error:
+                recipient.problem = str(error)
+                return
+            except OSError as error:
+                recipient.problem = str(error)
+                throttled = isinstance(error, Throttled)
+            # Where nobody gets through, it is no fault of this connection.
+            if not throttled or self._pace.accepted > accepted:
+                tries += 1
+            if tries == TRIES:
+                return
+            accepted = self._pace.accepted
+            if not throttled and not recipient.troubled:
+                recipient.troubled = True
+                self._troubled += 1
+                self._grow()
+            # Full jitter: those who met shall not meet again.
+            longest = min(FIRST_WAIT * 2 ** min(waits, 10), LONGEST_WAIT)
+            await asyncio.sleep(random.uniform(0, longest))
+
+    async def _post(self, connection_id: str, endpoint: str) -> str:
         # The verdict, or OSError where another try makes sense, and ValueError where it does not.
+        if endpoint not in self._signers:
+            self._signers[endpoint] = Signer(endpoint, self._payload)
+        signer = self._signers[endpoint]
         connection = await self._pool.take(signer)
         request, access_key = signer.request(connection_id), signer.access_key
         answer = await connection.post(request, TIMEOUT)
@@ -231,7 +227,7 @@ class _Fanout:
         if answer.status == 403:
             signer.renew()
             if signer.access_key == access_key:
-                raise Forbidden(_why(answer))
+                raise Forbidden(why(answer))
             raise OSError("the credentials changed meanwhile")
         problem = f"{answer.status} {answer.body[:200].decode(errors='replace')}"
         if answer.status == 429:
@@ -241,20 +237,3 @@ class _Fanout:
         if answer.status < 500:
             raise ValueError(problem)
         raise OSError(problem)
-
-
-def _why(answer: Answer) -> str:
-    kind = answer.headers.get("x-amzn-errortype", "").partition(":")[0]
-    said = f"API Gateway said {kind}: {answer.body[:500].decode(errors='replace')}"
-    if "Token" in kind or "UnrecognizedClient" in kind:
-        return f"the credentials are no longer valid; {said}"
-    if "Signature" in kind:
-        try:
-            there = parsedate_to_datetime(answer.headers["date"]).timestamp()
-        except (KeyError, ValueError):
-            there = time.time()
-        off = time.time() - there
-        if abs(off) > 60:
-            return f"this clock is {off:+.0f} s off: set it right; {said}"
-        return f"the secret key is not that of the access key; {said}"
-    return f"allow execute-api:ManageConnections to this function; {said}"

@@ -7,11 +7,13 @@ botocore's signer takes a third of a millisecond a request, most of it for what 
 import hmac
 import os
 import time
+from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from urllib.parse import quote, urlsplit
 
 from botocore.exceptions import NoCredentialsError, NoRegionError
 
+from chalicelib.http1 import Answer
 from chalicelib.session import OVERRIDE, session
 
 
@@ -79,3 +81,21 @@ class Signer:
             f"authorization: AWS4-HMAC-SHA256 Credential={frozen.access_key}/{'/'.join(scope)}, "
             f"SignedHeaders={names}, Signature="
         )
+
+
+def why(answer: Answer) -> str:
+    """What to change, where API Gateway has answered 403."""
+    kind = answer.headers.get("x-amzn-errortype", "").partition(":")[0]
+    said = f"API Gateway said {kind}: {answer.body[:500].decode(errors='replace')}"
+    if "Token" in kind or "UnrecognizedClient" in kind:
+        return f"the credentials are no longer valid; {said}"
+    if "Signature" in kind:
+        try:
+            there = parsedate_to_datetime(answer.headers["date"]).timestamp()
+        except (KeyError, ValueError):
+            there = time.time()
+        off = time.time() - there
+        if abs(off) > 60:
+            return f"this clock is {off:+.0f} s off: set it right; {said}"
+        return f"the secret key is not that of the access key; {said}"
+    return f"allow execute-api:ManageConnections to this function; {said}"

@@ -1,0 +1,46 @@
+"""Connections that are kept from one fan-out to the next."""
+
+import asyncio
+import random
+
+from chalicelib.http1 import Connection, connect
+from chalicelib.signing import Signer
+
+TIMEOUT = 3  # s, for connecting as for an answer
+
+
+class Pool:
+    """Connections that are free, by where they lead to, and the loop that they live on."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._free: dict[tuple[str, int], list[Connection]] = {}
+        self._addresses: dict[tuple[str, int], list[str]] = {}
+
+    def free(self) -> int:
+        """How many connections wait to be used."""
+        return sum(map(len, self._free.values()))
+
+    async def take(self, signer: Signer) -> Connection:
+        """A connection to a signer's host; raises OSError."""
+        where = signer.host, signer.port
+        free = self._free.setdefault(where, [])
+        while free:
+            connection = free.pop()
+            if connection.usable:
+                return connection
+            connection.close()
+        if where not in self._addresses:
+            found = await self.loop.getaddrinfo(*where, type=2)
+            self._addresses[where] = [str(each[4][0]) for each in found]
+        address = random.choice(self._addresses[where])
+        try:
+            return await connect(address, signer.port, signer.host if signer.tls else None, TIMEOUT)
+        except OSError:
+            self._addresses.pop(where, None)  # it may have moved
+            raise
+
+    def give(self, signer: Signer, connection: Connection) -> None:
+        """Keep a connection for the next that asks."""
+        if connection.usable:
+            self._free[signer.host, signer.port].append(connection)
