@@ -1,11 +1,12 @@
 """What the app's requests to DynamoDB cost, by AWS's rules; run in a baked app's folder.
 
-Prints {step: [read units, write units]} as JSON. moto answers ReturnConsumedCapacity with constants,
-so the units are computed here, from the requests that are really made and the rows they meet:
+Prints {step: [read units, write units]} as JSON. moto's ReturnConsumedCapacity is constant:
+the units are computed here, from the requests that are really made and the rows they meet.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 """
 
+import importlib
 import json
 import os
 from math import ceil
@@ -104,21 +105,23 @@ def _key(row: Row) -> Key:
 
 def main(members: int = 100) -> None:
     """A client connects to an app of so many members, and does one thing after the other."""
-    from app import app  # type: ignore[attr-defined]
-    from chalicelib import connections, table  # type: ignore[import-not-found]
-    from local import tables  # type: ignore[import-not-found]
-    from local.functions import read_config, read_template  # type: ignore[import-not-found]
-    from local.sandbox import isolate  # type: ignore[import-not-found]
-    from tests.client import Api  # type: ignore[import-not-found]
-    from tests.conftest import ALL_ACTIONS, PROJECT  # type: ignore[attr-defined]
+
+    # The baked app's own, found where this is run.
+    def found(name: str) -> Any:
+        return importlib.import_module(name)
+
+    connections, table = found("chalicelib.connections"), found("chalicelib.table")
+    tables, functions = found("local.tables"), found("local.functions")
+    conftest = found("tests.conftest")
+    isolate = found("local.sandbox").isolate
 
     os.environ.update(isolate(tables.serve(), gateway="http://127.0.0.1:1/api"))
-    config = read_config(PROJECT, "dev")
-    settings = {"WS_ACTIONS": ALL_ACTIONS, "HISTORY_SECONDS": "0"}
+    config = functions.read_config(conftest.PROJECT, "dev")
+    settings = {"WS_ACTIONS": conftest.ALL_ACTIONS, "HISTORY_SECONDS": "0"}
     os.environ.update({**config.environment_variables, **settings})
-    tables.create(read_template(config).tables())
+    tables.create(functions.read_template(config).tables())
     steps: dict[str, tuple[float, float]] = {}
-    with Api(app) as api:
+    with conftest.Api(found("app").app) as api:
         for _ in range(members - 1):
             connections.join(connections.get(api.connect().connection_id), "tea")
         meter = Meter(table.dynamodb(), table.table_name())

@@ -70,7 +70,11 @@ def whole(units: Units, broadcasts: int = 10) -> tuple[float, float]:
 def test_what_a_step_costs_is_what_the_page_says(ours: Units, app: Path) -> None:
     page = (app / "docs" / "scale.md").read_text()
     for step, (reads, writes) in ours.items():
-        assert re.search(rf"^\| {step} \| {reads:g} \| {writes:g} \|", page, re.M), (step, reads, writes)
+        assert re.search(rf"^\| {step} \| {reads:g} \| {writes:g} \|", page, re.M), (
+            step,
+            reads,
+            writes,
+        )
 
 
 def test_the_comparison_is_as_published(ours: Units, tutorials: Units) -> None:

@@ -36,6 +36,7 @@ chalicelib/__init__.py
 chalicelib/actions.py
 chalicelib/broadcast.py
 chalicelib/connections.py
+chalicelib/delivery.py
 chalicelib/fanout.py
 chalicelib/fields.py
 chalicelib/frames.py
@@ -45,6 +46,7 @@ chalicelib/pace.py
 chalicelib/plain.py
 chalicelib/requests.py
 chalicelib/sending.py
+chalicelib/scale.py
 chalicelib/session.py
 chalicelib/signing.py
 chalicelib/table.py
@@ -56,6 +58,7 @@ deploy/logs.py
 deploy/stack.py
 deploy/template.py
 docs/deploy.md
+docs/scale.md
 local/__init__.py
 local/__main__.py
 local/apis.py
@@ -65,6 +68,7 @@ local/cli.py
 local/events.py
 local/functions.py
 local/gateway.py
+local/queue.py
 local/reload.py
 local/sandbox.py
 local/tables.py
@@ -77,6 +81,7 @@ requirements.txt
 resources.json
 resources.production.json
 resources.xray.json
+resources.scale.json
 tests/__init__.py
 tests/client.py
 tests/conftest.py
@@ -90,6 +95,7 @@ tests/test_messages.py
 tests/test_notify.py
 tests/test_policies.py
 tests/test_requests.py
+tests/test_scale.py
 tests/test_shards.py
 web/app.js
 web/client.js

@@ -99,7 +99,7 @@ async def run(options: argparse.Namespace) -> None:
 
     gateway.spawn(gateway.expire())
     for source in template.sources():
-        gateway.spawn(queue.Source(source, functions, environment).run())
+        gateway.spawn(queue.serve(source, functions, environment))
     if isinstance(functions, Workers):
         gateway.spawn(keep_up(functions, project, loaded))
     await interrupted()

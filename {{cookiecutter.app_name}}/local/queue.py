@@ -16,8 +16,8 @@ from local.workers import Lambda
 
 log = logging.getLogger("local")
 
-# What CreateQueue takes of an AWS::SQS::Queue, beside the policy.
-_ATTRIBUTES = {"DelaySeconds", "MaximumMessageSize", "MessageRetentionPeriod", "VisibilityTimeout"}
+# What CreateQueue takes of an AWS::SQS::Queue; the rest has no meaning here.
+_ATTRIBUTES = {"DelaySeconds", "MessageRetentionPeriod", "RedrivePolicy", "VisibilityTimeout"}
 
 # Seconds between two looks at an empty queue.
 PAUSE = 0.1
@@ -28,92 +28,78 @@ def create(queues: dict[str, dict[str, Any]]) -> None:
     sqs = boto3.client("sqs")
     # Those that others send their dead letters to come first.
     for url, queue in sorted(queues.items(), key=lambda each: "RedrivePolicy" in each[1]):
-        attributes = {name: str(queue[name]) for name in _ATTRIBUTES & queue.keys()}
-        if "RedrivePolicy" in queue:
-            attributes["RedrivePolicy"] = json.dumps(queue["RedrivePolicy"])
+        attributes = {name: json.dumps(queue[name]) for name in _ATTRIBUTES & queue.keys()}
         sqs.create_queue(QueueName=url.rpartition("/")[2], Attributes=attributes)
 
 
-class Source:
-    """An event source mapping.
+async def serve(source: dict[str, Any], functions: Lambda, environment: dict[str, str]) -> None:
+    """Invoke a function with what is in its queue, for as long as this runs.
 
     Args:
-        properties: what CloudFormation would be given, and QueueUrl.
+        source: the properties of the event source mapping, as local.template has them.
         functions: what it invokes.
-        environment: where SQS is, as the functions are told.
+        environment: what the functions are told of where AWS is.
     """
+    sqs = boto3.client(
+        "sqs",
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        region_name=environment["AWS_REGION"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+    )
+    queue = {"QueueUrl": source["QueueUrl"]}
+    request = {"MaxNumberOfMessages": source.get("BatchSize", 10), "AttributeNames": ["All"]}
 
-    def __init__(
-        self, properties: dict[str, Any], functions: Lambda, environment: dict[str, str]
-    ) -> None:
-        self._logical_id = properties["FunctionName"]["Ref"]
-        self._arn, self._url = properties["EventSourceArn"], properties["QueueUrl"]
-        self._size = properties.get("BatchSize", 10)
-        self._room = properties.get("ScalingConfig", {}).get("MaximumConcurrency", 5)
-        self._reports = "ReportBatchItemFailures" in properties.get("FunctionResponseTypes", [])
-        self._functions = functions
-        self._region = environment["AWS_REGION"]
-        self._sqs = boto3.client(
-            "sqs",
-            endpoint_url=environment["AWS_ENDPOINT_URL"],
-            region_name=self._region,
-            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-        )
+    async def take() -> None:
+        answer = await asyncio.to_thread(sqs.receive_message, **queue, **request)
+        messages = answer.get("Messages", [])
+        if not messages:
+            await asyncio.sleep(PAUSE)
+            return
+        names = {to_cfn_resource_name(name): name for name in functions.timeouts}
+        name = names[source["FunctionName"]["Ref"]]
+        event = {"Records": [_record(each, source, environment) for each in messages]}
+        failed = _failed(source, await functions.invoke(name, event), messages)
+        done = [each["ReceiptHandle"] for each in messages if each["MessageId"] not in failed]
+        log.info("%-11s %d of %d messages done", name, len(done), len(messages))
+        for receipt in done:  # the others come again after their visibility timeout
+            await asyncio.to_thread(sqs.delete_message, **queue, ReceiptHandle=receipt)
 
-    async def run(self) -> None:
-        """Invoke the function with what is in the queue, for as long as this runs."""
-        await asyncio.gather(*(self._poll() for _ in range(self._room)))
-
-    async def _poll(self) -> None:
+    async def poll() -> None:
         while True:
             try:
-                messages = await asyncio.to_thread(self._receive)
-                await (self._handle(messages) if messages else asyncio.sleep(PAUSE))
+                await take()
             except Exception:
-                log.exception("the queue of %s", self._logical_id)
+                log.exception("the queue of %s", source["FunctionName"])
                 await asyncio.sleep(1)
 
-    def _receive(self) -> list[dict[str, Any]]:
-        answer = self._sqs.receive_message(
-            QueueUrl=self._url, MaxNumberOfMessages=self._size, AttributeNames=["All"]
-        )
-        return list(answer.get("Messages", []))
+    room = source.get("ScalingConfig", {}).get("MaximumConcurrency", 5)
+    await asyncio.gather(*(poll() for _ in range(room)))
 
-    async def _handle(self, messages: list[dict[str, Any]]) -> None:
-        names = {to_cfn_resource_name(name): name for name in self._functions.timeouts}
-        name = names[self._logical_id]
-        result = await self._functions.invoke(name, {"Records": [*map(self._record, messages)]})
-        failed = self._failed(result, {each["MessageId"] for each in messages})
-        log.info("%-11s %d of %d messages done", name, len(messages) - len(failed), len(messages))
-        for each in messages:  # the others come again when their visibility timeout is over
-            if each["MessageId"] not in failed:
-                receipt = each["ReceiptHandle"]
-                await asyncio.to_thread(
-                    self._sqs.delete_message, QueueUrl=self._url, ReceiptHandle=receipt
-                )
 
-    def _failed(self, result: Result, sent: set[str]) -> set[str]:
-        if result.error:
-            return sent
-        if not self._reports or not result.value:
-            return set()
-        try:
-            failures = result.value["batchItemFailures"] or []
-            failed = {failure["itemIdentifier"] for failure in failures}
-        except (KeyError, TypeError):
-            failed = {None}
-        return failed if failed <= sent else sent  # an answer that names no message fails all
+def _failed(source: dict[str, Any], result: Result, messages: list[Any]) -> set[str]:
+    everything = {each["MessageId"] for each in messages}
+    if result.error:
+        return everything
+    if "ReportBatchItemFailures" not in source.get("FunctionResponseTypes", []):
+        return set()
+    try:
+        failures = (result.value or {}).get("batchItemFailures") or []
+        failed = {each["itemIdentifier"] for each in failures}
+    except (AttributeError, KeyError, TypeError):
+        return everything
+    return failed if failed <= everything else everything
 
-    def _record(self, message: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "messageId": message["MessageId"],
-            "receiptHandle": message["ReceiptHandle"],
-            "body": message["Body"],
-            "attributes": message["Attributes"],
-            "messageAttributes": {},
-            "md5OfBody": message["MD5OfBody"],
-            "eventSource": "aws:sqs",
-            "eventSourceARN": self._arn,
-            "awsRegion": self._region,
-        }
+
+def _record(message: Any, source: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message["Attributes"],
+        "messageAttributes": {},
+        "md5OfBody": message["MD5OfBody"],
+        "eventSource": "aws:sqs",
+        "eventSourceARN": source["EventSourceArn"],
+        "awsRegion": environment["AWS_REGION"],
+    }
