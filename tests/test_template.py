@@ -20,10 +20,12 @@ EMITTED = """
 .chalice/config.json
 .chalice/dev/connect.json
 .chalice/dev/disconnect.json
+.chalice/dev/fanout.json
 .chalice/dev/message.json
 .chalice/dev/notify.json
 .chalice/prod/connect.json
 .chalice/prod/disconnect.json
+.chalice/prod/fanout.json
 .chalice/prod/message.json
 .chalice/prod/notify.json
 .github/workflows/ci.yml

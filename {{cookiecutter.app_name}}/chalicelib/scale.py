@@ -101,8 +101,8 @@ def _work(task: dict[str, Any], deadline: float) -> None:
         if time.monotonic() >= deadline - MARGIN:
             break
         outcome = send(push["channel"], payload, some, deadline, task["endpoint"])
-        if outcome.untried or time.monotonic() >= deadline:
-            break
+        if outcome.untried or (outcome.failed and time.monotonic() >= deadline):
+            break  # the deadline came: this slice again
         rest = part._replace(after=some[-1])
     else:
         return

@@ -5,6 +5,7 @@ import json
 import os
 import time
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from chalicelib import broadcast, connections, delivery, fanout, frames, scale, table
 from chalicelib.table import Range
 from local import queue
+from local.functions import read_config
 from local.template import Template
 from tests.client import Api, Client
 from tests.conftest import PROJECT
@@ -52,7 +54,8 @@ class Queue:
 def scaled(api: Api, monkeypatch: pytest.MonkeyPatch) -> Queue:
     """The app with its queue, and three as the most that one function sends to."""
     monkeypatch.setenv("FANOUT_LIMIT", "3")
-    template = Template([PROJECT / "resources.json", PROJECT / "resources.scale.json"], "app-dev")
+    stack = f"{read_config(PROJECT, 'dev').app_name}-dev"
+    template = Template([PROJECT / "resources.json", PROJECT / "resources.scale.json"], stack)
     queue.create(template.queues())
     (source,) = template.sources()
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -159,12 +162,30 @@ def test_a_worker_that_ends_while_it_cuts_loses_nobody(scaled: Queue) -> None:
     assert max(counts) == 2
 
 
-def test_what_there_is_no_time_for_goes_on_where_it_was(scaled: Queue) -> None:
-    clients = crowd(scaled.api, 8)
+def test_what_there_is_no_time_for_goes_on_where_it_was(
+    scaled: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each worker has time for one slice, and then it is late."""
+    late, work = [0], scale.work
+
+    def send(*arguments: Any) -> Any:
+        late[0] = fanout.RESERVE + 29
+        return delivery.send(*arguments)
+
+    def be_early(*arguments: Any) -> Any:
+        late[0] = 0
+        return work(*arguments)
+
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + late[0])
+    monkeypatch.setattr(scale, "time", clock)
+    monkeypatch.setattr(scale, "send", send)
+    monkeypatch.setattr(scale, "work", be_early)
+    monkeypatch.setattr(scale, "SLICE", 2)
+    clients = crowd(scaled.api, 6)
     clients[0].request("broadcast", channel="tea", data=1)
-    scaled.run(seconds=fanout.RESERVE + scale.MARGIN)  # enough for one at a time
-    assert heard(clients) == [1] * 8
-    assert len(scaled.parts) == 1 + 8
+    scaled.run()
+    assert heard(clients) == [1] * 6
+    assert len(scaled.parts) == 1 + 2 + 2  # to cut, of three each, and of what was left of those
 
 
 def test_what_never_succeeds_ends_in_the_dead_letters(scaled: Queue) -> None:
@@ -227,6 +248,9 @@ def test_presence_leaves_out_whom_it_is_about(scaled: Queue) -> None:
     scaled.run()
     assert [client.push()["event"] for client in others] == ["joined"] * 4
     assert newcomer.waiting() == 0
+    newcomer.disconnect()
+    scaled.run()
+    assert [client.push()["event"] for client in others] == ["left"] * 4
 
 
 def test_the_gone_are_forgotten(scaled: Queue) -> None:
@@ -246,8 +270,8 @@ def test_the_longest_message_fits(scaled: Queue, letter: str) -> None:
     def size(text: str) -> int:
         return len(frames.encode({**push, "data": text}).encode())
 
-    push = {"type": "message", "channel": "tea", "message_id": "m"}
-    push["data"] = letter * ((frames.MAX_BYTES - size("")) // (size(letter) - size("")))
+    push = {"type": "presence", "channel": "tea"}
+    push["data"] = letter * ((frames.MAX_PUSH - size("")) // (size(letter) - size("")))
     endpoint = os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"]
     broadcast.publish(push, time.monotonic() + 20, endpoint)
     scaled.run()
