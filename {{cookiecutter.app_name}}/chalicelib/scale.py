@@ -96,14 +96,17 @@ def _work(task: dict[str, Any], deadline: float) -> None:
         _put(task, _cut(part, most, chain(first, ids), deadline))
         return
     payload = encode(push, MAX_PUSH).encode()
-    rest = part
+    rest, pace = part, float(os.environ.get("FANOUT_RPS", "inf"))
     for some in batches(first, SLICE):
-        if time.monotonic() >= deadline - MARGIN:
+        begun = time.monotonic()
+        if begun >= deadline - MARGIN:
             break
         outcome = send(push["channel"], payload, some, deadline, task["endpoint"])
         if outcome.untried or (outcome.failed and time.monotonic() >= deadline):
             break  # the deadline came: this slice again
         rest = part._replace(after=some[-1])
+        # A fan-out may begin with a burst: a worker that does one after the other may not.
+        time.sleep(max(0, begun + len(some) / pace - time.monotonic()))
     else:
         return
     if rest == part:

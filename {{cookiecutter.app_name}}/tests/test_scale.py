@@ -176,7 +176,7 @@ def test_what_there_is_no_time_for_goes_on_where_it_was(
         late[0] = 0
         return work(*arguments)
 
-    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + late[0])
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + late[0], sleep=time.sleep)
     monkeypatch.setattr(scale, "time", clock)
     monkeypatch.setattr(scale, "send", send)
     monkeypatch.setattr(scale, "work", be_early)
