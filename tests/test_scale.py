@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -97,11 +99,36 @@ def test_everybody_hears_it_though_a_worker_is_killed(scaled: Gateway) -> None:
     assert sorted(map(len, heard)) == [1] * (CLIENTS - 10) + [2] * 10
 
 
+@pytest.mark.parametrize("limit", [{}, {"FANOUT_LIMIT": "5"}])
+def test_the_queue_is_deployed_with_the_limit(
+    app: Path, tmp_path: Path, limit: dict[str, str]
+) -> None:
+    """As one setting does it on this machine; the roles that it names are there."""
+    project = shutil.copytree(app, tmp_path / "app")
+    edit(project / ".chalice/config.json", **limit)
+    command = [sys.executable, "-B", "-m", "deploy", "package", "--stage", "dev"]
+    region = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+    subprocess.run(command, cwd=project, env={**os.environ, **region}, check=True)
+    template = json.loads((project / "build/dev/template.json").read_text())
+    resources = template["Resources"]
+    kinds = {resource["Type"] for resource in resources.values()}
+    assert ("AWS::SQS::Queue" in kinds) == bool(limit)
+    variables = resources["Notify"]["Properties"]["Environment"]["Variables"]
+    assert ("FANOUT_QUEUE" in variables) == bool(limit)
+    policies = [each for each in resources.values() if each["Type"] == "AWS::IAM::Policy"]
+    roles = {role["Ref"] for each in policies for role in each["Properties"]["Roles"]}
+    assert all(resources[role]["Type"] == "AWS::IAM::Role" for role in roles)
+    named = {
+        f"{name}Role" for name in ("Fanout", "Notify", "WebsocketDisconnect", "WebsocketMessage")
+    }
+    assert roles == (named if limit else set())
+
+
 def test_a_queue_that_is_wrong_is_named(app: Path, tmp_path: Path) -> None:
     project = shutil.copytree(app, tmp_path / "app")
     edit(project / ".chalice/config.json", FANOUT_LIMIT="5")
     (project / "resources.scale.json").write_text("{")
-    command = ["python", "-m", "local", "--port=0", f"--project-dir={project}"]
+    command = [sys.executable, "-m", "local", "--port=0", f"--project-dir={project}"]
     result = subprocess.run(command, cwd=app, capture_output=True, text=True)
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()

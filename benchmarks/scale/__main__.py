@@ -54,7 +54,7 @@ def plot() -> str:
     width, height, left, top = 640, 380, 60, 20
 
     def x(members: float) -> float:
-        return left + (log10(members) - 3) / 4 * (width - left - 20)
+        return left + (log10(members) - 3) / 4 * (width - left - 45)
 
     def y(seconds: float) -> float:
         return top + (4 - log10(seconds)) / 5 * (height - top - 50)
