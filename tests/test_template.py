@@ -20,10 +20,12 @@ EMITTED = """
 .chalice/config.json
 .chalice/dev/connect.json
 .chalice/dev/disconnect.json
+.chalice/dev/fanout.json
 .chalice/dev/message.json
 .chalice/dev/notify.json
 .chalice/prod/connect.json
 .chalice/prod/disconnect.json
+.chalice/prod/fanout.json
 .chalice/prod/message.json
 .chalice/prod/notify.json
 .github/workflows/ci.yml
@@ -37,6 +39,7 @@ chalicelib/__init__.py
 chalicelib/actions.py
 chalicelib/broadcast.py
 chalicelib/connections.py
+chalicelib/delivery.py
 chalicelib/fanout.py
 chalicelib/fields.py
 chalicelib/frames.py
@@ -47,6 +50,7 @@ chalicelib/plain.py
 chalicelib/pool.py
 chalicelib/requests.py
 chalicelib/sending.py
+chalicelib/scale.py
 chalicelib/session.py
 chalicelib/signing.py
 chalicelib/table.py
@@ -59,6 +63,7 @@ deploy/stack.py
 deploy/template.py
 docs/deploy.md
 docs/protocol.md
+docs/scale.md
 local/__init__.py
 local/__main__.py
 local/apis.py
@@ -68,6 +73,7 @@ local/cli.py
 local/events.py
 local/functions.py
 local/gateway.py
+local/queue.py
 local/reload.py
 local/sandbox.py
 local/tables.py
@@ -80,6 +86,7 @@ requirements.txt
 resources.json
 resources.production.json
 resources.xray.json
+resources.scale.json
 tests/__init__.py
 tests/client.py
 tests/conftest.py
@@ -98,6 +105,7 @@ tests/test_pages.py
 tests/test_policies.py
 tests/test_protocol.py
 tests/test_requests.py
+tests/test_scale.py
 tests/test_shards.py
 web/app.js
 web/client.js

@@ -5,7 +5,7 @@ from typing import Any
 from chalice import Chalice, WebsocketDisconnectedError
 from chalice.app import WebsocketEvent
 
-from chalicelib import broadcast, connections
+from chalicelib import broadcast, connections, scale
 from chalicelib.actions import router
 from chalicelib.fanout import deadline
 from chalicelib.fields import NAME
@@ -60,3 +60,9 @@ def disconnect(event: WebsocketEvent) -> None:
 def notify(event: Any, context: Any) -> dict[str, Any]:
     """Send {"channel", "data"} to a channel from a job, a schedule or another service."""
     return broadcast.notify(event, deadline(context))
+
+
+@app.lambda_function()
+def fanout(event: Any, context: Any) -> dict[str, Any]:
+    """Send to parts of a channel that is too large for one function; docs/scale.md."""
+    return scale.work(event, deadline(context))

@@ -3,19 +3,18 @@
 import logging
 import secrets
 import time
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
-from chalicelib import history
-from chalicelib.connections import Connection, homes, members, prune
-from chalicelib.fanout import Outcome, deliver
+from chalicelib import history, scale
+from chalicelib.connections import Connection
+from chalicelib.delivery import audience, send
+from chalicelib.fanout import Outcome
 from chalicelib.fields import CHANNEL, DATA
 from chalicelib.frames import MAX_PUSH, Frame, FrameError, encode
-from chalicelib.table import batches
 
 log = logging.getLogger(__name__)
-
-# Seconds past the deadline of sending that clearing up after it may take.
-PRUNING = 2
 
 _last = 0  # the time of the last message, in ms
 
@@ -57,30 +56,17 @@ def publish(
 
     Raises:
         FrameError: too_large.
-        Busy: the table did not take it; nothing was sent.
+        Busy: the table did not take it, and nothing was sent; or the queue did not.
     """
     text = encode(push, MAX_PUSH)
     if push["type"] == "message":
         history.keep(push, text)
-    payload = text.encode()
-    # A stale read of the members could leave out who joined just before, and has read what was
-    # sent until then: it would miss this message.
-    everybody = members(push["channel"], consistent=push["type"] == "message")
-    ids = (each for each in everybody if each != but)
-    if endpoint is None:
-        outcome = deliver(payload, ((h.connection_id, h.endpoint) for h in homes(ids)), deadline)
-    else:
-        outcome = deliver(payload, ((each, endpoint) for each in ids), deadline)
-    for gone in batches(outcome.gone, 100):
-        if time.monotonic() >= deadline + PRUNING:
-            break  # the next that sends meets the others again
-        try:
-            prune(gone, push["channel"])
-        except Exception:  # who did get the push got it: a failure would have it sent again
-            log.exception("connections that are gone were not pruned")
-    # What the metrics in resources.production.json are made of.
-    log.info("pushed", extra={"channel": push["channel"], **outcome.counts()})
-    return outcome
+    ids: Iterable[str] = audience(push, but)
+    if most := scale.limit():
+        ids = list(islice(ids, most + 1))
+        if len(ids) > most:
+            return scale.hand_over(push, endpoint, but)
+    return send(push["channel"], text.encode(), ids, deadline, endpoint)
 
 
 def notify(event: Any, deadline: float) -> dict[str, Any]:

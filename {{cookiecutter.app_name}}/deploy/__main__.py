@@ -53,7 +53,10 @@ class Door:
 
     def package(self) -> Template:
         """Make the stage's template and zip under build/."""
-        template = package(self.options.stage, self.options.extras, self.folder)
+        extras = self.options.extras
+        if "FANOUT_LIMIT" in self.config.environment_variables and "scale" not in extras:
+            extras = [*extras, "scale"]  # one setting, here and on this machine
+        template = package(self.options.stage, extras, self.folder)
         check_names(template, f"{self.config.app_name}-{self.options.stage}")
         return template
 

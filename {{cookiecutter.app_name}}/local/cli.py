@@ -16,7 +16,7 @@ import uvloop
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from local import children
+from local import children, queue
 from local import tables as dynamodb
 from local.apis import Invoke, Management, error
 from local.functions import AppError, read_config, read_template
@@ -72,9 +72,10 @@ async def run(options: argparse.Namespace) -> None:
 
     # Where there is no table, what is asked of DynamoDB comes to the gateway, which has none.
     environment = isolate(database=f"http://{address}", gateway=f"http://{address}/{stage}")
-    tables = read_template(config).tables()
-    if tables:
-        environment["AWS_ENDPOINT_URL"] = await database(tables)
+    template = read_template(config)
+    tables, queues = template.tables(), template.queues()
+    if tables or queues:
+        environment["AWS_ENDPOINT_URL"] = await database(tables, queues)
 
     app, loaded = (project, options.stage, environment), times(project)
     functions: Lambda
@@ -97,6 +98,8 @@ async def run(options: argparse.Namespace) -> None:
     print("Ctrl-C ends it.")
 
     gateway.spawn(gateway.expire())
+    for source in template.sources():
+        gateway.spawn(queue.serve(source, functions, environment))
     if isinstance(functions, Workers):
         gateway.spawn(keep_up(functions, project, loaded))
     await interrupted()
@@ -108,13 +111,13 @@ async def run(options: argparse.Namespace) -> None:
         functions.stop()
 
 
-async def database(tables: list[dict[str, Any]]) -> str:
-    """Start DynamoDB in a process of its own and return its URL; raises AppError."""
-    _, channel = children.start(dynamodb.run, tables)
+async def database(tables: list[dict[str, Any]], queues: dict[str, dict[str, Any]]) -> str:
+    """Start DynamoDB and SQS in a process of their own, return their URL; raises AppError."""
+    _, channel = children.start(dynamodb.run, tables, queues)
     reader, _ = await asyncio.open_connection(sock=channel)
     answer = json.loads(await reader.readline() or '{"error": "DynamoDB did not start"}')
     if "error" in answer:
-        raise AppError(f"no tables from resources.json: {answer['error']}")
+        raise AppError(f"no tables or queues from resources.json: {answer['error']}")
     return str(answer["url"])
 
 

@@ -65,12 +65,15 @@ def read_config(project_dir: Path, stage: str) -> Config:
 
 
 def read_template(config: Config) -> Template:
-    """Read resources.json of the app; raises AppError."""
-    path = Path(config.project_dir) / "resources.json"
+    """Read resources.json of the app, with what it needs past one function; raises AppError."""
+    names = ["resources.json"]
+    if "FANOUT_LIMIT" in config.environment_variables:
+        names.append("resources.scale.json")
+    paths = [Path(config.project_dir) / name for name in names]
     try:
-        return Template(path, f"{config.app_name}-{config.chalice_stage}")
+        return Template(paths, f"{config.app_name}-{config.chalice_stage}")
     except ValueError as error:
-        raise AppError(f"no tables from {path}: {error}") from None
+        raise AppError(f"no resources from {' and '.join(map(str, paths))}: {error}") from None
 
 
 class Functions:

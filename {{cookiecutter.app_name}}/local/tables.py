@@ -1,4 +1,4 @@
-"""DynamoDB on this machine: moto behind its real API, with the tables of resources.json."""
+"""DynamoDB and SQS on this machine: moto behind their real APIs, with what resources.json has."""
 
 import logging
 import os
@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local import queue
 from local.children import Channel
 from local.sandbox import isolate
 
@@ -25,7 +26,7 @@ _CREATE = {
 
 
 def serve() -> str:
-    """Start DynamoDB, empty, on a free port of this machine; return its URL."""
+    """Start them, empty, on a free port of this machine; return its URL."""
     from moto.server import ThreadedMotoServer  # takes half a second: only where it is needed
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -46,12 +47,13 @@ def create(tables: list[dict[str, Any]]) -> None:
             dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=ttl)
 
 
-def run(channel: Channel, tables: list[dict[str, Any]]) -> None:
-    """A process's life: serve DynamoDB with these tables, and say where."""
+def run(channel: Channel, tables: list[dict[str, Any]], queues: dict[str, dict[str, Any]]) -> None:
+    """A process's life: serve these tables and queues, and say where."""
     url = serve()
     os.environ.update(isolate(database=url, gateway=url))
     try:
         create(tables)
+        queue.create(queues)
     except (BotoCoreError, ClientError) as error:
         channel.send({"error": str(error)})
         return

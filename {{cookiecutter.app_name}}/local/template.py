@@ -1,28 +1,43 @@
-"""What resources.json, the part of the CloudFormation template that is the owner's, means here."""
+"""What resources*.json, the part of the CloudFormation template that is the owner's, means here."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 TABLE = "AWS::DynamoDB::Table"
+QUEUE = "AWS::SQS::Queue"
+SOURCE = "AWS::Lambda::EventSourceMapping"
+
+# The one that moto has.
+ACCOUNT = "123456789012"
 
 
 class Template:
     """A CloudFormation template.
 
     Args:
-        path: the file; where there is none, the template is empty.
+        paths: the files that it is merged from; those that are not there are empty.
         stack: what ${AWS::StackName} stands for.
 
     Raises:
-        ValueError: the file is not JSON, or no template.
+        ValueError: a file is not JSON, or no template.
     """
 
-    def __init__(self, path: Path, stack: str) -> None:
-        content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    def __init__(self, paths: list[Path], stack: str) -> None:
+        self._resources: dict[str, Any] = {}
+        self._names = {"AWS::StackName": stack}
+        self._arns: dict[str, str] = {}
         try:
-            self._resources = {**content.get("Resources", {})}
-            self._names = {"AWS::StackName": stack}
+            for path in paths:
+                content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+                self._resources = _merge(self._resources, content.get("Resources", {}))
+            for logical_id, properties in self._properties(QUEUE):
+                name = self._resolve(properties.get("QueueName", f"{stack}-{logical_id}"))
+                # An SQS client goes where AWS_ENDPOINT_URL says: only the path matters.
+                self._names[logical_id] = f"http://localhost/{ACCOUNT}/{name}"
+                region = os.environ.get("AWS_REGION", "us-east-1")
+                self._arns[logical_id] = f"arn:aws:sqs:{region}:{ACCOUNT}:{name}"
             for logical_id, properties in self._properties(TABLE):
                 name = self._resolve(properties.get("TableName", f"{stack}-{logical_id}"))
                 self._names[logical_id] = name
@@ -35,6 +50,18 @@ class Template:
             {**self._resolve(properties), "TableName": self._names[logical_id]}
             for logical_id, properties in self._properties(TABLE)
         ]
+
+    def queues(self) -> dict[str, dict[str, Any]]:
+        """The properties of each queue by its URL."""
+        queues = self._properties(QUEUE)
+        return {self._names[logical_id]: self._resolve(each) for logical_id, each in queues}
+
+    def sources(self) -> list[dict[str, Any]]:
+        """The properties of each queue's event source mapping, its queue's URL as QueueUrl."""
+        urls = {arn: self._names[logical_id] for logical_id, arn in self._arns.items()}
+        sources = [self._resolve(properties) for _, properties in self._properties(SOURCE)]
+        found = ((urls.get(str(source["EventSourceArn"])), source) for source in sources)
+        return [{**source, "QueueUrl": url} for url, source in found if url]
 
     def variables(self, logical_id: str) -> dict[str, str]:
         """The environment that the template gives to a function, beside the settings."""
@@ -54,9 +81,18 @@ class Template:
             return value
         if value.keys() == {"Ref"}:
             return self._names.get(value["Ref"], value)
+        if value.keys() == {"Fn::GetAtt"} and value["Fn::GetAtt"][1:] == ["Arn"]:
+            return self._arns.get(value["Fn::GetAtt"][0], value)
         if value.keys() == {"Fn::Sub"} and isinstance(value["Fn::Sub"], str):
             text = value["Fn::Sub"]
             for name, replacement in self._names.items():
                 text = text.replace(f"${{{name}}}", replacement)
             return text
         return {key: self._resolve(each) for key, each in value.items()}
+
+
+def _merge(one: Any, other: Any) -> Any:
+    # As Chalice merges a template into its own.
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return other
+    return {**one, **{name: _merge(one.get(name), each) for name, each in other.items()}}

@@ -105,7 +105,7 @@ def missing(stage: str) -> list[str]:
         f'{_line(path, call.action)}: add "{call.action}" on "{call.resource}"'
         f" ({path.stem} calls it)"
         for path, call in sorted(_calls(stage))
-        if not any(_covers(grant, call) for grant in _grants(path))
+        if not any(_covers(grant, call) for grant in [*_grants(path), *_granted_by_stack(path)])
     ]
 
 
@@ -138,6 +138,20 @@ def _grants(path: Path) -> list[Grant]:
         for action in _list(each["Action"])
         for resource in _list(each["Resource"])
     ]
+
+
+def _granted_by_stack(path: Path) -> Iterator[Grant]:
+    # What a function gets with the resources that it is for, such as resources.scale.json's queue.
+    stage, role = path.parent.name, f"{path.stem.title()}Role"
+    for file in PROJECT.glob("resources.*.json"):
+        for each in json.loads(file.read_text(encoding="utf-8"))["Resources"].values():
+            if each.get("Type") == "AWS::IAM::Policy":
+                properties = each["Properties"]
+                roles = [ref["Ref"].removeprefix("Websocket") for ref in properties["Roles"]]
+                for statement in properties["PolicyDocument"]["Statement"] * (role in roles):
+                    queue = f"{CONFIG['app_name']}-{stage}-{statement['Resource']['Fn::GetAtt'][0]}"
+                    for action in _list(statement["Action"]):
+                        yield Grant(action, f"arn:*:sqs:*:*:{queue}")
 
 
 def _covers(grant: Grant, need: Grant) -> bool:

@@ -154,7 +154,7 @@ def test_what_was_delivered_is_not_asked_for_again(
     def busy(connection_id: str, channel: str) -> None:
         raise table.Busy("again")
 
-    monkeypatch.setattr("chalicelib.broadcast.prune", busy)
+    monkeypatch.setattr("chalicelib.delivery.prune", busy)
     assert ann.request("broadcast", data=1)["type"] == "sent"
     assert bob.push()["data"] == 1
 
@@ -167,7 +167,7 @@ def test_presence_that_cannot_be_sent_does_not_undo_what_happened(
     def busy(channel: str) -> list[str]:
         raise table.Busy("again")
 
-    monkeypatch.setattr("chalicelib.broadcast.members", busy)
+    monkeypatch.setattr("chalicelib.delivery.members", busy)
     assert ann.request("join", channel="tea") == {"type": "joined", "channel": "tea"}
     assert ann.request("leave", channel="tea") == {"type": "left", "channel": "tea"}
 

@@ -1,5 +1,7 @@
 """Each function may do in AWS what it does, and nothing else."""
 
+import json
+
 import pytest
 
 from tests.client import Api
@@ -10,7 +12,7 @@ from tests.policies import STAGES, missing, unused
 @pytest.mark.parametrize("stage", STAGES)
 def test_each_function_may_do_what_it_does_and_no_more(api: Api, stage: str) -> None:
     """Whatever a function calls, it must come to call it here: add what yours does."""
-    ann, bob, carl, *ghosts = (api.connect() for _ in range(6))
+    ann, bob, carl, *ghosts = (api.connect() for _ in range(7))
     for client in (ann, bob, carl, *ghosts):
         client.request("join", channel="tea")
         age(client)
@@ -22,6 +24,10 @@ def test_each_function_may_do_what_it_does_and_no_more(api: Api, stage: str) -> 
     carl.request("leave", channel="tea")
     ghosts.pop().vanish()
     api.run("notify", {"channel": "tea", "data": 1})
+    ghosts.pop().vanish()
+    push = {"type": "message", "channel": "tea", "data": 1}
+    task = {"push": push, "part": [0, " ", "~"], "endpoint": None, "but": None}
+    api.run("fanout", {"Records": [{"messageId": "1", "body": json.dumps(task)}]})
     ghosts.pop().vanish()
     bob.disconnect()
     if found := [*missing(stage), *unused(stage)]:
