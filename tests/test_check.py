@@ -120,7 +120,7 @@ BROKEN: dict[str, tuple[Edit, str]] = {
     ),
     "memory": (
         replace(CONFIG, '"lambda_memory_size": 512,', ""),
-        r'stage dev: websocket_connect, .*notify would get 128 MB; use "lambda_memory_size": 512',
+        r'stage dev: websocket_connect, .*fanout would get 128 MB; use "lambda_memory_size": 512',
     ),
     "timeout": (
         replace(CONFIG, '"lambda_timeout": 29,', ""),

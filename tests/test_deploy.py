@@ -285,7 +285,7 @@ def test_a_name_that_is_too_long(
 def test_what_is_misspelt(aws: Aws, copy: Path, deploy: Run) -> None:
     one_line(deploy("up", "--stage", "pord"), "no stage 'pord' .*; use one of dev, prod")
     wrong = deploy("up", "--stage", "prod", "prodution")
-    one_line(wrong, r"got 'resources\.prodution\.json'\); use some of production, xray")
+    one_line(wrong, r"got 'resources\.prodution\.json'\); use some of production, scale, xray")
     resources = copy / "resources.production.json"
     resources.write_text(
         resources.read_text().replace('"WebsocketAPIStage"', '"WebsocketApiStage"')
@@ -306,7 +306,9 @@ def test_an_app_that_cannot_be_packaged(
     failed = deploy("up")
     assert failed.returncode == 1
     line = failed.stderr.splitlines()[-1]  # after what Chalice has to say
-    assert re.match(r"error: (chalice cannot package the app; |no tables from .*resources)", line)
+    assert re.match(
+        r"error: (chalice cannot package the app; |no resources from .*resources)", line
+    )
     assert aws.changes() == []
 
 
@@ -517,7 +519,7 @@ def test_production_and_tracing_are_one_word_each(copy: Path, deploy: Run) -> No
     plain = package(deploy, copy, "--stage", "prod")["Resources"]
     full = package(deploy, copy, "--stage", "prod", "production", "xray")["Resources"]
     functions = [name for name in plain if plain[name]["Type"] == "AWS::Serverless::Function"]
-    assert len(functions) >= 4
+    assert len(functions) >= 5
     for name in functions:
         assert plain[name]["Properties"]["Tracing"] == "PassThrough"
         assert full[name]["Properties"]["Tracing"] == "Active"

@@ -188,6 +188,23 @@ def test_what_there_is_no_time_for_goes_on_where_it_was(
     assert len(scaled.parts) == 1 + 2 + 2  # to cut, of three each, and of what was left of those
 
 
+def test_a_worker_keeps_the_pace_from_slice_to_slice(
+    scaled: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each slice is a fan-out of its own, which may begin with the burst of a second."""
+    waits: list[float] = []
+    stands_still = time.monotonic()
+    clock = SimpleNamespace(monotonic=lambda: stands_still, sleep=waits.append)
+    monkeypatch.setattr(scale, "time", clock)
+    monkeypatch.setattr(scale, "SLICE", 2)
+    monkeypatch.setenv("FANOUT_RPS", "10")
+    clients = crowd(scaled.api, 4)
+    clients[0].request("broadcast", channel="tea", data=1)
+    scaled.run()
+    assert heard(clients) == [1] * 4
+    assert waits == pytest.approx([0.2, 0.1, 0.1])  # a piece of three, and one of one
+
+
 def test_what_never_succeeds_ends_in_the_dead_letters(scaled: Queue) -> None:
     clients = crowd(scaled.api, 4)
     clients[0].request("broadcast", channel="tea", data=1)
