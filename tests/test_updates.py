@@ -73,9 +73,11 @@ def release(repo: Path, template: Path) -> None:
 
 
 def add_an_action(app: Path) -> None:
-    """What an owner does first: an action of one's own, below the others."""
-    with (app / "chalicelib" / "actions.py").open("a") as actions:
-        actions.write(ACTION)
+    """What an owner does first: an action of one's own, where the template changes nothing."""
+    actions = app / "chalicelib" / "actions.py"
+    before, next_one, after = actions.read_text().partition("@router.action()\ndef channels")
+    assert next_one
+    actions.write_text(before + ACTION + next_one + after)
 
 
 def test_an_update_brings_what_is_new_and_keeps_what_the_owner_did(
