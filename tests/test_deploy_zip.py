@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.aws.account import REGION, Account, package
+from tests.aws.account import NOWHERE, REGION, Account, package
 from tests.aws.roles import Roles
 from tests.conftest import ROOT, Bake
 
@@ -36,13 +36,13 @@ def boto3_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Deployed:
-    """An app's functions, as the packaged template describes them."""
+    """An app's functions, as a template describes them, with the code that lies beside it."""
 
-    def __init__(self, app: Path, stage: str, folder: Path, boto3_alone: Path):
-        self.resources = package(app, stage)["Resources"]
-        self.code = folder / "code"
+    def __init__(self, template: Path, boto3_alone: Path):
+        self.resources = json.loads(template.read_text())["Resources"]
+        self.code = template.parent / "code"
         self.boto3 = boto3_alone
-        with zipfile.ZipFile(app / "build" / stage / "deployment.zip") as archive:
+        with zipfile.ZipFile(template.parent / "deployment.zip") as archive:
             archive.extractall(self.code)
 
     def policies(self) -> dict[str, Any]:
@@ -109,10 +109,10 @@ def create_table(aws: Account, deployed: Deployed, stack: str) -> None:
 ANN, BOB = "PJqB0fHsqRcCHlw=", "PJqB1dHsqRcCHlw="
 
 
-def test_it_talks_through_its_roles_alone(
-    aws: Account, bake: Bake, tmp_path: Path, boto3_alone: Path
-) -> None:
-    deployed = Deployed(bake(), "prod", tmp_path, boto3_alone)
+def test_it_talks_through_its_roles_alone(aws: Account, bake: Bake, boto3_alone: Path) -> None:
+    app = bake()
+    package(app, "prod")
+    deployed = Deployed(app / "build" / "prod" / "template.json", boto3_alone)
     create_table(aws, deployed, "chalice-ws-app-prod")
     with Roles(aws.endpoint, deployed.policies()) as roles:
 
@@ -140,10 +140,10 @@ def test_it_talks_through_its_roles_alone(
         assert roles.denied == []
 
 
-def test_without_a_grant_it_does_not(
-    aws: Account, bake: Bake, tmp_path: Path, boto3_alone: Path
-) -> None:
-    deployed = Deployed(bake(), "dev", tmp_path, boto3_alone)
+def test_without_a_grant_it_does_not(aws: Account, bake: Bake, boto3_alone: Path) -> None:
+    app = bake()
+    package(app, "dev")
+    deployed = Deployed(app / "build" / "dev" / "template.json", boto3_alone)
     create_table(aws, deployed, "chalice-ws-app-dev")
     policies = deployed.policies()
     policies["WebsocketConnect"]["Statement"] = []
@@ -170,7 +170,7 @@ def test_a_dependency_that_is_not_in_the_zip_is_found_missing(
     tag: str,
     there: bool,
 ) -> None:
-    """Chalice says "Could not install dependencies" of it, and succeeds."""
+    """Chalice says "Could not install dependencies", and goes on; `make package` does not."""
     app = bake()
     with zipfile.ZipFile(tmp_path / f"needed-1.0-{tag}.whl", "w") as wheel:
         wheel.writestr("needed.py", "")
@@ -184,7 +184,12 @@ def test_a_dependency_that_is_not_in_the_zip_is_found_missing(
     (app / "needed.py").write_text("")  # for Chalice, which imports the app too; not deployed
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
-    deployed = Deployed(app, "dev", tmp_path, boto3_alone)
+    if not there:
+        for _ in range(2):
+            with pytest.raises(AssertionError, match="error: chalice cannot package the app"):
+                package(app, "dev")
+    NOWHERE.run(app, "chalice", "package", "--stage", "dev", "build/dev")
+    deployed = Deployed(app / "build" / "dev" / "sam.json", boto3_alone)
     done = deployed.run("WebsocketConnect", event("CONNECT", ANN), "http://127.0.0.1:1")
     assert ("No module named 'needed'" in done.stderr) is not there
     assert ("EndpointConnectionError" in done.stderr) is there

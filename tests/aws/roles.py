@@ -8,6 +8,7 @@ management API ends here, and keeps what was sent to whom.
 import json
 import re
 from collections.abc import Iterator
+from email.message import Message
 from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -59,7 +60,7 @@ class Roles:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                status, kind, answer = roles.answer(aws, self.path, dict(self.headers), body)
+                status, kind, answer = roles.answer(aws, self.path, self.headers, body)
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(answer)))
                 self.send_header("Content-Type", "application/x-amz-json-1.0")
@@ -85,9 +86,7 @@ class Roles:
         self._server.server_close()
         self._thread.join()
 
-    def answer(
-        self, aws: str, path: str, headers: dict[str, str], body: bytes
-    ) -> tuple[int, str, bytes]:
+    def answer(self, aws: str, path: str, headers: Message, body: bytes) -> tuple[int, str, bytes]:
         """The status, the error's type if it is one, and the body."""
         found = re.search(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/", headers["Authorization"])
         assert found, headers
@@ -114,7 +113,7 @@ class Roles:
             self.sent.setdefault(unquote(connection), []).append(json.loads(body))
             return 200, "", b""
         try:
-            with urlopen(Request(aws, body, headers, method="POST"), timeout=20) as answered:
+            with urlopen(Request(aws, body, dict(headers), method="POST"), timeout=20) as answered:
                 return answered.status, "", answered.read()
         except HTTPError as error:
             with error:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from difflib import get_close_matches
@@ -112,4 +113,6 @@ def _chalice(*arguments: str) -> None:
     # Chalice would go on without them, and the functions would fail at their first import.
     if result.returncode or "Could not install dependencies" in output:
         print(output, file=sys.stderr)
+        # It keeps the zip, and would take it the next time without a word.
+        shutil.rmtree(".chalice/deployments", ignore_errors=True)
         raise DeployError("chalice cannot package the app; mend what it says above")
