@@ -156,7 +156,6 @@ def test_the_table_alone_is_the_stacks(aws: Account, bake: Bake) -> None:
 
     app = bake()
     aws.make(app, "table")
-    aws.make(app, "table")
     alone = table()
     with pytest.raises(AssertionError, match="error: the table is there, but no stack"):
         aws.make(app, "deploy")
