@@ -43,7 +43,7 @@ def test_two_tabs_chat(app: Path, tmp_path: Path) -> None:
         for tab in (ann, bob):
             tab.enter("#channel-input", "tea")
             tab.wait_for("#title", "tea")
-        ann.wait_for("#members .member", "<i>Bob</i>")
+        ann.wait_for("#members .name", "<i>Bob</i>")
         ann.enter("#message-input", MARKUP)
         bob.wait_for(".message.other .data", MARKUP)
         bob.wait_for(".message.other .sender", "Ann")

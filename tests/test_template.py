@@ -108,9 +108,20 @@ tests/test_requests.py
 tests/test_scale.py
 tests/test_shards.py
 web/app.js
+web/channel.js
 web/client.js
+web/connection.js
+web/dom.js
 web/index.html
+web/inspector.js
+web/log.js
+web/messages.css
+web/place.js
+web/server.js
+web/session.js
+web/status.js
 web/style.css
+web/toasts.js
 """.split()  # noqa: SIM905
 
 RENDERED = re.compile(

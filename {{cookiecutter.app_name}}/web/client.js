@@ -1,148 +1,245 @@
 /**
- * A client of the app's WebSocket protocol: a promise for each request, an event for each push,
- * and a connection that comes back by itself. It needs nothing of the page.
+ * A client of the app's WebSocket protocol. Each message of its channels comes out once and in
+ * order, whatever happens to the connection; what it broadcasts arrives once and in order, also
+ * if it was written offline. It needs nothing of the page; docs/page.md shows how to use it.
  */
 
-const REQUEST_TIMEOUT_MS = 30_000;
-const FIRST_RETRY_MS = 1_000;
-const LONGEST_RETRY_MS = 30_000;
+import { Connection, RequestError } from "./connection.js";
+import { Place } from "./place.js";
 
-/** Why a request failed. Its message says what to do, and is fit to be shown to a user. */
-export class RequestError extends Error {
-  /**
-   * @param {string} code the server's error code, or this client's own: `offline`, `timeout`
-   * @param {string} message
-   * @param {string} [field] the field of the request that is at fault
-   */
-  constructor(code, message, field) {
-    super(message);
-    this.name = "RequestError";
-    this.code = code;
-    this.field = field;
-  }
-}
+export { RequestError };
+export const LOBBY = "lobby";
+
+const PAGE = 100;
+const TRIES = 3;
 
 /**
- * Events, each a CustomEvent:
- * - `state`: detail is {state: "connecting" | "online" | "offline", retryMs?: number}.
- * - `online`: at each new connection, which the server knows nothing about yet: set the name and
- *   join the channels again here.
- * - `message`, `presence`: detail is the frame the server pushed.
- * - `fault`: detail is a RequestError of the server that names no request.
+ * @typedef {Record<string, any>} Frame
+ * @typedef {object} Broadcast
+ * @property {string} client_id comes back in the message
+ * @property {string} channel
+ * @property {unknown} data
+ * @property {Promise<Frame>} sent the server's reply; rejects with the RequestError for which
+ *   it was given up
  */
-export class Client extends EventTarget {
-  #url;
-  #socket = null;
-  #retryTimer;
-  #failures = 0;
-  #lastId = 0;
-  #pending = new Map();
 
-  /** @param {string} url the ws: or wss: address; nothing is opened before connect() */
-  constructor(url) {
-    super();
-    this.#url = url;
+/**
+ * Events beside those of Connection:
+ * - `message`: detail is the frame. Most come in the order of their `message_id`; where a
+ *   delivery has failed, the message comes later: insert it where it belongs.
+ * - `presence`: detail is the frame.
+ * - `gap`: detail is {channel}: of what was missed, not all is still kept by the server.
+ * - `resumed`: detail is {channel}: what was missed has been handed out.
+ */
+export class Client extends Connection {
+  /** What the server has switched on: its actions, each with its fields. @type {Frame} */
+  actions = {};
+  name = "";
+  /** @type {Map<string, Place>} */ #places = new Map([[LOBBY, new Place()]]);
+  /** @type {Queued[]} */ #outbox = [];
+  #pumping = false;
+  #storage;
+  #key;
+
+  /**
+   * @param {string} url the ws: or wss: address; nothing is opened before connect()
+   * @param {Pick<Storage, "getItem" | "setItem">} [storage] keeps name, channels and unsent
+   *   broadcasts over a reload: sessionStorage, since each tab has its own
+   */
+  constructor(url, storage) {
+    super(url);
+    this.#storage = storage;
+    this.#key = `client of ${url}`;
+    const kept = JSON.parse(storage?.getItem(this.#key) ?? "{}");
+    this.name = kept.name ?? "";
+    for (const [channel, mark] of kept.places ?? []) this.#places.set(channel, new Place(mark));
+    this.#outbox = (kept.outbox ?? []).map((/** @type {Frame} */ fields) => new Queued(fields));
+    globalThis.addEventListener?.("pagehide", () => this.#keep());
+    this.addEventListener("state", () => this.#pump());
   }
 
-  /** Whether requests can be sent now. */
-  get online() {
-    return this.#socket?.readyState === WebSocket.OPEN;
+  /** The channels that it is in, or will be when it is online. */
+  get channels() {
+    return [...this.#places.keys()];
   }
 
-  /** Opens the connection and keeps it open; cuts the wait short when a retry is due later. */
-  connect() {
-    if (this.#socket) return;
-    clearTimeout(this.#retryTimer);
-    const socket = new WebSocket(this.#url);
-    this.#socket = socket;
-    socket.addEventListener("open", () => {
-      this.#emit("state", { state: "online" });
-      this.#emit("online");
-    });
-    socket.addEventListener("message", (event) => this.#receive(event.data));
-    socket.addEventListener("close", () => {
-      if (this.#socket === socket) this.#retry();
-    });
-    this.#emit("state", { state: "connecting" });
+  /** What it has broadcast and the server not acknowledged, in order. @returns {Broadcast[]} */
+  get outbox() {
+    return [...this.#outbox];
   }
 
-  /** Closes the connection for good, or until the next connect(). */
-  close() {
-    clearTimeout(this.#retryTimer);
-    const socket = this.#socket;
-    this.#drop();
-    socket?.close();
-    this.#emit("state", { state: "offline" });
+  /** @param {string} action @returns whether the server has it switched on */
+  can(action) {
+    return action in this.actions;
+  }
+
+  /** @param {string} name the name to have, on this connection and on later ones */
+  async setName(name) {
+    this.name = (await this.insist("name", { name })).name;
+    this.#keep();
+  }
+
+  /** @param {string} channel the channel to be in, on this connection and on later ones */
+  async join(channel) {
+    const known = this.#places.get(channel);
+    const place = known ?? new Place();
+    this.#places.set(channel, place);
+    try {
+      await this.#resume(channel, place);
+    } catch (error) {
+      if (!known) this.#places.delete(channel);
+      throw error;
+    }
+    this.#keep();
+  }
+
+  /** @param {string} channel the channel to be in no longer */
+  async leave(channel) {
+    await this.insist("leave", { channel });
+    this.#places.delete(channel);
+    this.#keep();
   }
 
   /**
-   * @param {string} action
-   * @param {object} [fields] the action's own fields
-   * @returns {Promise<object>} the server's reply; rejects with a RequestError
+   * Queues a message. It goes out when the one before it has been acknowledged: handlers of one
+   * connection run at the same time, and nothing else keeps the order.
+   *
+   * @param {string} channel
+   * @param {unknown} data any JSON value
+   * @returns {Broadcast}
    */
-  request(action, fields = {}) {
-    if (!this.online) {
-      return Promise.reject(new RequestError("offline", "Not connected. Try again when online."));
-    }
-    const id = String(++this.#lastId);
-    const text = JSON.stringify({ ...fields, action, id });
-    return new Promise((resolve, reject) => {
-      const late = new RequestError("timeout", "The server did not answer in time. Try again.");
-      const timer = setTimeout(() => this.#settle(id, late), REQUEST_TIMEOUT_MS);
-      this.#pending.set(id, { resolve, reject, timer });
-      this.#socket.send(text);
-    });
+  broadcast(channel, data) {
+    // One for each message. All members see it: with one for all messages, another could
+    // write in this client's name, or have its next message taken for a double. It also
+    // makes a tab harmless that was duplicated with the outbox of this one.
+    const client_id = crypto.getRandomValues(new Uint32Array(4)).join("-");
+    const queued = new Queued({ client_id, channel, data });
+    this.#outbox.push(queued);
+    this.#keep();
+    this.#pump();
+    return queued;
   }
 
-  #receive(text) {
-    // Not at "open": a server that accepts connections only to close them should be spared too.
-    this.#failures = 0;
-    let frame;
+  async greet() {
     try {
-      frame = JSON.parse(text);
+      this.actions = (await this.insist("help")).actions;
+      if (this.name && this.can("name")) await this.insist("name", { name: this.name });
+      await this.#resumeAll();
+    } catch (error) {
+      if (error.code !== "offline") this.emit("fault", error);
+    }
+  }
+
+  /** A heartbeat also brings what was lost while connected, where a delivery has failed. */
+  async beat() {
+    if (this.can("join")) await this.#resumeAll();
+    else await this.insist("help");
+  }
+
+  /** @param {Frame} frame */
+  push(frame) {
+    if (frame.type !== "message") super.push(frame);
+    else if (this.#places.get(frame.channel)?.takePushed(frame)) this.emit("message", frame);
+  }
+
+  async #resumeAll() {
+    if (!this.can("join")) return;
+    for (const [channel, place] of this.#places) {
+      try {
+        await this.#resume(channel, place);
+      } catch (error) {
+        if (error.code === "offline") throw error;
+        this.emit("fault", error); // the others are not to suffer for it
+      }
+    }
+    this.#keep();
+  }
+
+  /**
+   * Joins a channel, for the first time or again, and hands out what was missed: page by page,
+   * then what was pushed meanwhile.
+   *
+   * @param {string} channel
+   * @param {Place} place
+   */
+  async #resume(channel, place) {
+    const since = place.mark;
+    place.hold();
+    try {
+      let page = await this.insist("join", { channel, limit: PAGE, ...(since && { since }) });
+      if (since && !page.complete && !place.atStart) this.emit("gap", { channel });
+      this.#handOut(place, page.messages);
+      while (since && page.more) { // else what there is more of is older
+        const last = page.messages.at(-1).message_id;
+        page = await this.insist("history", { channel, limit: PAGE, since: last });
+        this.#handOut(place, page.messages);
+      }
+      place.confirm();
+    } catch (error) {
+      if (error.code === "offline") throw error; // what is held stays so until it works
+      this.#handOut(place, place.release());
+      throw error;
+    }
+    this.#handOut(place, place.release());
+    this.emit("resumed", { channel });
+  }
+
+  /** @param {Place} place @param {Frame[]} messages */
+  #handOut(place, messages) {
+    for (const frame of messages) if (place.take(frame)) this.emit("message", frame);
+  }
+
+  async #pump() {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    while (this.online && this.#outbox.length) {
+      const [queued] = this.#outbox;
+      const { client_id, channel, data } = queued;
+      try {
+        queued.settle(await this.insist("broadcast", { channel, data, client_id, id: client_id }));
+      } catch (error) {
+        // The same again, under the same id, so that nobody sees it twice.
+        if (error.code === "offline") continue;
+        if (error.code === "timeout" && ++queued.tries < TRIES) continue;
+        queued.settle(error);
+      }
+      this.#outbox.shift();
+      this.#keep();
+    }
+    this.#pumping = false;
+  }
+
+  #keep() {
+    const places = [...this.#places].map(([channel, place]) => [channel, place.bookmark]);
+    const kept = { name: this.name, places, outbox: this.#outbox };
+    try {
+      this.#storage?.setItem(this.#key, JSON.stringify(kept));
     } catch {
-      return;
+      const message = "The browser keeps no more: a reload would lose what is not sent yet.";
+      this.emit("fault", new RequestError("storage", message));
     }
-    if (frame?.id !== undefined) {
-      this.#settle(frame.id, frame.type === "error" ? failure(frame) : frame);
-    } else if (frame?.type === "message" || frame?.type === "presence") {
-      this.#emit(frame.type, frame);
-    } else if (frame?.message) {
-      this.#emit("fault", failure(frame));
-    }
-  }
-
-  #settle(id, outcome) {
-    const request = this.#pending.get(id);
-    if (!request) return;
-    this.#pending.delete(id);
-    clearTimeout(request.timer);
-    if (outcome instanceof RequestError) request.reject(outcome);
-    else request.resolve(outcome);
-  }
-
-  #drop() {
-    this.#socket = null;
-    const lost = new RequestError("offline", "The connection broke before the reply. Try again.");
-    for (const id of [...this.#pending.keys()]) this.#settle(id, lost);
-  }
-
-  #retry() {
-    this.#drop();
-    // Anywhere up to the ceiling, so that clients cut off together do not return together.
-    const ceiling = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures++);
-    const retryMs = Math.random() * ceiling;
-    this.#retryTimer = setTimeout(() => this.connect(), retryMs);
-    this.#emit("state", { state: "offline", retryMs });
-  }
-
-  #emit(type, detail) {
-    this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
 
-/** API Gateway's own error frames have no code, and a message that says nothing to do. */
-function failure({ code, message, field }) {
-  if (code) return new RequestError(code, message, field);
-  return new RequestError("internal", `${message}. Try again.`);
+/** A broadcast on its way; as JSON, what it takes to send it again after a reload. */
+class Queued {
+  tries = 0;
+  /** @type {(outcome: Frame | Error) => void} */ settle = () => {};
+
+  /** @param {Frame} fields */
+  constructor({ client_id, channel, data }) {
+    this.client_id = client_id;
+    this.channel = channel;
+    this.data = data;
+    /** @type {Promise<Frame>} */
+    this.sent = new Promise((resolve, reject) => {
+      this.settle = (outcome) => outcome instanceof Error ? reject(outcome) : resolve(outcome);
+    });
+    this.sent.catch(() => {}); // whoever wants to know has a promise of its own
+  }
+
+  toJSON() {
+    const { client_id, channel, data } = this;
+    return { client_id, channel, data };
+  }
 }

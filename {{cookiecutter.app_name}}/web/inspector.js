@@ -1,0 +1,74 @@
+/** Shows the frames as they go by, the last of them, for learning. */
+
+import { $, clone } from "./dom.js";
+
+const LENGTH = 200;
+
+/** @typedef {{sent: boolean, text: string, at: Date}} Passed */
+
+/** @type {Passed[]} */ let passed = [];
+let paused = false;
+
+/** @param {{sent: boolean, text: string}} frame one that has just gone by */
+export function show(frame) {
+  if (paused) return;
+  const each = { ...frame, at: new Date() };
+  passed.push(each);
+  if (passed.length > LENGTH) passed.shift();
+  if (!$("inspector").hidden) add(each);
+}
+
+/** @param {boolean} open */
+export function open(open) {
+  $("inspector").hidden = !open;
+  $("inspect").setAttribute("aria-expanded", String(open));
+  $("frames").replaceChildren();
+  if (open) passed.forEach(add);
+}
+
+/** @param {Passed} each */
+function add({ sent, text, at }) {
+  const item = clone("frame-item");
+  const frame = parsed(text);
+  item.classList.add(sent ? "sent" : "received");
+  item.querySelector(".way").textContent = sent ? "sent" : "received";
+  item.querySelector(".what").textContent = (sent ? frame.action : frame.type) ?? "?";
+  item.querySelector(".hint").textContent = hint(frame);
+  item.querySelector("time").textContent = at.toLocaleTimeString([], { hour12: false });
+  const details = item.querySelector("details");
+  details.addEventListener("toggle", () => { // most are never opened
+    item.querySelector("pre").textContent = details.open ? JSON.stringify(frame, null, 2) : "";
+  });
+  const list = $("frames");
+  list.prepend(item);
+  if (list.children.length > LENGTH) list.lastElementChild.remove();
+}
+
+/** @param {Record<string, any>} frame */
+function hint({ code, channel, name, event, data }) {
+  const text = typeof data === "string" ? `“${data.slice(0, 60)}”` : "";
+  return [code, channel, event, name, text].filter((each) => typeof each === "string").join(" ");
+}
+
+/** @param {string} text */
+function parsed(text) {
+  try {
+    return Object(JSON.parse(text));
+  } catch {
+    return { text };
+  }
+}
+
+$("inspect").addEventListener("click", () => open($("inspector").hidden));
+$("close-inspector").addEventListener("click", () => {
+  open(false);
+  $("inspect").focus();
+});
+$("pause").addEventListener("click", () => {
+  paused = !paused;
+  $("pause").setAttribute("aria-pressed", String(paused));
+});
+$("clear").addEventListener("click", () => {
+  passed = [];
+  $("frames").replaceChildren();
+});

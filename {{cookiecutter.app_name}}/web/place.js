@@ -1,0 +1,78 @@
+/** How far a client is in one channel, so that it hands out each message once. */
+
+/** @typedef {Record<string, any>} Frame */
+
+const REMEMBERED = 10_000;
+const CONTEXT = 50;
+const START = "000000000000-0000000000000000"; // before all messages
+
+export class Place {
+  #seen = new Map();
+  #forgotten = "";
+  /** @type {string[]} */ #recent = [];
+  #newest = "";
+  /** @type {Frame[] | null} */ #held = null;
+
+  /** @param {string} [mark] the id of a message; nothing up to it is wanted */
+  constructor(mark = "") {
+    /** Everything up to this id has been handed out. "" is nowhere yet. */
+    this.mark = mark;
+  }
+
+  /** Whether there was nothing in the channel when it was last looked at. */
+  get atStart() {
+    return this.mark === START;
+  }
+
+  /** Where to begin after a reload: far enough back that a log is not empty then. */
+  get bookmark() {
+    const [oldest = this.mark] = this.#recent;
+    return oldest < this.mark ? oldest : this.mark;
+  }
+
+  /** Keeps back what is pushed from now on, until release(). */
+  hold() {
+    this.#held ??= [];
+  }
+
+  /** @returns {Frame[]} what was kept back, by id */
+  release() {
+    const held = this.#held ?? [];
+    this.#held = null;
+    return held.sort((a, b) => (a.message_id < b.message_id ? -1 : 1));
+  }
+
+  /** All that there was has been handed out. */
+  confirm() {
+    this.mark = this.#newest || this.mark || START;
+  }
+
+  /**
+   * @param {Frame} frame a message that was pushed
+   * @returns whether it is for now, and new
+   */
+  takePushed(frame) {
+    this.#held?.push(frame);
+    return !this.#held && this.take(frame);
+  }
+
+  /**
+   * @param {Frame} frame a message
+   * @returns whether it is new
+   */
+  take({ message_id, client_id, ref }) {
+    // A message that was sent twice, since its reply was lost, has two ids of its own.
+    const key = client_id && ref !== undefined ? `${client_id} ${ref}` : message_id;
+    if (this.#seen.has(key) || message_id <= this.#forgotten) return false;
+    this.#seen.set(key, message_id);
+    if (this.#seen.size > REMEMBERED) {
+      const [[oldest, id]] = this.#seen;
+      this.#seen.delete(oldest);
+      if (id > this.#forgotten) this.#forgotten = id; // rather none than one twice
+    }
+    this.#recent.push(message_id);
+    if (this.#recent.length > CONTEXT) this.#recent.shift();
+    if (message_id > this.#newest) this.#newest = message_id;
+    return true;
+  }
+}
