@@ -222,6 +222,27 @@ def serving(app: Path, project: Path, tmp: Path, *options: str) -> Iterator[Gate
         process.wait()
 
 
+@contextmanager
+def dynamodb(app: Path) -> Iterator[str]:
+    """A DynamoDB that outlives gateways, for their --database; gives its URL."""
+    serve = "from local.tables import serve; print(serve(), flush=True); input()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", serve],
+        cwd=app,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stdout
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
 def command(project: Path, *options: str) -> list[str]:
     """The command line of a gateway on a free port."""
     return [sys.executable, "-m", "local", "--port=0", f"--project-dir={project}", *options]

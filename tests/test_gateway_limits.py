@@ -165,6 +165,7 @@ def test_calls_past_the_rate_are_too_many(app: Path, tmp_path: Path) -> None:
         ("--integration-timeout", "nan"),
         ("--latency", "x"),
         ("--throttle", "1.5"),
+        ("--database", "127.0.0.1:8001"),
     ],
 )
 def test_wrong_value_is_an_error(app: Path, tmp_path: Path, option: str, value: str) -> None:

@@ -50,6 +50,8 @@ def arguments() -> argparse.Namespace:
         "@connections calls a second before 429, as an account's quota; 0: none (%(default)s)"
     )
     add("--throttle", type=_count, default=0, help=throttle)
+    database = "URL of a DynamoDB that runs, such as DynamoDB Local (one in memory)"
+    add("--database", type=_url, help=database)
     return parser.parse_args()
 
 
@@ -75,7 +77,7 @@ async def run(options: argparse.Namespace) -> None:
     template = read_template(config)
     tables, queues = template.tables(), template.queues()
     if tables or queues:
-        environment["AWS_ENDPOINT_URL"] = await database(tables, queues)
+        environment["AWS_ENDPOINT_URL"] = await database(tables, queues, options.database)
 
     app, loaded = (project, options.stage, environment), times(project)
     functions: Lambda
@@ -111,9 +113,15 @@ async def run(options: argparse.Namespace) -> None:
         functions.stop()
 
 
-async def database(tables: list[dict[str, Any]], queues: dict[str, dict[str, Any]]) -> str:
-    """Start DynamoDB and SQS in a process of their own, return their URL; raises AppError."""
-    _, channel = children.start(dynamodb.run, tables, queues)
+async def database(
+    tables: list[dict[str, Any]], queues: dict[str, dict[str, Any]], url: str | None
+) -> str:
+    """Start DynamoDB and SQS in a process of their own, unless they are there; return their URL.
+
+    Raises:
+        AppError: they do not start, or do not take the tables and queues.
+    """
+    _, channel = children.start(dynamodb.run, tables, queues, url)
     reader, _ = await asyncio.open_connection(sock=channel)
     answer = json.loads(await reader.readline() or '{"error": "DynamoDB did not start"}')
     if "error" in answer:
@@ -198,6 +206,12 @@ def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number; use 0 or more")
     return int(text)
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"{text!r} is no URL; use http://127.0.0.1:8001, say")
+    return text
 
 
 def _seconds(text: str) -> float:

@@ -47,12 +47,18 @@ def create(tables: list[dict[str, Any]]) -> None:
             dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=ttl)
 
 
-def run(channel: Channel, tables: list[dict[str, Any]], queues: dict[str, dict[str, Any]]) -> None:
-    """A process's life: serve these tables and queues, and say where."""
-    url = serve()
+def run(
+    channel: Channel,
+    tables: list[dict[str, Any]],
+    queues: dict[str, dict[str, Any]],
+    url: str | None,
+) -> None:
+    """A process's life: see to these tables and queues, and say where; None: serve them."""
+    url = url or serve()
     os.environ.update(isolate(database=url, gateway=url))
     try:
-        create(tables)
+        there = boto3.client("dynamodb").list_tables()["TableNames"]
+        create([table for table in tables if table["TableName"] not in there])
         queue.create(queues)
     except (BotoCoreError, ClientError) as error:
         channel.send({"error": str(error)})

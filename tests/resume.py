@@ -1,0 +1,219 @@
+"""A client that loses nothing: the rules of web/client.js, in Python.
+
+It is shorter than its model, and hastier: it neither renews its connection nor waits long.
+"""
+
+import asyncio
+import json
+import random
+from collections import Counter
+from contextlib import suppress
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidHandshake, WebSocketException
+
+Frame = dict[str, Any]
+
+LOBBY = "lobby"
+START = "000000000000-0000000000000000"
+PAGE = 100
+PATIENCE = 4.0
+FIRST_WINDOW = 0.1
+LONGEST_WINDOW = 2.0
+
+
+class Offline(Exception):
+    """The connection is gone; what was asked for is to be asked again over the next."""
+
+
+class Refused(Exception):
+    """The server has said no; the first argument is its error frame."""
+
+
+class Place:
+    """How far a client is in one channel."""
+
+    def __init__(self) -> None:
+        self.mark = ""
+        self.held: list[Frame] | None = None
+        self.messages: dict[str, Frame] = {}  # each once, by what tells it from others
+
+    def take(self, frame: Frame) -> bool:
+        """Keep a message, unless it is there, perhaps under another id; return whether it is new."""
+        named = "client_id" in frame and "ref" in frame
+        key = f"{frame['client_id']} {frame['ref']}" if named else frame["message_id"]
+        return self.messages.setdefault(key, frame) is frame
+
+    def log(self) -> list[Frame]:
+        """All messages, in the order of their ids."""
+        return sorted(self.messages.values(), key=lambda frame: str(frame["message_id"]))
+
+
+class Client:
+    """One client; `run` keeps it connected until it is cancelled.
+
+    Args:
+        url: where to connect.
+        name: the client's name, which its messages bear.
+        channels: those to be in, beside the lobby.
+        heartbeat: seconds after which it looks for what a failed delivery has left out.
+        chance: decides how long to wait.
+    """
+
+    def __init__(
+        self, url: str, name: str, channels: list[str], heartbeat: float, chance: random.Random
+    ) -> None:
+        self.name = name
+        self.places = {channel: Place() for channel in [LOBBY, *channels]}
+        self.outbox: list[tuple[str, str, Any]] = []
+        self.joined = channels
+        self.counts: Counter[str] = Counter()
+        self.healthy = asyncio.Event()
+        self._url = url
+        self._heartbeat = heartbeat
+        self._chance = chance
+        self._socket: ClientConnection | None = None
+        self._waiting: dict[str, asyncio.Future[Frame]] = {}
+        self._last_id = 0
+        self._wake = asyncio.Event()
+
+    def broadcast(self, channel: str, data: Any) -> None:
+        """Queue a message."""
+        token = f"{self._chance.getrandbits(128):032x}"
+        self.outbox.append((token, channel, data))
+        self._wake.set()
+
+    def cut(self) -> None:
+        """Lose the connection, as in a tunnel: without a close frame."""
+        if self._socket:
+            self._socket.transport.abort()
+
+    async def run(self) -> None:
+        """Be connected, and again after each cut."""
+        failures = 0
+        while True:
+            with suppress(OSError, WebSocketException, InvalidHandshake, asyncio.TimeoutError):
+                async with connect(
+                    self._url, proxy=None, open_timeout=PATIENCE, ping_interval=None
+                ) as self._socket:
+                    self.counts["connections"] += 1
+                    if await self._live(self._socket):
+                        failures = 0
+            self.healthy.clear()
+            self.counts["lost"] += 1
+            window = min(LONGEST_WINDOW, FIRST_WINDOW * 2**failures)
+            failures += 1
+            await asyncio.sleep(self._chance.uniform(0, window))
+
+    async def heal(self) -> None:
+        """Look in each channel for what is missing."""
+        for channel, place in self.places.items():
+            await self._resume(channel, place)
+
+    async def _live(self, socket: ClientConnection) -> bool:
+        work = asyncio.create_task(self._work())
+        reading = asyncio.create_task(self._read(socket))
+        try:
+            await asyncio.wait({work, reading}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (work, reading):
+                task.cancel()
+            outcomes = await asyncio.gather(work, reading, return_exceptions=True)
+            for future in self._waiting.values():
+                if not future.done():
+                    future.set_exception(Offline())
+                    future.exception()
+            self._waiting.clear()
+            socket.transport.abort()
+        for outcome in outcomes:
+            if isinstance(outcome, Exception) and not isinstance(
+                outcome, Offline | WebSocketException | OSError
+            ):
+                raise outcome
+        return self.healthy.is_set()
+
+    async def _work(self) -> None:
+        await self._insist("name", name=self.name)
+        await self.heal()
+        self.healthy.set()
+        await asyncio.gather(self._beat(), self._pump())
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._chance.uniform(0.75, 1.25) * self._heartbeat)
+            await self.heal()
+
+    async def _pump(self) -> None:
+        while True:
+            while self.outbox:
+                token, channel, data = self.outbox[0]
+                fields = {"channel": channel, "data": data, "client_id": token, "id": token}
+                await self._insist("broadcast", **fields)
+                self.outbox.pop(0)
+            self._wake.clear()
+            await self._wake.wait()
+
+    async def _resume(self, channel: str, place: Place) -> None:
+        since = place.mark
+        if place.held is None:
+            place.held = []
+        page = await self._insist("join", channel=channel, limit=PAGE, **_since(since))
+        self._hand_out(place, page["messages"])
+        while since and page["more"]:
+            self.counts["pages"] += 1
+            last = page["messages"][-1]["message_id"]
+            page = await self._insist("history", channel=channel, limit=PAGE, since=last)
+            self._hand_out(place, page["messages"])
+        place.mark = max((frame["message_id"] for frame in place.messages.values()), default=START)
+        held, place.held = place.held, None
+        self._hand_out(place, held)
+
+    def _hand_out(self, place: Place, messages: list[Frame]) -> None:
+        for frame in messages:
+            self.counts["new" if place.take(frame) else "doubles"] += 1
+
+    async def _insist(self, action: str, **fields: Any) -> Frame:
+        for attempt in range(5):
+            try:
+                return await self._request(action, **fields)
+            except Refused as refused:
+                if refused.args[0]["code"] not in ("try_again", "internal"):
+                    raise
+                self.counts["again"] += 1
+                await asyncio.sleep(self._chance.uniform(0, 0.1 * 2**attempt))
+        raise Offline
+
+    async def _request(self, action: str, **fields: Any) -> Frame:
+        self._last_id += 1
+        request_id = fields.setdefault("id", str(self._last_id))
+        future: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
+        self._waiting[request_id] = future
+        assert self._socket
+        try:
+            await self._socket.send(json.dumps({"action": action, **fields}))
+            reply = await asyncio.wait_for(future, PATIENCE)
+        except asyncio.TimeoutError:
+            raise Offline from None
+        finally:
+            self._waiting.pop(request_id, None)
+        if reply["type"] == "error":
+            raise Refused(reply)
+        return reply
+
+    async def _read(self, socket: ClientConnection) -> None:
+        async for text in socket:
+            frame = json.loads(text)
+            future = self._waiting.get(str(frame.get("id")))
+            if future and not future.done():
+                future.set_result(frame)
+            elif frame.get("type") == "message":
+                place = self.places[frame["channel"]]
+                if place.held is None:
+                    self._hand_out(place, [frame])
+                else:
+                    place.held.append(frame)
+
+
+def _since(mark: str) -> Frame:
+    return {"since": mark} if mark else {}
