@@ -45,6 +45,16 @@ def chromium(profile: Path) -> Iterator[webdriver.Chrome]:
         driver.quit()
 
 
+def close_tabs(driver: webdriver.Chrome) -> None:
+    """Close all tabs but the first, which stays empty, and forget their complaints."""
+    first, *others = driver.window_handles
+    for handle in others:
+        driver.switch_to.window(handle)
+        driver.close()
+    driver.switch_to.window(first)
+    driver.get_log("browser")  # type: ignore[no-untyped-call]
+
+
 def wait_until(is_so: Callable[[], bool], report: Callable[[], object]) -> None:
     """Wait until something is so; raises AssertionError with a report if it never is."""
     end = time.monotonic() + SECONDS
@@ -61,9 +71,14 @@ class Tab:
         driver.switch_to.new_window("tab")
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        driver.get(url)
         self._handle = driver.current_window_handle
+        self.visit(url)
         self.wait_for("#state", "Online")
+
+    def visit(self, url: str) -> None:
+        """Leave the page for another, or for itself anew."""
+        self._front()
+        self._driver.get(url)
 
     def texts(self, css: str) -> list[str]:
         """The text of each element that matches."""
@@ -86,6 +101,38 @@ class Tab:
         field = self._driver.find_element(By.CSS_SELECTOR, css)
         field.clear()
         field.send_keys(text + Keys.ENTER)
+
+    def join(self, channel: str) -> None:
+        """Join a channel, and see it."""
+        self.enter("#channel-input", channel)
+        self.wait_for("#title", channel)
+
+    def say(self, text: str) -> None:
+        """Write a message in the channel that is shown."""
+        self.enter("#message-input", text)
+
+    def messages(self) -> list[str]:
+        """The messages that are shown, on their way or there, first to last."""
+        return self.texts("#log .message .data")
+
+    def hears(self, *texts: str) -> None:
+        """Wait until these messages are there, and see that there are no others and no doubles."""
+        arrived = "#log .message:not(.pending) .data"
+        wait_until(lambda: self.texts(arrived) == list(texts), lambda: self.texts(arrived))
+
+    def click(self, css: str) -> None:
+        """Click on what matches first."""
+        self._front()
+        self._driver.find_element(By.CSS_SELECTOR, css).click()
+
+    def offline(self, offline: bool) -> None:
+        """Take the tab's network away, or give it back."""
+        self._front()
+        conditions = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        self._driver.execute_cdp_cmd("Network.enable", {})
+        self._driver.execute_cdp_cmd(
+            "Network.emulateNetworkConditions", {"offline": offline, **conditions}
+        )
 
     def console(self) -> list[str]:
         """What the browser complained about since the last call."""

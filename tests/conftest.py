@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 from cookiecutter.main import cookiecutter
+from selenium.webdriver import Chrome
 
 from tests.aws.account import Account
+from tests.browser import chromium, close_tabs
 
 ROOT = Path(__file__).parent.parent
 RAW = ROOT / "{{cookiecutter.app_name}}"
@@ -129,6 +131,20 @@ def node() -> Path:
         )
         assert done.returncode == 0, done.stdout
     return modules
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Generator[Chrome, None, None]:
+    """A browser; what a machine without one skips, says the module of the test."""
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
+
+
+@pytest.fixture
+def driver(browser: Chrome) -> Generator[Chrome, None, None]:
+    """The browser, for tabs that are closed with the test."""
+    yield browser
+    close_tabs(browser)
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -6,6 +6,7 @@ It is shorter than its model, and hastier: it neither renews its connection nor 
 import asyncio
 import json
 import random
+import time
 from collections import Counter
 from contextlib import suppress
 from typing import Any
@@ -40,7 +41,7 @@ class Place:
         self.messages: dict[str, Frame] = {}  # each once, by what tells it from others
 
     def take(self, frame: Frame) -> bool:
-        """Keep a message, unless it is there, perhaps under another id; return whether it is new."""
+        """Keep a message unless it is there, perhaps under another id; return whether it is new."""
         named = "client_id" in frame and "ref" in frame
         key = f"{frame['client_id']} {frame['ref']}" if named else frame["message_id"]
         return self.messages.setdefault(key, frame) is frame
@@ -76,6 +77,7 @@ class Client:
         self._socket: ClientConnection | None = None
         self._waiting: dict[str, asyncio.Future[Frame]] = {}
         self._last_id = 0
+        self._heard_at = 0.0
         self._wake = asyncio.Event()
 
     def broadcast(self, channel: str, data: Any) -> None:
@@ -177,11 +179,13 @@ class Client:
         for attempt in range(5):
             try:
                 return await self._request(action, **fields)
+            except asyncio.TimeoutError:
+                self.counts["unanswered"] += 1
             except Refused as refused:
-                if refused.args[0]["code"] not in ("try_again", "internal"):
+                if refused.args[0]["code"] != "try_again":
                     raise
-                self.counts["again"] += 1
-                await asyncio.sleep(self._chance.uniform(0, 0.1 * 2**attempt))
+                self.counts["refused"] += 1
+            await asyncio.sleep(self._chance.uniform(0, 0.1 * 2**attempt))
         raise Offline
 
     async def _request(self, action: str, **fields: Any) -> Frame:
@@ -190,11 +194,14 @@ class Client:
         future: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
         self._waiting[request_id] = future
         assert self._socket
+        asked_at = time.monotonic()
         try:
             await self._socket.send(json.dumps({"action": action, **fields}))
             reply = await asyncio.wait_for(future, PATIENCE)
         except asyncio.TimeoutError:
-            raise Offline from None
+            if self._heard_at < asked_at:  # nothing else has come either
+                raise Offline from None
+            raise
         finally:
             self._waiting.pop(request_id, None)
         if reply["type"] == "error":
@@ -204,6 +211,7 @@ class Client:
     async def _read(self, socket: ClientConnection) -> None:
         async for text in socket:
             frame = json.loads(text)
+            self._heard_at = time.monotonic()
             future = self._waiting.get(str(frame.get("id")))
             if future and not future.done():
                 future.set_result(frame)

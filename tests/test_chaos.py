@@ -166,7 +166,7 @@ def test_nobody_misses_anything(app: Path, tmp_path: Path, size: int, rounds: in
     chance = random.Random(int(os.environ.get("CHAOS_SEED", "6")))
     with (
         dynamodb(app) as database,
-        serving(app, app, tmp_path, f"--throttle={3 * size}", f"--database={database}") as gateway,
+        serving(app, app, tmp_path, f"--throttle={5 * size}", f"--database={database}") as gateway,
     ):
         asyncio.run(story(gateway, database, size, rounds, chance))
         print(gateway.printed().count("not delivered"), "deliveries were given up")

@@ -11,7 +11,8 @@ export { RequestError };
 export const LOBBY = "lobby";
 
 const PAGE = 100;
-const TRIES = 3;
+
+const isLost = (/** @type {RequestError} */ error) => ["offline", "timeout"].includes(error.code);
 
 /**
  * @typedef {Record<string, any>} Frame
@@ -126,7 +127,7 @@ export class Client extends Connection {
       if (this.name && this.can("name")) await this.insist("name", { name: this.name });
       await this.#resumeAll();
     } catch (error) {
-      if (error.code !== "offline") this.emit("fault", error);
+      if (!isLost(error)) this.emit("fault", error);
     }
   }
 
@@ -148,7 +149,7 @@ export class Client extends Connection {
       try {
         await this.#resume(channel, place);
       } catch (error) {
-        if (error.code === "offline") throw error;
+        if (isLost(error)) throw error;
         this.emit("fault", error); // the others are not to suffer for it
       }
     }
@@ -176,7 +177,7 @@ export class Client extends Connection {
       }
       place.confirm();
     } catch (error) {
-      if (error.code === "offline") throw error; // what is held stays so until it works
+      if (isLost(error)) throw error; // what is held stays so until it works
       this.#handOut(place, place.release());
       throw error;
     }
@@ -198,9 +199,8 @@ export class Client extends Connection {
       try {
         queued.settle(await this.insist("broadcast", { channel, data, client_id, id: client_id }));
       } catch (error) {
-        // The same again, under the same id, so that nobody sees it twice.
+        // The same again when online, under the same id, so that nobody sees it twice.
         if (error.code === "offline") continue;
-        if (error.code === "timeout" && ++queued.tries < TRIES) continue;
         queued.settle(error);
       }
       this.#outbox.shift();
@@ -223,7 +223,6 @@ export class Client extends Connection {
 
 /** A broadcast on its way; as JSON, what it takes to send it again after a reload. */
 class Queued {
-  tries = 0;
   /** @type {(outcome: Frame | Error) => void} */ settle = () => {};
 
   /** @param {Frame} fields */

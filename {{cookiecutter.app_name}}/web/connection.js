@@ -130,25 +130,30 @@ export class Connection extends EventTarget {
   }
 
   /**
-   * As request(), and again after a while where the server says so; if that does not help, on
-   * another connection, on which `greet` begins anew.
+   * As request(), and again after a while where the server says so, or does not answer: for
+   * requests that may come twice. If that does not help, on another connection, on which
+   * `greet` begins anew.
    *
    * @param {string} action
    * @param {Frame} [fields]
-   * @returns {Promise<Frame>}
+   * @returns {Promise<Frame>} rejects with `offline` if the connection is gone, with `timeout`
+   *   if it was given up because of this request
    */
   async insist(action, fields) {
     const socket = this.#socket;
+    let error = offline();
     for (let tried = 0; tried < TRIES && socket === this.#socket; tried++) {
       try {
         return await this.request(action, fields);
-      } catch (error) {
-        if (error.code !== "try_again") throw error;
+      } catch (problem) {
+        if (!["timeout", "try_again"].includes(problem.code)) throw problem;
+        error = problem;
         await sleep(random(FIRST_PAUSE_MS * 2 ** tried));
       }
     }
-    if (socket && socket === this.#socket) this.#lose(socket);
-    throw offline();
+    if (!socket || socket !== this.#socket) throw offline();
+    this.#lose(socket);
+    throw error.code === "timeout" ? error : offline();
   }
 
   /** What a new connection begins with, of which the server knows nothing yet. */
