@@ -19,7 +19,6 @@ Frame = dict[str, Any]
 LOBBY = "lobby"
 START = "000000000000-0000000000000000"
 PAGE = 100
-PATIENCE = 4.0
 FIRST_WINDOW = 0.1
 LONGEST_WINDOW = 2.0
 
@@ -58,12 +57,13 @@ class Client:
         url: where to connect.
         name: the client's name, which its messages bear.
         channels: those to be in, beside the lobby.
-        heartbeat: seconds after which it looks for what a failed delivery has left out.
+        patience: seconds to wait for a reply, and about as many from one heartbeat to the next,
+            with which comes what a failed delivery has left out.
         chance: decides how long to wait.
     """
 
     def __init__(
-        self, url: str, name: str, channels: list[str], heartbeat: float, chance: random.Random
+        self, url: str, name: str, channels: list[str], patience: float, chance: random.Random
     ) -> None:
         self.name = name
         self.places = {channel: Place() for channel in [LOBBY, *channels]}
@@ -72,7 +72,7 @@ class Client:
         self.counts: Counter[str] = Counter()
         self.healthy = asyncio.Event()
         self._url = url
-        self._heartbeat = heartbeat
+        self._patience = patience
         self._chance = chance
         self._socket: ClientConnection | None = None
         self._waiting: dict[str, asyncio.Future[Frame]] = {}
@@ -97,7 +97,7 @@ class Client:
         while True:
             with suppress(OSError, WebSocketException, InvalidHandshake, asyncio.TimeoutError):
                 async with connect(
-                    self._url, proxy=None, open_timeout=PATIENCE, ping_interval=None
+                    self._url, proxy=None, open_timeout=self._patience, ping_interval=None
                 ) as self._socket:
                     self.counts["connections"] += 1
                     if await self._live(self._socket):
@@ -143,7 +143,7 @@ class Client:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(self._chance.uniform(0.75, 1.25) * self._heartbeat)
+            await asyncio.sleep(self._chance.uniform(0.75, 1.25) * self._patience)
             await self.heal()
 
     async def _pump(self) -> None:
@@ -197,7 +197,7 @@ class Client:
         asked_at = time.monotonic()
         try:
             await self._socket.send(json.dumps({"action": action, **fields}))
-            reply = await asyncio.wait_for(future, PATIENCE)
+            reply = await asyncio.wait_for(future, self._patience)
         except asyncio.TimeoutError:
             if self._heard_at < asked_at:  # nothing else has come either
                 raise Offline from None

@@ -74,7 +74,7 @@ async def torment(
     counts = {"cuts": 0, "killed workers": 0, "stale rows": 0}
     for number in range(rounds):
         await asyncio.sleep(chance.uniform(0, 0.3))
-        await until(lambda: sum(map(is_well, clients)) > len(clients) / 2, "most are well again")
+        await until(lambda: sum(map(is_well, clients)) > len(clients) * 0.8, "most are well again")
         chance.choice(clients).cut()
         counts["cuts"] += 1
         if number % 8 == 3:
@@ -123,7 +123,7 @@ async def story(
             gateway.url,
             f"client {number}",
             chance.sample(CHANNELS, 2),
-            size / 6,
+            size / 3,  # more of them have this machine answer later
             random.Random(chance.random()),
         )
         for number in range(size)
@@ -160,7 +160,7 @@ async def story(
 
 # Some ten seconds, and a minute.
 @pytest.mark.parametrize(
-    ("size", "rounds"), [(12, 24), pytest.param(30, 200, marks=pytest.mark.slow)]
+    ("size", "rounds"), [(12, 24), pytest.param(30, 120, marks=pytest.mark.slow)]
 )
 def test_nobody_misses_anything(app: Path, tmp_path: Path, size: int, rounds: int) -> None:
     chance = random.Random(int(os.environ.get("CHAOS_SEED", "6")))

@@ -155,13 +155,13 @@ function showUnsent(broadcast) {
   const item = channel.log.message("own", "You", data, Date.now());
   channel.unsent.set(client_id, item);
   sent.then(
-    ({ message_id }) => channel.unsent.has(client_id) && deliver(channel, client_id, message_id),
+    ({ message_id }) => channel.unsent.has(client_id) && deliver(channel, client_id, message_id, data),
     ({ message }) => channel.log.fail(item, message, () => send(name, data)),
   );
 }
 
-function deliver(channel, client_id, message_id) {
-  channel.log.deliver(channel.unsent.get(client_id), message_id);
+function deliver(channel, client_id, message_id, data) {
+  channel.log.deliver(channel.unsent.get(client_id), message_id, data);
   session.own(message_id);
 }
 
@@ -180,7 +180,7 @@ function receive({ channel: name, message_id, from, data, sent_at, client_id }) 
   const channel = channels.get(name);
   if (!channel) return;
   if (channel.unsent.has(client_id)) {
-    deliver(channel, client_id, message_id);
+    deliver(channel, client_id, message_id, data);
     channel.unsent.delete(client_id);
   } else if (session.isOwn(message_id)) channel.log.message("own", "You", data, sent_at, message_id);
   else if (from) channel.log.message("other", from.name, data, sent_at, message_id);

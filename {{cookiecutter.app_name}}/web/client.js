@@ -74,9 +74,16 @@ export class Client extends Connection {
     return action in this.actions;
   }
 
+  // What is asked for offline holds from the next connection on.
+
   /** @param {string} name the name to have, on this connection and on later ones */
   async setName(name) {
-    this.name = (await this.insist("name", { name })).name;
+    try {
+      name = (await this.insist("name", { name })).name;
+    } catch (error) {
+      if (!isLost(error)) throw error;
+    }
+    this.name = name;
     this.#keep();
   }
 
@@ -88,15 +95,19 @@ export class Client extends Connection {
     try {
       await this.#resume(channel, place);
     } catch (error) {
-      if (!known) this.#places.delete(channel);
-      throw error;
+      if (!known && !isLost(error)) this.#places.delete(channel);
+      if (!isLost(error)) throw error;
     }
     this.#keep();
   }
 
   /** @param {string} channel the channel to be in no longer */
   async leave(channel) {
-    await this.insist("leave", { channel });
+    try {
+      await this.insist("leave", { channel });
+    } catch (error) {
+      if (!isLost(error)) throw error;
+    }
     this.#places.delete(channel);
     this.#keep();
   }
@@ -124,7 +135,7 @@ export class Client extends Connection {
   async greet() {
     try {
       this.actions = (await this.insist("help")).actions;
-      if (this.name && this.can("name")) await this.insist("name", { name: this.name });
+      if (this.name && this.can("name")) await this.#setNameAgain();
       await this.#resumeAll();
     } catch (error) {
       if (!isLost(error)) this.emit("fault", error);
@@ -141,6 +152,15 @@ export class Client extends Connection {
   push(frame) {
     if (frame.type !== "message") super.push(frame);
     else if (this.#places.get(frame.channel)?.takePushed(frame)) this.emit("message", frame);
+  }
+
+  async #setNameAgain() {
+    try {
+      await this.setName(this.name);
+    } catch (error) {
+      this.name = "";
+      this.emit("fault", error);
+    }
   }
 
   async #resumeAll() {

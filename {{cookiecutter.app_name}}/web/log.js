@@ -34,9 +34,7 @@ export class Log {
     item.querySelector(".sender").textContent = sender;
     item.querySelector(".avatar").textContent = [...sender][0];
     colour(item, sender);
-    const body = item.querySelector(".data");
-    body.textContent = readable(data);
-    body.classList.toggle("json", typeof data !== "string");
+    setData(item, data);
     setTime(item, sentAt);
     if (id) this.#insert(item, id);
     else this.element.append(item);
@@ -48,9 +46,11 @@ export class Log {
   /**
    * @param {HTMLElement} item a message that was on its way
    * @param {string} id
+   * @param {unknown} data what the server made of it
    */
-  deliver(item, id) {
+  deliver(item, id, data) {
     item.classList.remove("pending", "failed");
+    setData(item, data);
     setTime(item, parseInt(id.slice(0, 12), 16));
     /** @type {HTMLElement} */ (item.querySelector(".receipt")).textContent = "Delivered";
     this.#insert(item, id);
@@ -98,6 +98,13 @@ export class Log {
     else this.element.prepend(item);
     if (this.element.children.length > LENGTH) this.element.firstElementChild.remove();
   }
+}
+
+/** @param {HTMLElement} item @param {unknown} data */
+function setData(item, data) {
+  const body = /** @type {HTMLElement} */ (item.querySelector(".data"));
+  body.textContent = readable(data);
+  body.classList.toggle("json", typeof data !== "string");
 }
 
 /** @param {HTMLElement} item @param {number} ms */

@@ -1,0 +1,184 @@
+"""The page when something breaks: nothing is lost, and nothing comes twice."""
+
+import json
+import os
+import signal
+import time
+from itertools import count
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome
+
+from tests.browser import Tab, missing, wait_until
+from tests.conftest import Bake
+from tests.gateway import Gateway, ask, client, dynamodb, poll, replace, serving
+
+pytestmark = pytest.mark.skipif(bool(missing()), reason=f"{missing()} is not on this machine")
+
+
+def two_in(channel: str, driver: Chrome, url: str) -> tuple[Tab, Tab]:
+    """Ann and Bob, both in a channel, each of them seeing the other there."""
+    tabs = Tab(driver, url), Tab(driver, url)
+    for tab, name in zip(tabs, ("Ann", "Bob"), strict=True):
+        tab.enter("#name-input", name)
+        tab.wait_for("#log .note", f"You are now {name}")
+        tab.join(channel)
+    tabs[0].wait_for("#members .name", "Bob")
+    return tabs
+
+
+def offline(tab: Tab) -> None:
+    """Wait until a tab says that it is offline."""
+    wait_until(
+        lambda: tab.texts("#state-text") != ["Online"] and tab.texts("#countdown") != [""],
+        lambda: tab.texts("#state"),
+    )
+
+
+def test_the_gateway_is_killed_and_comes_back(app: Path, tmp_path: Path, driver: Chrome) -> None:
+    """One gateway serves the page, which talks to another; what is stored outlives that."""
+    folders = [tmp_path / name for name in ("page", "first", "second")]
+    for folder in folders:
+        folder.mkdir()
+    with dynamodb(app) as database, serving(app, app, folders[0]) as host:
+        stored = f"--database={database}"
+        with serving(app, app, folders[1], stored) as first:
+            url = f"{host.page}?url={first.url}"
+            ann, bob = two_in("tea", driver, url)
+            assert ann.texts("#foreign-host") == [first.url]
+            ann.say("before")
+            bob.hears("before")
+            os.killpg(first.pid, signal.SIGKILL)
+            offline(ann)
+            offline(bob)
+            ann.say("written offline 1")
+            ann.say("written offline 2")
+            assert ann.texts(".message.pending .data") == ["written offline 1", "written offline 2"]
+            ann.visit(url)  # a reload, too, loses nothing of it
+            assert ann.texts(".message.pending .data") == ["written offline 1", "written offline 2"]
+        with serving(app, app, folders[2], stored, f"--port={first.port}") as second:
+            with client(second.url) as carl:
+                assert "joined" in ask(carl, '{"action": "join", "channel": "tea"}')
+                carl.send('{"action": "broadcast", "channel": "tea", "data": "Carl was first"}')
+                poll(lambda: "sent" in str(carl.recv()) or None)
+            for tab in (ann, bob):
+                tab.click("#retry") if tab.visible("#retry") else None
+                tab.wait_for("#state", "Online")
+            ann.hears("before", "Carl was first", "written offline 1", "written offline 2")
+            bob.hears("before", "Carl was first", "written offline 1", "written offline 2")
+            bob.say("after")
+            ann.hears(*bob.messages())
+            ann.wait_for(".message.own .data", "written offline 1")
+
+
+@pytest.mark.parametrize("seconds", [15, pytest.param(60, marks=pytest.mark.slow)])
+def test_connections_end_while_messages_flow(
+    app: Path, tmp_path: Path, driver: Chrome, seconds: float
+) -> None:
+    with serving(app, app, tmp_path, "--max-duration=3") as gateway:
+        ann, bob = two_in("tea", driver, gateway.page)
+        said = []
+        end = time.monotonic() + seconds
+        for number in count():
+            said.append(f"message {number}")
+            (ann, bob)[number % 2].say(said[-1])
+            wait_until(lambda: len(bob.messages()) > number, bob.messages)
+            if time.monotonic() > end:
+                break
+        for tab in (ann, bob):
+            wait_until(lambda tab=tab: len(tab.messages()) == len(said), tab.messages)
+            for sender in (0, 1):  # each in its own order; which of two came first is open
+                assert [text for text in tab.messages() if text in said[sender::2]] == said[
+                    sender::2
+                ]
+        assert gateway.printed().count("$disconnect") > 4
+
+
+def test_offline_and_online(app: Path, tmp_path: Path, driver: Chrome) -> None:
+    with serving(app, app, tmp_path) as gateway:
+        ann, bob = two_in("tea", driver, gateway.page)
+        ann.offline(True)
+        offline(ann)
+        ann.say("from the tunnel")
+        assert ann.texts(".message.pending .data") == ["from the tunnel"]
+        for number in range(3):
+            bob.say(f"meanwhile {number}")
+        bob.hears("meanwhile 0", "meanwhile 1", "meanwhile 2")
+        ann.offline(False)
+        for tab in (ann, bob):
+            tab.hears("meanwhile 0", "meanwhile 1", "meanwhile 2", "from the tunnel")
+
+
+def test_what_was_missed_comes_in_pages(app: Path, tmp_path: Path, driver: Chrome) -> None:
+    """500 at once, of which one tab sees each live, and the other is away."""
+    texts = {f"message {number}" for number in range(500)}
+    with serving(app, app, tmp_path) as gateway:
+        ann, bob = two_in("tea", driver, gateway.page)
+        ann.say("before")
+        bob.hears("before")
+        ann.offline(True)
+        offline(ann)
+        flood(gateway, "tea", sorted(texts))
+        wait_until(lambda: len(bob.messages()) > 500, lambda: len(bob.messages()))
+        ann.offline(False)
+        wait_until(lambda: len(ann.messages()) > 500, lambda: len(ann.messages()))
+        for tab in (ann, bob):
+            first, *others = tab.messages()
+            assert first == "before"
+            assert len(others) == 500
+            assert set(others) == texts
+        assert ann.messages() == bob.messages()
+        ann.say("after")
+        bob.wait_for(".message.other .data", "after")
+
+
+def flood(gateway: Gateway, channel: str, texts: list[str]) -> None:
+    """Broadcast many messages, without waiting for one before the next."""
+    with client(gateway.url) as socket:
+        assert "joined" in ask(socket, json.dumps({"action": "join", "channel": channel}))
+        for text in texts:
+            frame = {"action": "broadcast", "channel": channel, "data": text, "id": text}
+            socket.send(json.dumps(frame))
+        waiting = set(texts)
+        while waiting:
+            frame = json.loads(socket.recv(timeout=60))
+            if frame.get("id") in waiting:
+                assert frame["type"] == "sent"
+                waiting.remove(frame["id"])
+
+
+def test_a_handler_is_edited_in_mid_conversation(
+    bake: Bake, tmp_path: Path, driver: Chrome
+) -> None:
+    app = bake(app_name="edited")
+    with serving(app, app, tmp_path) as gateway:
+        ann, bob = two_in("tea", driver, gateway.page)
+        ann.say("before")
+        bob.hears("before")
+        actions = app / "chalicelib" / "actions.py"
+        push = "push = message(channel, data, sender=me)"
+        assert push in actions.read_text()
+        replace(actions, actions.read_text().replace(push, push.replace("data", "data.upper()")))
+        gateway.prints("loaded again")
+        ann.say("after")
+        for tab in (ann, bob):
+            tab.hears("before", "AFTER")
+        assert gateway.printed().count("$connect") == 2  # the connections of before
+
+
+def test_what_the_server_refuses_is_told_and_the_others_go_on(
+    bake: Bake, tmp_path: Path, driver: Chrome
+) -> None:
+    app = bake(app_name="strict")
+    actions = app / "chalicelib" / "actions.py"
+    push = "    push = message(channel, data, sender=me)\n"
+    rule = '    if data == "coffee":\n        raise FrameError("bad_field", "say tea", "data")\n'
+    actions.write_text(actions.read_text().replace(push, rule + push))
+    with serving(app, app, tmp_path) as gateway:
+        ann, bob = two_in("tea", driver, gateway.page)
+        for text in ("one", "coffee", "two"):
+            ann.say(text)
+        bob.hears("one", "two")
+        ann.wait_for(".message.failed .data", "coffee")
+        assert "say tea" in ann.texts(".message.failed .receipt")[0]
