@@ -24,7 +24,12 @@ OWN_HOME = os.environ.get("HOME", "")
 
 # Kept between runs; git ignores it.
 NODE = ROOT / "build" / "node"
-PACKAGES = ["wscat@6", "@aws-sdk/client-apigatewaymanagementapi@3", "@asyncapi/specs@6"]
+PACKAGES = [
+    "wscat@6",
+    "@aws-sdk/client-apigatewaymanagementapi@3",
+    "@asyncapi/specs@6",
+    "typescript@5",
+]
 
 Bake = Callable[..., Path]
 

@@ -83,7 +83,7 @@ def test_connections_end_while_messages_flow(
         for number in count():
             said.append(f"message {number}")
             (ann, bob)[number % 2].say(said[-1])
-            wait_until(lambda: len(bob.messages()) > number, bob.messages)
+            wait_until(lambda: len(bob.messages()) == len(said), bob.messages)
             if time.monotonic() > end:
                 break
         for tab in (ann, bob):

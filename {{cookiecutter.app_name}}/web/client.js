@@ -14,6 +14,11 @@ const PAGE = 100;
 
 const isLost = (/** @type {RequestError} */ error) => ["offline", "timeout"].includes(error.code);
 
+/** What is asked for offline holds from the next connection on. @param {RequestError} error */
+function unlessLost(error) {
+  if (!isLost(error)) throw error;
+}
+
 /**
  * @typedef {Record<string, any>} Frame
  * @typedef {object} Broadcast
@@ -74,16 +79,10 @@ export class Client extends Connection {
     return action in this.actions;
   }
 
-  // What is asked for offline holds from the next connection on.
-
   /** @param {string} name the name to have, on this connection and on later ones */
   async setName(name) {
-    try {
-      name = (await this.insist("name", { name })).name;
-    } catch (error) {
-      if (!isLost(error)) throw error;
-    }
-    this.name = name;
+    const reply = await this.insist("name", { name }).catch(unlessLost);
+    this.name = reply?.name ?? name;
     this.#keep();
   }
 
@@ -93,21 +92,17 @@ export class Client extends Connection {
     const place = known ?? new Place();
     this.#places.set(channel, place);
     try {
-      await this.#resume(channel, place);
+      await this.#resume(channel, place).catch(unlessLost);
     } catch (error) {
-      if (!known && !isLost(error)) this.#places.delete(channel);
-      if (!isLost(error)) throw error;
+      if (!known) this.#places.delete(channel);
+      throw error;
     }
     this.#keep();
   }
 
   /** @param {string} channel the channel to be in no longer */
   async leave(channel) {
-    try {
-      await this.insist("leave", { channel });
-    } catch (error) {
-      if (!isLost(error)) throw error;
-    }
+    await this.insist("leave", { channel }).catch(unlessLost);
     this.#places.delete(channel);
     this.#keep();
   }
@@ -135,7 +130,9 @@ export class Client extends Connection {
   async greet() {
     try {
       this.actions = (await this.insist("help")).actions;
-      if (this.name && this.can("name")) await this.#setNameAgain();
+      if (this.name && this.can("name")) {
+        await this.setName(this.name).catch((error) => this.emit("fault", error));
+      }
       await this.#resumeAll();
     } catch (error) {
       if (!isLost(error)) this.emit("fault", error);
@@ -152,15 +149,6 @@ export class Client extends Connection {
   push(frame) {
     if (frame.type !== "message") super.push(frame);
     else if (this.#places.get(frame.channel)?.takePushed(frame)) this.emit("message", frame);
-  }
-
-  async #setNameAgain() {
-    try {
-      await this.setName(this.name);
-    } catch (error) {
-      this.name = "";
-      this.emit("fault", error);
-    }
   }
 
   async #resumeAll() {
