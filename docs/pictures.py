@@ -7,27 +7,38 @@ from pathlib import Path
 from tests.browser import Tab, chromium
 
 TALK = [
-    ("Ann", "Morning! Is the tea ready?"),
-    ("Bob", "Two minutes. Green or black?"),
-    ("Ann", "Green, please. And a <b>big</b> cup :)"),
-    ("Bob", "On its way"),
+    ("Ann", "tea", "Morning! Is the tea ready?"),
+    ("Bob", "tea", "Two minutes. Green or black?"),
+    ("Zoë", "tea", "Black for me. And where is the <b>big</b> cup?"),
+    ("Ann", "tea", "Green, please. The big cup is mine :)"),
+    ("Zoë", "cake", "There is cake too"),
+    ("Bob", "tea", "On its way"),
 ]
 
 
 def main(url: str) -> None:
-    """Let two tabs of the app at `url` chat, and save what each shows."""
-    with tempfile.TemporaryDirectory() as folder, chromium(Path(folder)) as driver:
-        tabs = {name: Tab(driver, url, 900, 620) for name in ("Ann", "Bob")}
+    """Let three tabs of the app at `url` chat, and save what they show."""
+    folder = Path(__file__).parent
+    with tempfile.TemporaryDirectory() as profile, chromium(Path(profile)) as driver:
+        tabs = {name: Tab(driver, url, 1280, 720) for name in ("Ann", "Bob", "Zoë")}
         for name, tab in tabs.items():
             tab.enter("#name-input", name)
-            tab.enter("#channel-input", "tea")
-            tab.wait_for("#title", "tea")
-        for name, text in TALK:
-            tabs[name].enter("#message-input", text)
-            for tab in tabs.values():
-                tab.wait_for(".message .data", text)
-        for name, dark in (("Ann", False), ("Bob", True)):
-            tabs[name].picture(Path(__file__).parent / f"{name.lower()}.png", dark)
+            tab.wait_for("#log .note", f"You are now {name}")
+            tab.join("cake")
+            tab.join("tea")
+        for name, channel, text in TALK:
+            if channel != tabs[name].texts("#title")[0]:
+                tabs[name].join(channel)
+            tabs[name].say(text)
+            tabs[name].wait_for("#log .message.own .data", text)
+            if channel == "tea":
+                tabs["Ann"].wait_for("#log .data", text)
+        tabs["Ann"].wait_for("#channels .badge", "1 new")
+        tabs["Ann"].click("#inspect")
+        tabs["Bob"].resize(360, 720)
+        for scheme in ("light", "dark"):
+            tabs["Ann"].picture(folder / f"chat-{scheme}.png", scheme == "dark")
+            tabs["Bob"].picture(folder / f"phone-{scheme}.png", scheme == "dark")
 
 
 if __name__ == "__main__":

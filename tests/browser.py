@@ -69,9 +69,8 @@ class Tab:
     def __init__(self, driver: webdriver.Chrome, url: str, width: int = 1200, height: int = 800):
         self._driver = driver
         driver.switch_to.new_window("tab")
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         self._handle = driver.current_window_handle
+        self.resize(width, height)
         self.visit(url)
         self.wait_for("#state", "Online")
 
@@ -101,6 +100,12 @@ class Tab:
         field = self._driver.find_element(By.CSS_SELECTOR, css)
         field.clear()
         field.send_keys(text + Keys.ENTER)
+
+    def resize(self, width: int, height: int) -> None:
+        """Give the page another size, in pixels."""
+        self._front()
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
     def join(self, channel: str) -> None:
         """Join a channel, and see it."""

@@ -62,6 +62,7 @@ deploy/logs.py
 deploy/stack.py
 deploy/template.py
 docs/deploy.md
+docs/page.md
 docs/protocol.md
 docs/scale.md
 local/__init__.py

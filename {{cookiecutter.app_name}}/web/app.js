@@ -11,6 +11,8 @@ import { toast } from "./toasts.js";
 
 const report = (text) => { $("status").textContent = text; };
 
+const STALE_MS = 30_000;
+
 /** @type {Session} */ let session;
 /** @type {Client} */ let client;
 /** @type {Map<string, Channel>} */ const channels = new Map();
@@ -216,10 +218,13 @@ function listen() {
     attempt(refresh);
   });
   // Nothing is pushed about who comes to the lobby, or about channels of others.
+  let hiddenAt = 0;
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) return;
-    client.check();
-    attempt(refresh);
+    if (document.hidden) hiddenAt = Date.now();
+    else if (Date.now() - hiddenAt > STALE_MS) {
+      client.check();
+      attempt(refresh);
+    }
   });
 }
 
