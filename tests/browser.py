@@ -120,6 +120,10 @@ class Tab:
         """The messages that are shown, on their way or there, first to last."""
         return self.texts("#log .message .data")
 
+    def shows(self, count: int) -> None:
+        """Wait until there are so many messages, on their way or there."""
+        wait_until(lambda: len(self.messages()) == count, self.messages)
+
     def hears(self, *texts: str) -> None:
         """Wait until these messages are there, and see that there are no others and no doubles."""
         arrived = "#log .message:not(.pending) .data"

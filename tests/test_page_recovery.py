@@ -48,7 +48,8 @@ def test_the_gateway_is_killed_and_comes_back(app: Path, tmp_path: Path, driver:
             ann, bob = two_in("tea", driver, url)
             assert ann.texts("#foreign-host") == [first.url]
             ann.say("before")
-            bob.hears("before")
+            for tab in (ann, bob):
+                tab.hears("before")
             os.killpg(first.pid, signal.SIGKILL)
             offline(ann)
             offline(bob)
@@ -63,7 +64,8 @@ def test_the_gateway_is_killed_and_comes_back(app: Path, tmp_path: Path, driver:
                 carl.send('{"action": "broadcast", "channel": "tea", "data": "Carl was first"}')
                 poll(lambda: "sent" in str(carl.recv()) or None)
             for tab in (ann, bob):
-                tab.click("#retry") if tab.visible("#retry") else None
+                if tab.visible("#retry"):
+                    tab.click("#retry")
                 tab.wait_for("#state", "Online")
             ann.hears("before", "Carl was first", "written offline 1", "written offline 2")
             bob.hears("before", "Carl was first", "written offline 1", "written offline 2")
@@ -83,11 +85,11 @@ def test_connections_end_while_messages_flow(
         for number in count():
             said.append(f"message {number}")
             (ann, bob)[number % 2].say(said[-1])
-            wait_until(lambda: len(bob.messages()) == len(said), bob.messages)
+            bob.shows(len(said))
             if time.monotonic() > end:
                 break
         for tab in (ann, bob):
-            wait_until(lambda tab=tab: len(tab.messages()) == len(said), tab.messages)
+            tab.shows(len(said))
             for sender in (0, 1):  # each in its own order; which of two came first is open
                 assert [text for text in tab.messages() if text in said[sender::2]] == said[
                     sender::2
@@ -120,9 +122,9 @@ def test_what_was_missed_comes_in_pages(app: Path, tmp_path: Path, driver: Chrom
         ann.offline(True)
         offline(ann)
         flood(gateway, "tea", sorted(texts))
-        wait_until(lambda: len(bob.messages()) > 500, lambda: len(bob.messages()))
+        bob.shows(501)
         ann.offline(False)
-        wait_until(lambda: len(ann.messages()) > 500, lambda: len(ann.messages()))
+        ann.shows(501)
         for tab in (ann, bob):
             first, *others = tab.messages()
             assert first == "before"
