@@ -134,6 +134,11 @@ class Tab:
         self._front()
         self._driver.find_element(By.CSS_SELECTOR, css).click()
 
+    def retry(self) -> None:
+        """Press "Retry now", which may be gone by itself meanwhile."""
+        self._front()
+        self._driver.execute_script("document.querySelector('#retry').click()")
+
     def offline(self, offline: bool) -> None:
         """Take the tab's network away, or give it back."""
         self._front()

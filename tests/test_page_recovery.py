@@ -64,8 +64,7 @@ def test_the_gateway_is_killed_and_comes_back(app: Path, tmp_path: Path, driver:
                 carl.send('{"action": "broadcast", "channel": "tea", "data": "Carl was first"}')
                 poll(lambda: "sent" in str(carl.recv()) or None)
             for tab in (ann, bob):
-                if tab.visible("#retry"):
-                    tab.click("#retry")
+                tab.retry()
                 tab.wait_for("#state", "Online")
             ann.hears("before", "Carl was first", "written offline 1", "written offline 2")
             bob.hears("before", "Carl was first", "written offline 1", "written offline 2")
@@ -110,6 +109,30 @@ def test_offline_and_online(app: Path, tmp_path: Path, driver: Chrome) -> None:
         ann.offline(False)
         for tab in (ann, bob):
             tab.hears("meanwhile 0", "meanwhile 1", "meanwhile 2", "from the tunnel")
+
+
+def test_what_is_no_longer_kept_leaves_a_gap_that_shows(
+    bake: Bake, tmp_path: Path, driver: Chrome
+) -> None:
+    app = bake(app_name="forgetful")
+    config = app / ".chalice" / "config.json"
+    kept = '"HISTORY_SECONDS": "86400"'
+    assert kept in config.read_text()
+    config.write_text(config.read_text().replace(kept, '"HISTORY_SECONDS": "1"'))
+    with serving(app, app, tmp_path) as gateway:
+        ann, bob = two_in("tea", driver, gateway.page)
+        ann.say("before")
+        for tab in (ann, bob):
+            tab.hears("before")
+        ann.offline(True)
+        offline(ann)
+        bob.say("missed")
+        bob.hears("before", "missed")
+        time.sleep(1.5)  # it is the time that has it forgotten
+        ann.offline(False)
+        ann.wait_for("#log .gap", "Older messages are no longer kept.")
+        bob.say("after")
+        ann.hears("before", "after")
 
 
 def test_what_was_missed_comes_in_pages(app: Path, tmp_path: Path, driver: Chrome) -> None:

@@ -176,7 +176,7 @@ export class Client extends Connection {
     place.hold();
     try {
       let page = await this.insist("join", { channel, limit: PAGE, ...(since && { since }) });
-      if (since && !page.complete && !place.atStart) this.emit("gap", { channel });
+      if (place.misses(page)) this.emit("gap", { channel });
       this.#handOut(place, page.messages);
       while (since && page.more) { // else what there is more of is older
         const last = page.messages.at(-1).message_id;

@@ -19,15 +19,22 @@ export class Place {
     this.mark = mark;
   }
 
-  /** Whether there was nothing in the channel when it was last looked at. */
-  get atStart() {
-    return this.mark === START;
-  }
-
   /** Where to begin after a reload: far enough back that a log is not empty then. */
   get bookmark() {
     const [oldest = this.mark] = this.#recent;
     return oldest < this.mark ? oldest : this.mark;
+  }
+
+  /**
+   * @param {Frame} page the reply that goes on from the mark
+   * @returns whether some of what was sent after the mark is not kept any more
+   */
+  misses({ complete, messages }) {
+    if (complete || !this.mark) return false;
+    if (this.mark !== START) return true;
+    // START is older than anything that is kept. What counts is what came first, if anything.
+    const [first] = this.#seen.values();
+    return Boolean(first) && !(messages[0]?.message_id <= first);
   }
 
   /** Keeps back what is pushed from now on, until release(). */
