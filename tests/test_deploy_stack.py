@@ -163,3 +163,30 @@ def test_the_table_alone_is_the_stacks(aws: Account, bake: Bake) -> None:
     assert aws.contents() == {}
     aws.make(app, "deploy")
     assert table() == alone
+
+
+def test_a_fan_out_past_one_function(aws: Account, bake: Bake) -> None:
+    app = bake()
+    aws.make(app, "deploy", EXTRAS_dev="scale")
+    made = resources(aws, "chalice-ws-app-dev")
+    (source,) = aws.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    queue = {"QueueUrl": made["FanoutQueue"], "AttributeNames": ["All"]}
+    attributes = aws.client("sqs").get_queue_attributes(**queue)["Attributes"]
+    assert source["EventSourceArn"] == attributes["QueueArn"]
+    assert source["FunctionArn"].split(":")[-1] == made["Fanout"]
+    dead = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"]
+    assert dead.split(":")[-1] == made["FanoutDeadLetters"].split("/")[-1]
+    iam = aws.client("iam")
+    for name in settings(app, "dev"):
+        logical = name.title().replace("_", "")
+        function = aws.client("lambda").get_function_configuration(FunctionName=made[logical])
+        variables = function["Environment"]["Variables"]
+        policies = iam.list_role_policies(RoleName=made[f"{logical}Role"])["PolicyNames"]
+        sends = variables.get("FANOUT_QUEUE") == made["FanoutQueue"]
+        assert sends is (name != "websocket_connect")
+        assert ("SendToFanoutQueue" in policies) is sends
+        assert ("TakeFromFanoutQueue" in policies) is (name == "fanout")
+    aws.make(app, "deploy")
+    assert "QueueUrls" not in aws.contents()
+    aws.make(app, "destroy", YES="1")
+    assert aws.contents() == {}
