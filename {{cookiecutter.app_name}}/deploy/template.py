@@ -108,11 +108,11 @@ def _with_texts(template: Template) -> Template:
 def _chalice(*arguments: str) -> None:
     main = "import sys, chalice.cli; sys.exit(chalice.cli.main())"
     command = [sys.executable, "-c", main, *arguments]
+    # Chalice keeps a zip that lacks a dependency, and would take it again without a word.
+    shutil.rmtree(".chalice/deployments", ignore_errors=True)
     result = subprocess.run(command, capture_output=True, text=True)
     output = (result.stdout + result.stderr).strip()
     # Chalice would go on without them, and the functions would fail at their first import.
     if result.returncode or "Could not install dependencies" in output:
         print(output, file=sys.stderr)
-        # It keeps the zip, and would take it the next time without a word.
-        shutil.rmtree(".chalice/deployments", ignore_errors=True)
         raise DeployError("chalice cannot package the app; mend what it says above")
