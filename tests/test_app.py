@@ -47,7 +47,7 @@ def test_the_package_has_what_is_deployed_and_no_more(app: Path, tmp_path: Path)
     copy = tmp_path / "app"
     shutil.copytree(app, copy)
     run(copy, "make", "package", "STAGE=prod", f"VENV={VENV}", HOME=str(tmp_path))
-    template = json.loads((copy / "build" / "prod" / "sam.json").read_text())
+    template = json.loads((copy / "build" / "prod" / "template.json").read_text())
     resources = template["Resources"]
     table = resources["ConnectionsTable"]["Properties"]["TableName"]
     assert table == {"Fn::Sub": "${AWS::StackName}-connections"}
