@@ -108,7 +108,11 @@ class Workers:
                 if not self._broken:
                     self._spare = asyncio.create_task(self._start())
                 with suppress(AppError):
-                    return await spare
+                    worker = await spare
+                    if worker.alive:
+                        return worker
+                    self._end(worker)  # it ended by itself, before its first event
+                    continue
                 self._broken = True
             # The files on the disk do not load: go on with what did, whosever it was.
             for name in list(self._idle):
