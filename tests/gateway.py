@@ -26,6 +26,9 @@ APPS = Path(__file__).parent / "apps"
 SECONDS = 15
 KB = 1024
 
+# Seconds after which a worker has loaded the app, on a busy machine too.
+LOADED = 5
+
 # In each value that leads to an account of whoever runs the tests.
 FOREIGN = "foreign"
 
@@ -145,6 +148,23 @@ class Gateway:
                 # Z has ended, and whoever should take note of it has not yet.
                 if int(group) == self.pid and state != "Z":
                     found.append(int(path.parent.name))
+        return found
+
+    def workers(self, age: float = LOADED) -> list[int]:
+        """The processes that run handlers, if they have run for so many seconds.
+
+        The gateway starts no other in the place of one that ends while it loads, until a file is
+        saved: it takes the app for one that does not load.
+        """
+        found = []
+        uptime = float(Path("/proc/uptime").read_text().split()[0])
+        for pid in self.processes():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                parent, started = int(fields[1]), int(fields[19]) / os.sysconf("SC_CLK_TCK")
+                # The gateway's own children are not workers; the process server forks those.
+                if parent not in (self.pid, os.getpid()) and uptime - started >= age:
+                    found.append(pid)
         return found
 
     def has_processes(self) -> bool:

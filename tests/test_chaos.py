@@ -21,27 +21,6 @@ CHANNELS = ["tea", "coffee", "cake", "juice", "water"]
 # Seconds in which what was lost is to be found again, once nothing breaks any more.
 RECOVERY = 60
 
-# Seconds after which a worker has loaded the app, on a busy machine too.
-LOADED = 5
-
-
-def workers(gateway: Gateway) -> list[int]:
-    """The processes that run handlers, those that still load left out.
-
-    The gateway starts no other in the place of one that ends while it loads, until a file is
-    saved: it takes the app for one that does not load.
-    """
-    found = []
-    uptime = float(Path("/proc/uptime").read_text().split()[0])
-    for pid in gateway.processes():
-        with suppress(FileNotFoundError, ProcessLookupError):
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            parent, started = int(fields[1]), int(fields[19]) / os.sysconf("SC_CLK_TCK")
-            # The gateway's own children are not workers; the process server forks those.
-            if parent not in (gateway.pid, os.getpid()) and uptime - started > LOADED:
-                found.append(pid)
-    return found
-
 
 def leave_stale_rows(database: str, chance: random.Random) -> None:
     """Rows of connections that are gone, as a lost $disconnect leaves them, and of expired ones."""
@@ -88,8 +67,8 @@ async def torment(
         chance.choice(clients).cut()
         counts["cuts"] += 1
         if number % 8 == 3:
-            await until(lambda: bool(workers(gateway)), "there is a worker")
-            os.kill(chance.choice(workers(gateway)), signal.SIGKILL)
+            await until(lambda: bool(gateway.workers()), "there is a worker")
+            os.kill(chance.choice(gateway.workers()), signal.SIGKILL)
             counts["killed workers"] += 1
         if number % 8 == 6:
             await asyncio.to_thread(leave_stale_rows, database, chance)

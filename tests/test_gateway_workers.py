@@ -224,6 +224,16 @@ def test_process_that_ends_between_events_is_replaced(bare: Gateway) -> None:
     assert poll(pid) != victim
 
 
+def test_processes_that_end_before_their_first_event_are_replaced(bare: Gateway) -> None:
+    assert bare.invoke("echo", {}).status == 200
+    poll(lambda: len(bare.workers()) == len(bare.workers(age=0)) or None)
+    for victim in bare.workers():  # one of them waits for its first event
+        os.kill(victim, signal.SIGKILL)
+    poll(lambda: not bare.workers() or None)
+    with client(bare.url) as guest:
+        assert ask(guest, "hello") == "hello"
+
+
 def test_large_event_and_value_pass(bare: Gateway) -> None:
     text = "é\n" * 500_000
     answer = bare.invoke("echo", {"text": text})
