@@ -108,10 +108,10 @@ class Workers:
                 if not self._broken:
                     self._spare = asyncio.create_task(self._start())
                 with suppress(AppError):
-                    worker = await spare
-                    if worker.alive:
-                        return worker
-                    self._end(worker)  # it ended by itself, before its first event
+                    fresh = await spare
+                    if fresh.alive:
+                        return fresh
+                    self._end(fresh)  # it ended by itself, before its first event
                     continue
                 self._broken = True
             # The files on the disk do not load: go on with what did, whosever it was.
