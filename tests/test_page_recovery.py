@@ -104,6 +104,28 @@ def test_connections_end_while_messages_flow(
         assert gateway.printed().count("$disconnect") > 4
 
 
+def test_a_connection_is_renewed_before_it_ends(bake: Bake, tmp_path: Path, driver: Chrome) -> None:
+    """With seconds in the place of minutes: the old one lasts until the new one has taken over."""
+    app = bake(app_name="brief")
+    connection = app / "web" / "connection.js"
+    text = connection.read_text()
+    for minutes, seconds in (("4 * 60_000", "1_000"), ("90 * 60_000", "2_000")):
+        assert minutes in text
+        text = text.replace(minutes, seconds)
+    connection.write_text(text)
+    with serving(app, app, tmp_path) as gateway:
+        ann, bob = two_in("tea", driver, gateway.page)
+        said: list[str] = []
+        while gateway.printed().count("$disconnect") < 4:
+            said.append(f"message {len(said)}")
+            ann.say(said[-1])
+            bob.shows(len(said))
+            for tab in (ann, bob):
+                assert tab.texts("#state") == ["Online"]
+        for tab in (ann, bob):
+            tab.hears(*said)
+
+
 def test_offline_and_online(app: Path, tmp_path: Path, driver: Chrome) -> None:
     with serving(app, app, tmp_path) as gateway:
         ann, bob = two_in("tea", driver, gateway.page)
