@@ -97,22 +97,40 @@ def test_connections_end_while_messages_flow(
                 break
         for tab in (ann, bob):
             tab.shows(len(said))
-            for sender in (0, 1):  # each in its own order; which of two came first is open
-                assert [text for text in tab.messages() if text in said[sender::2]] == said[
-                    sender::2
-                ]
+            # Each in its own order; which of two senders was first is open.
+            for own in (said[0::2], said[1::2]):
+                assert [text for text in tab.messages() if text in own] == own
         assert gateway.printed().count("$disconnect") > 4
+
+
+def change(path: Path, old: str, new: str) -> None:
+    """Change a file of an app that is not running yet."""
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def test_a_heartbeat_brings_what_was_not_delivered(
+    bake: Bake, tmp_path: Path, driver: Chrome
+) -> None:
+    """With seconds in the place of minutes. It comes late, and stands where it belongs."""
+    app = bake(app_name="lossy")
+    change(app / "web" / "connection.js", "4 * 60_000", "4_000")
+    keep = "        history.keep(push, text)\n"
+    lose = "        if push['data'] == 'lost':\n            return Outcome()\n"
+    change(app / "chalicelib" / "broadcast.py", keep, keep + lose)
+    with serving(app, app, tmp_path) as gateway:
+        ann, bob = two_in("tea", driver, gateway.page)
+        for text in ("before", "lost", "after"):
+            ann.say(text)
+        bob.hears("before", "lost", "after")
+        assert gateway.printed().count("$connect") == 2
 
 
 def test_a_connection_is_renewed_before_it_ends(bake: Bake, tmp_path: Path, driver: Chrome) -> None:
     """With seconds in the place of minutes: the old one lasts until the new one has taken over."""
     app = bake(app_name="brief")
-    connection = app / "web" / "connection.js"
-    text = connection.read_text()
-    for minutes, seconds in (("4 * 60_000", "1_000"), ("90 * 60_000", "2_000")):
-        assert minutes in text
-        text = text.replace(minutes, seconds)
-    connection.write_text(text)
+    change(app / "web" / "connection.js", "4 * 60_000", "1_000")
+    change(app / "web" / "connection.js", "90 * 60_000", "2_000")
     with serving(app, app, tmp_path) as gateway:
         ann, bob = two_in("tea", driver, gateway.page)
         said: list[str] = []
