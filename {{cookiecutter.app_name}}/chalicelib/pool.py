@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from itertools import chain
 
 from chalicelib.http1 import Connection, connect
 from chalicelib.signing import Signer
@@ -44,3 +45,10 @@ class Pool:
         """Keep a connection for the next that asks."""
         if connection.usable:
             self._free[signer.host, signer.port].append(connection)
+
+    def close(self) -> None:
+        """End the connections and the loop."""
+        for connection in chain(*self._free.values()):
+            connection.close()
+        self.loop.run_until_complete(self.loop.shutdown_default_executor())
+        self.loop.close()

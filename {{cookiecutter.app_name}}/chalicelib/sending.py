@@ -1,6 +1,7 @@
 """Sends over many connections at once, kept from one fan-out to the next."""
 
 import asyncio
+import atexit
 import logging
 import os
 import random
@@ -42,6 +43,12 @@ def send(payload: bytes, recipients: Recipients, deadline: float, settle: Settle
 
 
 _pools: list[Pool] = []
+
+
+@atexit.register
+def _close() -> None:
+    for pool in _pools:
+        pool.close()
 
 
 class Throttled(OSError):

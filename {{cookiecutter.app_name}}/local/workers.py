@@ -21,6 +21,9 @@ log = logging.getLogger("local")
 # loading. Lambda gives up after 10, which a busy machine may need.
 INIT = 30
 
+# Seconds until an app that did not load is tried again, where nothing is left that could run.
+RETRY = 5
+
 
 class Lambda(Protocol):
     """What runs the app's functions; `timeouts` has their names, and seconds."""
@@ -119,7 +122,10 @@ class Workers:
                 if worker := self._warm(name):
                     return worker
             self._released.clear()
-            await self._released.wait()
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._released.wait(), RETRY)
+            if self._spare is None:  # what failed to load may have been killed, or short of memory
+                self._spare = asyncio.create_task(self._start())
 
     async def _start(self) -> "Worker":
         worker = Worker(self._app)
