@@ -395,6 +395,26 @@ def test_good_save_follows_two_bad_ones(edited: Gateway) -> None:
         assert ask(guest, "eval VERSION") == "new"
 
 
+def exhaust(guest: ClientConnection) -> None:
+    """End the processes there are, one after the other, until none is left to answer."""
+    for _ in range(20):
+        guest.send("eval os._exit(1)")
+        guest.recv(timeout=2)
+
+
+def test_what_could_not_be_loaded_is_tried_again(edited: Gateway, tmp_path: Path) -> None:
+    """Where no process of before is left, nothing else would ever bring one back."""
+    needed = tmp_path / "needed"
+    with client(edited.url) as guest:
+        with reloaded(edited, NOT_RELOADED):
+            edit(edited, "app.py", "VERSION = 'old'", f"open({str(needed)!r})\nVERSION = 'new'")
+        with pytest.raises(TimeoutError):
+            exhaust(guest)
+        needed.touch()
+        assert "Internal server error" in str(guest.recv(timeout=SECONDS))
+        assert ask(guest, "eval VERSION") == "new"
+
+
 def test_reload_leaves_no_process_of_before(edited: Gateway) -> None:
     with reloaded(edited):
         edit(edited, "app.py", "VERSION = 'old'", "VERSION = '0'")
