@@ -9,14 +9,10 @@ in .chalice/config.json sends with boto3, which knows more.
 """
 
 import asyncio
-import os
 import re
-import ssl
-from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
-import botocore
+from chalicelib.tls import trust
 
 # In bytes. More than this is no answer of the management API.
 _HEAD = 16 * 1024
@@ -39,6 +35,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.usable = True
+        self._new = True
         self._received = bytearray()
         self._answer: asyncio.Future[Answer] | None = None
         self._due = 0.0
@@ -71,6 +68,10 @@ class Connection(asyncio.Protocol):
             raise
         finally:
             self._answer = None
+        if self._new:
+            self._new = False
+            if tls := self._transport.get_extra_info("ssl_object"):
+                trust().remember(tls)
         if answer.last or self._received:
             self.close()
         return answer
@@ -141,13 +142,6 @@ async def connect(address: str, port: int, host: str | None, timeout: float) -> 
         return connection
     except asyncio.TimeoutError:
         raise ConnectionError(f"no connection in {timeout} s") from None
-
-
-@cache
-def trust() -> ssl.SSLContext:
-    """Whom boto3 trusts, AWS_CA_BUNDLE included."""
-    bundle = os.environ.get("AWS_CA_BUNDLE") or Path(botocore.__file__).parent / "cacert.pem"
-    return ssl.create_default_context(cafile=bundle)
 
 
 def parse(received: bytes | bytearray, ended: bool) -> tuple[Answer, int] | None:
