@@ -175,6 +175,18 @@ BROKEN: dict[str, tuple[Edit, str]] = {
         replace(CONFIG, '"86400"', '"a day"'),
         r"stage prod: HISTORY_SECONDS .*\(got 'a day'\); use a whole number",
     ),
+    "no rate": (
+        replace(CONFIG, '"5000"', '"fast"'),
+        r"stage prod: FANOUT_RPS .*\(got 'fast'\); use ",
+    ),
+    "no shards": (
+        replace(CONFIG, '"FANOUT_RPS": "5000"', '"CHANNEL_SHARDS": "4;1"'),
+        r"CHANNEL_SHARDS .*\(got '4;1'\); use 1 or more",
+    ),
+    "no limit": (
+        replace(CONFIG, '"FANOUT_RPS": "5000"', '"FANOUT_LIMIT": "0"'),
+        r"FANOUT_LIMIT .*\(got '0'\); use a number of members",
+    ),
     "wrong table": (
         replace(CONFIG, "-dev-connections", "-connections"),
         r"CONNECTIONS_TABLE .*use chalice-ws-app-dev-connections",

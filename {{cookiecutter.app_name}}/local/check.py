@@ -57,6 +57,14 @@ DEFAULTS = {
     "lambda_timeout": ("60 s, past the 29 s of API Gateway", "29"),
 }
 
+# The variables that hold numbers: what they look like, and what to use.
+NUMBERS = {
+    "HISTORY_SECONDS": ("[0-9]+", "use a whole number, such as 86400 for a day or 0 for none"),
+    "FANOUT_RPS": ("[0-9]+", "use calls a second, such as 5000, or 0 for no limit"),
+    "FANOUT_LIMIT": ("[1-9][0-9]*", "use a number of members, such as 5000, or leave it out"),
+    "CHANNEL_SHARDS": (r"[1-9][0-9]*(\s*,\s*[1-9][0-9]*)*", "use 1 or more, or see docs/scale.md"),
+}
+
 CONFIG = ".chalice/config.json"
 
 # Folders that are not the app's own: they hold what was installed or made.
@@ -245,10 +253,10 @@ def _stages(project: Path, config: Any, known: set[str]) -> Iterator[str]:
             if action not in known:
                 use = f"use some of {', '.join(sorted(known))}"
                 yield f"{where}: WS_ACTIONS has an unknown action (got {action!r}); {use}"
-        seconds = variables.get("HISTORY_SECONDS", "0")
-        if not re.fullmatch("[0-9]+", str(seconds)):
-            use = "use a whole number, such as 86400 for a day or 0 for none"
-            yield f"{where}: HISTORY_SECONDS is no number of seconds (got {seconds!r}); {use}"
+        for name, (pattern, use) in NUMBERS.items():
+            value = variables.get(name)
+            if value is not None and not re.fullmatch(pattern, str(value)):
+                yield f"{where}: {name} does not fit (got {value!r}); {use}"
         table = variables.get("CONNECTIONS_TABLE", "")
         expected = [
             name.replace("${AWS::StackName}", f"{config['app_name']}-{stage}") for name in tables
