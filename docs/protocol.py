@@ -11,7 +11,7 @@ APP = Path(__file__).parent.parent / "{{cookiecutter.app_name}}"
 PAGE = APP / "docs" / "protocol.md"
 
 # What stands above it is written by hand.
-MARK = "<!-- From here on made from asyncapi.yaml. -->\n"
+MARK = "<!-- From here on as asyncapi.yaml came: what you add there, add here by hand. -->\n"
 
 
 def page(text: str, document: Any) -> str:

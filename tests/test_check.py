@@ -175,6 +175,26 @@ BROKEN: dict[str, tuple[Edit, str]] = {
         replace(CONFIG, '"86400"', '"a day"'),
         r"stage prod: HISTORY_SECONDS .*\(got 'a day'\); use a whole number",
     ),
+    "late": (
+        replace(CONFIG, '"lambda_timeout": 29', '"lambda_timeout": 900'),
+        r'waits 29 s \(got websocket_connect: 900, .*; use "lambda_timeout": 29',
+    ),
+    "timeout in quotes": (
+        replace(CONFIG, '"lambda_timeout": 29', '"lambda_timeout": "29"'),
+        r"\(got websocket_connect: '29', .*notify: '29'",
+    ),
+    "number out of quotes": (
+        replace(CONFIG, '"5000"', "5000"),
+        r"stage dev: FANOUT_RPS is not in quotes \(got 5000\); use \"5000\"",
+    ),
+    "misspelt variable": (
+        replace(CONFIG, "HISTORY_SECONDS", "HISTORY_SECOND"),
+        r"stage prod: nothing reads HISTORY_SECOND; use HISTORY_SECONDS",
+    ),
+    "another stage of the API": (
+        replace(CONFIG, '"api_gateway_stage": "api"', '"api_gateway_stage": "v1"'),
+        r"dev/message\.json is for another stage of the API; use 'v1' there",
+    ),
     "no rate": (
         replace(CONFIG, '"5000"', '"fast"'),
         r"stage prod: FANOUT_RPS .*\(got 'fast'\); use ",

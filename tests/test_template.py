@@ -54,7 +54,6 @@ chalicelib/scale.py
 chalicelib/session.py
 chalicelib/signing.py
 chalicelib/table.py
-chalicelib/tls.py
 deploy/__init__.py
 deploy/__main__.py
 deploy/account.py

@@ -44,8 +44,8 @@ def join(
     me = connections.get(request.connection_id)
     if channel != LOBBY:
         if channel not in me.channels and len(me.channels) >= MAX_CHANNELS:
-            message = f"leave another channel first: {MAX_CHANNELS} are the most"
-            raise FrameError("bad_field", message, "channel")
+            problem = f"leave another channel first: {MAX_CHANNELS} are the most"
+            raise FrameError("bad_field", problem, "channel")
         connections.join(me, channel)
         if channel not in me.channels:
             presence(channel, "joined", me, request.deadline, request.endpoint)

@@ -23,9 +23,11 @@ class Field(NamedTuple):
 
     def read(self, name: str, frame: Frame) -> Any:
         """The value of the field `name` of a frame; raises FrameError bad_field."""
+        if name not in frame:
+            raise FrameError("bad_field", f"{name} is missing: add {self.what}", name)
         try:
             return self.parse(frame[name])
-        except (KeyError, ValueError):
+        except ValueError:
             raise FrameError("bad_field", f"{name} must be {self.what}", name) from None
 
 

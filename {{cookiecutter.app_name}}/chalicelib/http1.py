@@ -9,10 +9,14 @@ in .chalice/config.json sends with boto3, which knows more.
 """
 
 import asyncio
+import os
 import re
+import ssl
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
-from chalicelib.tls import trust
+import botocore
 
 # In bytes. More than this is no answer of the management API.
 _HEAD = 16 * 1024
@@ -35,7 +39,6 @@ class Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.usable = True
-        self._new = True
         self._received = bytearray()
         self._answer: asyncio.Future[Answer] | None = None
         self._due = 0.0
@@ -68,10 +71,6 @@ class Connection(asyncio.Protocol):
             raise
         finally:
             self._answer = None
-        if self._new:
-            self._new = False
-            if tls := self._transport.get_extra_info("ssl_object"):
-                trust().remember(tls)
         if answer.last or self._received:
             self.close()
         return answer
@@ -142,6 +141,13 @@ async def connect(address: str, port: int, host: str | None, timeout: float) -> 
         return connection
     except asyncio.TimeoutError:
         raise ConnectionError(f"no connection in {timeout} s") from None
+
+
+@cache
+def trust() -> ssl.SSLContext:
+    """Whom boto3 trusts, AWS_CA_BUNDLE included."""
+    bundle = os.environ.get("AWS_CA_BUNDLE") or Path(botocore.__file__).parent / "cacert.pem"
+    return ssl.create_default_context(cafile=bundle)
 
 
 def parse(received: bytes | bytearray, ended: bool) -> tuple[Answer, int] | None:

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, NamedTuple
 
 from chalice.app import WebsocketEvent
@@ -36,18 +37,18 @@ class Request:
 
 
 class Action(NamedTuple):
-    """A function and its fields; one that the function has a default for may be left out."""
+    """A function and its fields, of which those that it has defaults for may be left out."""
 
     function: Callable[..., Frame]
     fields: dict[str, Field]
+    optional: set[str]
 
     def arguments(self, frame: Frame) -> dict[str, Any]:
         """The fields of a frame; raises FrameError bad_field."""
         for stray in frame.keys() - self.fields.keys() - {"action", "id"}:
             takes = ", ".join(self.fields) or "no fields"
             raise FrameError("bad_field", f"leave it out: this action takes {takes}", stray[:64])
-        optional = self.function.__kwdefaults__ or {}
-        left_out = optional.keys() - frame.keys()
+        left_out = self.optional - frame.keys()
         fields = self.fields.items()
         return {name: field.read(name, frame) for name, field in fields if name not in left_out}
 
@@ -59,10 +60,15 @@ class Router:
         self.actions: dict[str, Action] = {}
 
     def action(self, **fields: Field) -> Callable[[Callable[..., Frame]], Callable[..., Frame]]:
-        """Register a function as the action of its name."""
+        """Register a function as the action of its name; raises TypeError for other fields."""
 
         def register(function: Callable[..., Frame]) -> Callable[..., Frame]:
-            self.actions[function.__name__] = Action(function, fields)
+            name = function.__name__
+            _, *parameters = signature(function).parameters.values()
+            if {each.name for each in parameters} != fields.keys():
+                raise TypeError(f"action {name}: give it the parameters {', '.join(fields)}")
+            optional = {each.name for each in parameters if each.default is not each.empty}
+            self.actions[name] = Action(function, fields, optional)
             return function
 
         return register

@@ -146,9 +146,11 @@ class _Fanout:
         return False
 
     def _grow(self) -> None:
-        # So many connections cost as much to open as they save by sending side by side, where a
-        # handshake takes 0.4 ms of CPU and an answer 10 ms. Those there are cost nothing.
-        wanted = min(max(isqrt(25 * self._read_so_far), self._pool.free()), MOST)
+        # A connection more sends beside the others, and takes 1 ms of CPU to open: where an answer
+        # takes 10 ms, 128 keep a vCPU busy. More are for answers that take longer, where there
+        # are so many recipients that opening them does not count. Those there are cost nothing.
+        read = self._read_so_far
+        wanted = min(max(min(isqrt(16 * read), 128), read // 64, self._pool.free()), MOST)
         # Who waits to try again is no worker: those behind shall not wait for it.
         workers = len(self._tasks) - 1 - self._troubled
         room = 2 * MOST - len(self._tasks)

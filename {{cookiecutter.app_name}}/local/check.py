@@ -65,6 +65,8 @@ NUMBERS = {
     "CHANNEL_SHARDS": (r"[1-9][0-9]*(\s*,\s*[1-9][0-9]*)*", "use 1 or more, or see docs/scale.md"),
 }
 
+VARIABLES = {*NUMBERS, "CONNECTIONS_TABLE", "FANOUT_SENDER", "WS_ACTIONS"}
+
 CONFIG = ".chalice/config.json"
 
 # Folders that are not the app's own: they hold what was installed or made.
@@ -217,19 +219,30 @@ def _settings(project: Path, config: Any, stage: str, functions: dict[str, str])
     """What is left to Chalice, and policies that are missing or not named."""
     own_settings = config["stages"][stage].get("lambda_functions", {})
     left: dict[str, list[str]] = {key: [] for key in DEFAULTS}
+    late = []
+    api = config["stages"][stage].get("api_gateway_stage", config.get("api_gateway_stage", "api"))
     for name, own_name in functions.items():
         shared = config.get("lambda_functions", {}).get(name, {})
         own = own_settings.get(name, {})
         found = {**config, **shared, **config["stages"][stage], **own}
         for key, names in left.items():
             names += [] if found.get(key, True) is not True else [name]
+        timeout = found.get("lambda_timeout", 29)
+        if type(timeout) is not int or (timeout > 29 and name.startswith("websocket_")):
+            late.append(f"{name}: {timeout!r}")
         policy = f"{stage}/{own_name}.json"
         if own.get("iam_policy_file") != policy:
             what = f"{CONFIG}, stage {stage}: {name} does not name its policy"
             use = f'use "{name}": {{"iam_policy_file": "{policy}"}} under lambda_functions'
             yield f"{what} (got {own.get('iam_policy_file')!r}); {use}"
-        if not (project / ".chalice" / policy).exists():
+        path = project / ".chalice" / policy
+        if not path.exists():
             yield f".chalice/{policy} is missing; write there what {own_name} may do in AWS"
+        elif "@connections" in (text := path.read_text()) and f"/{api}/POST/@conn" not in text:
+            yield f".chalice/{policy} is for another stage of the API; use {api!r} there"
+    if late:
+        what = f"{CONFIG}, stage {stage}: API Gateway waits 29 s (got {', '.join(late)})"
+        yield f'{what}; use "lambda_timeout": 29'
     for key, names in left.items():
         if names:
             what = f"{CONFIG}, stage {stage}: {', '.join(names)}"
@@ -253,6 +266,12 @@ def _stages(project: Path, config: Any, known: set[str]) -> Iterator[str]:
             if action not in known:
                 use = f"use some of {', '.join(sorted(known))}"
                 yield f"{where}: WS_ACTIONS has an unknown action (got {action!r}); {use}"
+        for name, value in variables.items():
+            if not isinstance(value, str):
+                yield f'{where}: {name} is not in quotes (got {value!r}); use "{value}"'
+            likely = get_close_matches(name, VARIABLES, 1, 0.8)
+            if likely and name not in VARIABLES:
+                yield f"{where}: nothing reads {name}; use {likely[0]}"
         for name, (pattern, use) in NUMBERS.items():
             value = variables.get(name)
             if value is not None and not re.fullmatch(pattern, str(value)):

@@ -44,7 +44,12 @@ def arguments() -> argparse.Namespace:
     limits = Limits()
     add("--idle-timeout", type=_seconds, default=limits.idle, help="in s (%(default)s)")
     add("--max-duration", type=_seconds, default=limits.duration, help="in s (%(default)s)")
-    add("--integration-timeout", type=_seconds, default=limits.integration, help="(%(default)s)")
+    add(
+        "--integration-timeout",
+        type=_seconds,
+        default=limits.integration,
+        help="in s (%(default)s)",
+    )
     add("--latency", type=_count, default=0, help="ms that each call takes longer (%(default)s)")
     throttle = (
         "@connections calls a second before 429, as an account's quota; 0: none (%(default)s)"

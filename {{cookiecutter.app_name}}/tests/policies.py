@@ -114,7 +114,7 @@ def unused(stage: str) -> list[str]:
     calls = _calls(stage)
     return [
         f'{_line(path, grant.action)}: take out "{grant.action}" on "{grant.resource}"'
-        " (nothing calls it, or not that widely)"
+        " (nothing in tests/test_policies.py calls it, or not that widely)"
         for path in sorted((PROJECT / ".chalice" / stage).glob("*.json"))
         for grant in _grants(path)
         if not any(file == path and _covers(grant, call) for file, call in calls)
@@ -147,11 +147,20 @@ def _granted_by_stack(path: Path) -> Iterator[Grant]:
         for each in json.loads(file.read_text(encoding="utf-8"))["Resources"].values():
             if each.get("Type") == "AWS::IAM::Policy":
                 properties = each["Properties"]
-                roles = [ref["Ref"].removeprefix("Websocket") for ref in properties["Roles"]]
-                for statement in properties["PolicyDocument"]["Statement"] * (role in roles):
-                    queue = f"{CONFIG['app_name']}-{stage}-{statement['Resource']['Fn::GetAtt'][0]}"
-                    for action in _list(statement["Action"]):
-                        yield Grant(action, f"arn:*:sqs:*:*:{queue}")
+                if {"Ref": role} in properties["Roles"] or {
+                    "Ref": f"Websocket{role}"
+                } in properties["Roles"]:
+                    for statement in properties["PolicyDocument"]["Statement"]:
+                        for action in _list(statement["Action"]):
+                            for resource in _list(statement["Resource"]):
+                                yield Grant(action, _arn(resource, stage))
+
+
+def _arn(resource: Any, stage: str) -> str:
+    # A queue's, where the file has no ARN but the resource that has it.
+    if isinstance(resource, dict) and "Fn::GetAtt" in resource:
+        return f"arn:*:sqs:*:*:{CONFIG['app_name']}-{stage}-{resource['Fn::GetAtt'][0]}"
+    return str(resource)
 
 
 def _covers(grant: Grant, need: Grant) -> bool:
