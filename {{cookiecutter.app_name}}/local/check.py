@@ -261,25 +261,23 @@ def _stages(project: Path, config: Any, known: set[str]) -> Iterator[str]:
             **config.get("environment_variables", {}),
             **settings.get("environment_variables", {}),
         }
-        actions = variables.get("WS_ACTIONS", "").replace(" ", "").split(",")
+        actions = str(variables.get("WS_ACTIONS", "")).replace(" ", "").split(",")
         for action in actions:
             if action not in known:
                 use = f"use some of {', '.join(sorted(known))}"
                 yield f"{where}: WS_ACTIONS has an unknown action (got {action!r}); {use}"
         for name, value in variables.items():
-            if not isinstance(value, str):
-                yield f'{where}: {name} is not in quotes (got {value!r}); use "{value}"'
+            pattern, use = NUMBERS.get(name, (r"[\s\S]*", ""))
             likely = get_close_matches(name, VARIABLES, 1, 0.8)
             if likely and name not in VARIABLES:
                 yield f"{where}: nothing reads {name}; use {likely[0]}"
-        for name, (pattern, use) in NUMBERS.items():
-            value = variables.get(name)
-            if value is not None and not re.fullmatch(pattern, str(value)):
+            if not isinstance(value, str):
+                yield f'{where}: {name} is not in quotes (got {value!r}); use "{value}"'
+            elif not re.fullmatch(pattern, value):
                 yield f"{where}: {name} does not fit (got {value!r}); {use}"
         table = variables.get("CONNECTIONS_TABLE", "")
-        expected = [
-            name.replace("${AWS::StackName}", f"{config['app_name']}-{stage}") for name in tables
-        ]
+        stack = f"{config['app_name']}-{stage}"
+        expected = [name.replace("${AWS::StackName}", stack) for name in tables]
         if table not in expected:
             use = f"use {' or '.join(expected) or 'one that resources.json defines'}"
             yield f"{where}: CONNECTIONS_TABLE is not in resources.json (got {table!r}); {use}"
