@@ -143,7 +143,7 @@ class Workers:
 
 
 class WorkerEnded(Exception):
-    """The process ended while it ran a function, or was ended for taking too long."""
+    """The process ended while it ran a function, or is to be ended for taking too long."""
 
 
 class Worker(asyncio.Protocol):
@@ -169,21 +169,18 @@ class Worker(asyncio.Protocol):
         self.timeouts = hello["timeouts"]
 
     async def run(self, name: str, event: Any) -> Result:
-        """Run a function; raises WorkerEnded."""
-        loop = asyncio.get_running_loop()
+        """Run a function; raises WorkerEnded, after which the process is of no more use."""
         seconds = self.timeouts.get(name, 0)
-        self._answer = loop.create_future()
+        self._answer = asyncio.get_running_loop().create_future()
         assert self._transport
         self._transport.write(json.dumps([name, event]).encode() + b"\n")
-        timer = loop.call_later(seconds, self.end)
-        answer = await self._answer
-        timer.cancel()
-        if answer:
-            return Result(**answer)
-        timed_out = loop.time() >= timer.when()
-        raise WorkerEnded(
-            f"Task timed out after {seconds:.2f} seconds" if timed_out else "Runtime exited"
-        )
+        try:
+            answer = await asyncio.wait_for(self._answer, seconds)
+        except asyncio.TimeoutError:
+            raise WorkerEnded(f"Task timed out after {seconds:.2f} seconds") from None
+        if not answer:
+            raise WorkerEnded("Runtime exited")
+        return Result(**answer)
 
     @property
     def alive(self) -> bool:
@@ -205,7 +202,8 @@ class Worker(asyncio.Protocol):
         self._received += data
         if data.endswith(b"\n"):
             line, self._received = self._received, bytearray()
-            self._answer.set_result(json.loads(line))
+            if not self._answer.done():  # it is, if this came too late
+                self._answer.set_result(json.loads(line))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The process has ended."""
