@@ -7,6 +7,7 @@ its jobs on stdin, as lines of JSON, does each in a thread, and prints each as i
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -53,7 +54,11 @@ class Sending:
         Thread(target=self._read, daemon=True).start()
 
     def start(
-        self, recipients: Iterable[tuple[str, str]], seconds: float = 20, pause_after: int = -1
+        self,
+        recipients: Iterable[tuple[str, str]],
+        seconds: float = 20,
+        pause_after: int = -1,
+        payload: bytes = PAYLOAD,
     ) -> int:
         """Begin to send; return the number of the job.
 
@@ -61,9 +66,11 @@ class Sending:
             recipients: ids, each with its endpoint.
             seconds: until the deadline.
             pause_after: so many recipients are there at once; the others after `more`.
+            payload: what is sent, in UTF-8.
         """
         self._jobs += 1
-        self._tell({"recipients": list(recipients), "seconds": seconds, "after": pause_after})
+        job = {"recipients": list(recipients), "seconds": seconds, "after": pause_after}
+        self._tell({**job, "payload": payload.decode()})
         return self._jobs
 
     def more(self) -> None:
@@ -79,9 +86,14 @@ class Sending:
                 f"still sending after {within} s; it logged:\n{self.log}"
             ) from None
 
-    def send(self, recipients: Iterable[tuple[str, str]], seconds: float = 20) -> Result:
+    def send(
+        self,
+        recipients: Iterable[tuple[str, str]],
+        seconds: float = 20,
+        payload: bytes = PAYLOAD,
+    ) -> Result:
         """Send, and wait for what becomes of it."""
-        self.start(recipients, seconds)
+        self.start(recipients, seconds, payload=payload)
         return self.next(within=seconds + LATE + 15)
 
     @property
@@ -130,6 +142,14 @@ def sending(app: Path, log: Path, **environment: str) -> Iterator[Sending]:
                 pipe.close()
 
 
+class Small(socket.socket):
+    """A socket that takes little at once, as those that lead farther than loopback do."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the least there is
+
+
 def work(job: dict[str, Any], number: int, more: Event) -> None:
     """Do a job, and print what became of it."""
     from chalicelib.fanout import deliver
@@ -143,7 +163,7 @@ def work(job: dict[str, Any], number: int, more: Event) -> None:
     deadline = time.monotonic() + job["seconds"]
     counts, gone, error = {}, [], ""
     try:
-        outcome = deliver(PAYLOAD, recipients(), deadline)
+        outcome = deliver(job["payload"].encode(), recipients(), deadline)
         counts, gone = outcome.counts(), list(outcome.gone)
     except Exception as raised:
         error = f"{type(raised).__name__}: {raised}"
@@ -154,6 +174,8 @@ def work(job: dict[str, Any], number: int, more: Event) -> None:
 def main() -> None:
     """Do what stdin says, until it ends."""
     logging.basicConfig(level=logging.INFO)
+    if "SMALL_BUFFERS" in os.environ:
+        socket.socket = Small  # type: ignore[misc]
     more, number = Event(), 0
     with ThreadPoolExecutor(8) as pool:
         for line in sys.stdin:

@@ -168,6 +168,20 @@ def test_a_200_is_one_in_any_form(shared: tuple[Sending, StandIn], form: str) ->
     assert result.counts["delivered"] == len(ids), sender.log
 
 
+def test_a_payload_that_no_socket_takes_at_once(
+    app: Path, certificate: Certificate, standin: StandIn, tmp_path: Path
+) -> None:
+    payload, ids = b'{"data":"%s"}' % (bytes(range(35, 91)) * 2300), names(20)
+    for each in ids[::2]:
+        standin.scripts[each] = Script([FAULTS["reset before it is read"]])
+    environment = trusting(certificate, SMALL_BUFFERS="1")
+    with sending(app, tmp_path / "log", **environment) as sender:
+        result = sender.send(at(standin, ids), payload=payload)
+        check(result, ids, standin)
+        assert result.counts["delivered"] == len(ids), sender.log
+    assert {each.post.body for each in standin.answered if each.status == 200} == {payload}
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_tried_again(shared: tuple[Sending, StandIn], fault: str) -> None:
     sender, standin = shared

@@ -9,18 +9,16 @@ in .chalice/config.json sends with boto3, which knows more.
 """
 
 import asyncio
-import os
 import re
+import socket
 import ssl
-from functools import cache
-from pathlib import Path
 from typing import NamedTuple
-
-import botocore
 
 # In bytes. More than this is no answer of the management API.
 _HEAD = 16 * 1024
 _BODY = 64 * 1024
+
+_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}")
 
@@ -34,17 +32,24 @@ class Answer(NamedTuple):
     last: bool  # whether the connection ends with it
 
 
-class Connection(asyncio.Protocol):
-    """A connection that carries one request at a time."""
+class Connection:
+    """A connection that carries one request at a time.
 
-    def __init__(self) -> None:
+    It reads and writes its socket itself, and leaves to asyncio's loop only to say when that can
+    be done: asyncio's own TLS takes half as much again for a handshake, and 256 KB.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
         self.usable = True
+        self._socket = sock
+        self._fd = sock.fileno()
+        self._left = memoryview(b"")  # of the request, to be sent
         self._received = bytearray()
         self._answer: asyncio.Future[Answer] | None = None
         self._due = 0.0
         self._watched = False
         self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport
+        self._loop.add_reader(self._fd, self._read)
 
     async def post(self, request: bytes, timeout: float) -> Answer:
         """Send a request and wait for its answer.
@@ -57,49 +62,65 @@ class Connection(asyncio.Protocol):
             ConnectionError: it broke, took too long, or what came is not HTTP. The request may
                 have been carried out all the same.
         """
-        if not self.usable or self._transport.is_closing():
+        if not self.usable:
             raise ConnectionResetError("the connection has ended")
         self._answer = self._loop.create_future()
         self._due = self._loop.time() + timeout
         if not self._watched:
             self._watch()
+        self._left = memoryview(request)
         try:
-            self._transport.write(request)
+            self._write()
             answer = await self._answer
         except BaseException:  # cancelled, too: what still comes answers no other request
             self.close()
             raise
         finally:
             self._answer = None
-        if answer.last or self._received:
+        if answer.last or self._received or self._left:
             self.close()
         return answer
 
     def close(self) -> None:
         """End the connection at once."""
         self.usable = False
-        self._transport.abort()
+        if self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._fd)
+            self._loop.remove_writer(self._fd)
+            self._socket.close()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]  # of a TCP connection
+    def _write(self) -> None:
+        try:
+            self._left = self._left[self._socket.send(self._left) :]
+        except _NOT_NOW:
+            pass
+        except OSError:
+            return  # to read is the reason, or an answer that was given before the end
+        if self._left:
+            self._loop.add_writer(self._fd, self._go_on)
 
-    def data_received(self, data: bytes) -> None:
+    def _go_on(self) -> None:
+        self._loop.remove_writer(self._fd)
+        self._write()
+
+    def _read(self) -> None:
+        try:
+            data = self._socket.recv(_HEAD)
+        except _NOT_NOW:
+            return
+        except OSError as error:
+            self._break(str(error))
+            return
+        if not data or self._answer is None or self._answer.done():
+            self.close()  # it has ended, or says what nobody asked for
         self._received += data
-        self._read(ended=False)
-
-    def eof_received(self) -> None:
-        self.usable = False
-        self._read(ended=True)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._break(str(error or "the connection was closed before the answer"))
-
-    def _read(self, ended: bool) -> None:
         if self._answer is None or self._answer.done():
-            self.usable = False  # nothing was asked
+            return
+        if not self._received:
+            self._break("the connection was closed before the answer")
             return
         try:
-            found = parse(self._received, ended)
+            found = parse(self._received, ended=not data)
         except ValueError as error:
             self._break(f"the answer is not HTTP: {error}")
             return
@@ -117,37 +138,9 @@ class Connection(asyncio.Protocol):
             self._loop.call_at(self._due, self._watch)
 
     def _break(self, why: str) -> None:
-        self.usable = False
+        self.close()
         if self._answer and not self._answer.done():
             self._answer.set_exception(ConnectionResetError(why))
-
-
-async def connect(address: str, port: int, host: str | None, timeout: float) -> Connection:
-    """Open a connection.
-
-    Args:
-        address: an IP address.
-        host: with TLS, the name that its certificate must be for.
-        timeout: in seconds.
-
-    Raises:
-        OSError: nobody answers; ssl.SSLCertVerificationError if it is somebody else.
-    """
-    loop = asyncio.get_running_loop()
-    tls = trust() if host else None
-    opening = loop.create_connection(Connection, address, port, ssl=tls, server_hostname=host)
-    try:
-        _, connection = await asyncio.wait_for(opening, timeout)
-        return connection
-    except asyncio.TimeoutError:
-        raise ConnectionError(f"no connection in {timeout} s") from None
-
-
-@cache
-def trust() -> ssl.SSLContext:
-    """Whom boto3 trusts, AWS_CA_BUNDLE included."""
-    bundle = os.environ.get("AWS_CA_BUNDLE") or Path(botocore.__file__).parent / "cacert.pem"
-    return ssl.create_default_context(cafile=bundle)
 
 
 def parse(received: bytes | bytearray, ended: bool) -> tuple[Answer, int] | None:

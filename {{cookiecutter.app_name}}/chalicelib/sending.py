@@ -82,6 +82,7 @@ class _Fanout:
         self._signers: dict[str, Signer] = {}
         self._waiting: deque[tuple[str, str]] = deque()
         self._read_so_far = 0
+        self._kept = 0  # connections, from the fan-out before
         self._few = asyncio.Event()  # are waiting
         self._over = pool.loop.create_future()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -93,6 +94,7 @@ class _Fanout:
     async def run(self) -> None:
         for _ in range(2):  # so that the loop hears of connections that have ended meanwhile
             await asyncio.sleep(0)
+        self._kept = self._pool.free()
         self._start(self._read())
         await asyncio.wait({self._over}, timeout=self._deadline - time.monotonic())
         while self._tasks:
@@ -146,11 +148,14 @@ class _Fanout:
         return False
 
     def _grow(self) -> None:
-        # A connection more sends beside the others, and takes 1 ms of CPU to open: where an answer
-        # takes 10 ms, 128 keep a vCPU busy. More are for answers that take longer, where there
-        # are so many recipients that opening them does not count. Those there are cost nothing.
+        # To open n connections takes n ms of CPU, and n of them take 10 / n ms a recipient where an
+        # answer takes 10 ms: both together the least at the root of 10 times the recipients. Half
+        # as many again are for the next fan-out; past 200 a vCPU is busy. Still more are for
+        # answers that take longer, where opening them does not count among the recipients.
         read = self._read_so_far
-        wanted = min(max(min(isqrt(16 * read), 128), read // 64, self._pool.free()), MOST)
+        wanted = min(max(min(isqrt(22 * read), 200), read // 64), MOST)
+        if self._kept >= wanted // 2:  # few more are not worth their handshakes
+            wanted = self._kept
         # Who waits to try again is no worker: those behind shall not wait for it.
         workers = len(self._tasks) - 1 - self._troubled
         room = 2 * MOST - len(self._tasks)
