@@ -15,7 +15,7 @@ from chalicelib.http1 import Connection
 from chalicelib.signing import Signer
 
 TIMEOUT = 3  # s, for connecting as for an answer
-OPENING = 32  # connections at a time
+OPENING = 16  # connections at a time
 
 
 class Pool:
