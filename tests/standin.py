@@ -101,9 +101,11 @@ class StandIn:
 
     Args:
         certificate: what it shows to its clients.
+        port: 0 for any that is free.
     """
 
-    def __init__(self, certificate: Certificate) -> None:
+    def __init__(self, certificate: Certificate, port: int = 0) -> None:
+        self.port = port
         self.scripts: dict[str, Script] = defaultdict(Script)
         # Asked before the scripts, if it is there: its answer goes before theirs.
         self.gate: Callable[[Post], Answer | None] | None = None
@@ -145,8 +147,9 @@ class StandIn:
         # What the clients of these tests do to it is no news.
         self._loop.set_exception_handler(lambda loop, context: None)
         context = self._certificate.context()
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=context)
-        self.url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/dev"
+        server = await asyncio.start_server(self._connected, "127.0.0.1", self.port, ssl=context)
+        self.port = server.sockets[0].getsockname()[1]
+        self.url = f"https://127.0.0.1:{self.port}/dev"
         self._ready.set()
         await self._over.wait()
         server.close()
@@ -232,9 +235,9 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 
 @contextmanager
-def serving(certificate: Certificate) -> Iterator[StandIn]:
+def serving(certificate: Certificate, port: int = 0) -> Iterator[StandIn]:
     """Run a stand-in for the block."""
-    standin = StandIn(certificate)
+    standin = StandIn(certificate, port)
     standin.start()
     try:
         yield standin

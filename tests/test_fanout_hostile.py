@@ -388,6 +388,22 @@ def test_a_certificate_that_does_not_match_or_is_not_trusted(
         assert standin.answered == []
 
 
+def test_a_server_that_has_started_anew(
+    app: Path, certificate: Certificate, tmp_path: Path
+) -> None:
+    """It knows no TLS session of before, and neither is whoever took its place believed."""
+    impostor = make(tmp_path, "127.0.0.1")
+    with sending(app, tmp_path / "log", **trusting(certificate)) as sender:
+        port = 0
+        for _ in range(2):
+            with serving(certificate, port) as standin:
+                port = standin.port
+                assert sender.send(at(standin, names(50))).counts["delivered"] == 50
+        with serving(impostor, port) as standin:
+            assert "certificate verify failed" in sender.send(at(standin, names(50))).error
+            assert standin.answered == []
+
+
 SIGNED = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(\S+)/(\d{8})/([\w-]+)/([\w-]+)/aws4_request, *"
     r"SignedHeaders=(\S+), *Signature=([0-9a-f]{64})"

@@ -45,6 +45,7 @@ chalicelib/fields.py
 chalicelib/frames.py
 chalicelib/history.py
 chalicelib/http1.py
+chalicelib/opening.py
 chalicelib/pace.py
 chalicelib/plain.py
 chalicelib/pool.py

@@ -89,6 +89,14 @@ class Connection:
             self._loop.remove_writer(self._fd)
             self._socket.close()
 
+    def session(self) -> ssl.SSLSession | None:
+        """TLS's, for other connections to resume, once an answer has come."""
+        return getattr(self._socket, "session", None)
+
+    def resumed(self) -> bool:
+        """Whether TLS went on with the session of another connection."""
+        return bool(getattr(self._socket, "session_reused", False))
+
     def _write(self) -> None:
         try:
             self._left = self._left[self._socket.send(self._left) :]

@@ -1,21 +1,18 @@
 """Connections that are kept from one fan-out to the next."""
 
 import asyncio
-import os
 import random
-import socket
 import ssl
-from functools import cache
 from itertools import chain
-from pathlib import Path
-
-import botocore
 
 from chalicelib.http1 import Connection
+from chalicelib.opening import connect
 from chalicelib.signing import Signer
 
 TIMEOUT = 3  # s, for connecting as for an answer
 OPENING = 16  # connections at a time
+
+Place = tuple[str, int]
 
 
 class Pool:
@@ -23,8 +20,9 @@ class Pool:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self._free: dict[tuple[str, int], list[Connection]] = {}
-        self._addresses: dict[tuple[str, int], list[str]] = {}
+        self._free: dict[Place, list[Connection]] = {}
+        self._addresses: dict[Place, list[str]] = {}
+        self._sessions: dict[Place, ssl.SSLSession | None] = {}
         # Few at a time: those that are open send while the others shake hands.
         self._opening = asyncio.Semaphore(OPENING)
 
@@ -43,8 +41,11 @@ class Pool:
 
     def give(self, signer: Signer, connection: Connection) -> None:
         """Keep a connection for the next that asks."""
+        where = signer.host, signer.port
         if connection.usable:
-            self._free[signer.host, signer.port].append(connection)
+            self._free[where].append(connection)
+            if where not in self._sessions:
+                self._sessions[where] = connection.session()
 
     def close(self) -> None:
         """End the connections and the loop."""
@@ -53,7 +54,7 @@ class Pool:
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()
 
-    def _kept(self, where: tuple[str, int]) -> Connection | None:
+    def _kept(self, where: Place) -> Connection | None:
         free = self._free.setdefault(where, [])
         while free:
             connection = free.pop()
@@ -62,54 +63,18 @@ class Pool:
             connection.close()
         return None
 
-    async def _open(self, signer: Signer, where: tuple[str, int]) -> Connection:
+    async def _open(self, signer: Signer, where: Place) -> Connection:
         if where not in self._addresses:
             found = await self.loop.getaddrinfo(*where, type=2)
             self._addresses[where] = [str(each[4][0]) for each in found]
         address = random.choice(self._addresses[where])
-        opening = _connect(address, signer.port, signer.host if signer.tls else None)
+        host = signer.host if signer.tls else None
+        session = self._sessions.get(where)
         try:
-            return Connection(await asyncio.wait_for(opening, TIMEOUT))
-        except asyncio.TimeoutError:
-            self._addresses.pop(where, None)
-            raise ConnectionError(f"no connection in {TIMEOUT} s") from None
+            connection = Connection(await connect(address, signer.port, host, session, TIMEOUT))
         except OSError:
             self._addresses.pop(where, None)  # it may have moved
             raise
-
-
-async def _connect(address: str, port: int, host: str | None) -> socket.socket:
-    # With TLS if there is a host, which its certificate must be for.
-    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await asyncio.get_running_loop().sock_connect(sock, (address, port))
-        if host:
-            sock = trust().wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
-            await _shake_hands(sock)
-        return sock
-    except BaseException:  # cancelled, too
-        sock.close()
-        raise
-
-
-async def _shake_hands(sock: ssl.SSLSocket) -> None:
-    loop, fd, readable = asyncio.get_running_loop(), sock.fileno(), asyncio.Event()
-    loop.add_reader(fd, readable.set)
-    try:
-        while True:
-            try:
-                return sock.do_handshake()
-            except ssl.SSLWantReadError:
-                readable.clear()
-                await readable.wait()
-    finally:
-        loop.remove_reader(fd)
-
-
-@cache
-def trust() -> ssl.SSLContext:
-    """Whom boto3 trusts, AWS_CA_BUNDLE included."""
-    bundle = os.environ.get("AWS_CA_BUNDLE") or Path(botocore.__file__).parent / "cacert.pem"
-    return ssl.create_default_context(cafile=bundle)
+        if session and not connection.resumed():
+            self._sessions.pop(where, None)  # the server knows it no more
+        return connection
