@@ -112,15 +112,17 @@ def _cell(found: list[dict[str, float]]) -> str:
 def targets(results: Results) -> str:
     """What the sender is held to, and how far it gets."""
 
-    def of(sender: str, figure: str, size: int, call: int = 0) -> float:
-        return median(run[figure] for run in results[Row(sender, 10, call), size])
+    def ratio(figure: str, other: str, size: int, call: int = 0) -> float:
+        # Of the same round: this machine is not as fast in each.
+        against = results[Row(other, 10, call), LOOP_SIZE if other == "loop" else size]
+        ours = results[Row("ours", 10, call), size]
+        return median(a[figure] / b[figure] for a, b in zip(ours, against, strict=True))
 
     def times(other: str, size: int, call: int = 0) -> float:
-        against = of(other, "rate", LOOP_SIZE if other == "loop" else size, call)
-        return of("ours", "rate", size, call) / against
+        return ratio("rate", other, size, call)
 
     def cpu(call: int) -> float:
-        return of("ours", "cpu", 5000, call) / of("floor", "cpu", 5000, call)
+        return ratio("cpu", "floor", 5000, call)
 
     threads = "boto3, 32 threads"
     lines = [
@@ -146,7 +148,7 @@ def report(results: Results, rounds: int, load: float) -> str:
         f"sender in a process of its own on one core, the stand-in on another ({machine}; Python "
         f"{platform.python_version()}, {ssl.OPENSSL_VERSION}, {versions}). In each cell: "
         f"deliveries a second, CPU a delivery, by how much the process grew. *Again*: over the "
-        f"connections of the call before. The machine's load was {load:.1f} before it "
+        f"connections of the call before. Ratios are of one round each. The machine's load was {load:.1f} before it "
         f"all. Made by `python -m benchmarks.fanout`.\n\n"
         f"{targets(results)}\n\n{table(results)}\n"
     )
