@@ -148,8 +148,8 @@ def report(results: Results, rounds: int, load: float) -> str:
         f"sender in a process of its own on one core, the stand-in on another ({machine}; Python "
         f"{platform.python_version()}, {ssl.OPENSSL_VERSION}, {versions}). In each cell: "
         f"deliveries a second, CPU a delivery, by how much the process grew. *Again*: over the "
-        f"connections of the call before. Ratios are of one round each. The machine's load was {load:.1f} before it "
-        f"all. Made by `python -m benchmarks.fanout`.\n\n"
+        f"connections of the call before. Ratios are of one round each. The machine's load was "
+        f"{load:.1f} before it all. Made by `python -m benchmarks.fanout`.\n\n"
         f"{targets(results)}\n\n{table(results)}\n"
     )
 
