@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from cookiecutter.main import cookiecutter
 from selenium.webdriver import Chrome
+from websockets.sync.client import ClientConnection
 
 from tests.aws.account import Account
 from tests.browser import chromium, close_tabs
+from tests.gateway import Gateway, client, running
 
 ROOT = Path(__file__).parent.parent
 RAW = ROOT / "{{cookiecutter.app_name}}"
@@ -150,6 +152,20 @@ def driver(browser: Chrome) -> Generator[Chrome, None, None]:
     """The browser, for tabs that are closed with the test."""
     yield browser
     close_tabs(browser)
+
+
+@pytest.fixture(scope="module")
+def bare(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[Gateway, None, None]:
+    """A local gateway that runs the bare handlers, the module's own."""
+    with running(app, "bare", tmp_path_factory.mktemp("bare")) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def guest(bare: Gateway) -> Generator[ClientConnection, None, None]:
+    """A client of it."""
+    with client(bare.url) as each:
+        yield each
 
 
 def files(folder: Path) -> dict[str, bytes]:

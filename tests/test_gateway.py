@@ -57,21 +57,9 @@ CLOSE_WITHOUT_CODE = b"\x88\x80\0\0\0\0"
 
 
 @pytest.fixture(scope="module")
-def bare(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running(app, "bare", tmp_path_factory.mktemp("bare")) as gateway:
-        yield gateway
-
-
-@pytest.fixture(scope="module")
 def silent(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with running(app, "silent", tmp_path_factory.mktemp("silent"), "--stage=prod") as gateway:
         yield gateway
-
-
-@pytest.fixture
-def guest(bare: Gateway) -> Iterator[ClientConnection]:
-    with client(bare.url) as each:
-        yield each
 
 
 def frames(order: str, letter: str = "x") -> list[str]:

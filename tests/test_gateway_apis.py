@@ -1,54 +1,34 @@
-"""The local gateway for boto3 clients and on the command line."""
+"""The local gateway for boto3 clients: the management API and invoking functions."""
 
 import http.client
 import json
 import re
 import secrets
-import signal
-import socket
-import subprocess
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from botocore.exceptions import ClientError
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection
 
 from tests.gateway import (
-    APPS,
     FOREIGN,
     KB,
     SECONDS,
-    Answer,
     Gateway,
     ask,
     boto3_client,
     client,
-    command,
     ended,
-    environment,
     id_of,
     poll,
-    raw_client,
     running,
 )
 
 NEVER_SEEN = "AAAAAAAAAAAAAAA="
-
-# A gateway, one of its connections, and what came back from posts to it.
-Slow = tuple[Gateway, str, list[Answer]]
-
-
-@pytest.fixture(scope="module")
-def bare(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running(app, "bare", tmp_path_factory.mktemp("bare")) as gateway:
-        yield gateway
 
 
 @pytest.fixture(scope="module")
@@ -68,18 +48,6 @@ def functions(bare: Gateway) -> Iterator[Any]:
 def guest(bare: Gateway) -> Iterator[ClientConnection]:
     with client(bare.url, user_agent_header="Test/1") as each:
         yield each
-
-
-@pytest.fixture(scope="module")
-def slow(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slow]:
-    """A client that reads nothing, and what those who write to it are answered."""
-    tmp = tmp_path_factory.mktemp("slow")
-    with running(app, "bare", tmp) as gateway, raw_client(gateway, "mark=slow"):
-        connection_id = gateway.connected("slow")["requestContext"]["connectionId"]
-        path = gateway.connections(connection_id)
-        # 16 MB, more than the buffers on the way hold.
-        answers = [gateway.http("POST", path, b"x" * (128 * KB)) for _ in range(128)]
-        yield gateway, connection_id, answers
 
 
 # The management API
@@ -317,139 +285,3 @@ def test_account_of_this_machine_is_not_used(functions: Any) -> None:
     assert len(found["endpoints"]) == 4
     for endpoint in found["endpoints"].values():
         assert endpoint.startswith("http://127.0.0.1:")
-
-
-# The command line
-
-
-def refusal(app: Path, project: Path, tmp: Path, *options: str) -> tuple[list[str], str]:
-    """Start a gateway that has to give up; return the lines of its stderr, and its stdout."""
-    done = subprocess.run(
-        command(project, *options),
-        cwd=app,
-        env=environment(tmp),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert done.returncode > 0, done
-    return done.stderr.splitlines(), done.stdout
-
-
-def refused_in_a_line(app: Path, project: Path, tmp: Path, *options: str) -> str:
-    """As `refusal`; return the one line that says why."""
-    lines, printed = refusal(app, project, tmp, *options)
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("error: ")
-    assert "Traceback" not in printed
-    return lines[0]
-
-
-def test_busy_port_is_an_error(app: Path, tmp_path: Path) -> None:
-    project = copytree(APPS / "bare", tmp_path / "bare")
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        line = refused_in_a_line(app, project, tmp_path, f"--port={port}")
-    assert str(port) in line
-
-
-def test_folder_without_an_app_is_an_error(app: Path, tmp_path: Path) -> None:
-    project = tmp_path / "empty"
-    project.mkdir()
-    assert str(project) in refused_in_a_line(app, project, tmp_path)
-
-
-def test_missing_app_py_is_an_error(app: Path, tmp_path: Path) -> None:
-    project = copytree(APPS / "bare", tmp_path / "bare")
-    (project / "app.py").unlink()
-    lines, _ = refusal(app, project, tmp_path)
-    assert lines[-1].startswith("error: ")
-    assert "app.py" in lines[-1]
-
-
-def test_app_that_does_not_import_is_an_error(app: Path, tmp_path: Path) -> None:
-    project = copytree(APPS / "failing", tmp_path / "failing")
-    lines, _ = refusal(app, project, tmp_path)
-    assert lines[-1].startswith("error: ")
-    assert "no luck today" in lines[-1]
-    assert "app.py" in lines[-1]
-
-
-@pytest.mark.parametrize(
-    ("name", "option", "told"),
-    [
-        ("unflagged", "--stage=dev", "WEBSOCKETS"),
-        ("broken", "--stage=dev", "config.json"),
-        ("silent", "--stage=nowhere", "nowhere"),
-    ],
-)
-def test_app_that_cannot_be_served_is_an_error(
-    app: Path, tmp_path: Path, name: str, option: str, told: str
-) -> None:
-    project = copytree(APPS / name, tmp_path / name)
-    assert told in refused_in_a_line(app, project, tmp_path, option)
-
-
-# The end
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_in_order(app: Path, tmp_path: Path, number: signal.Signals) -> None:
-    with running(app, "bare", tmp_path) as gateway:
-        with client(gateway.url) as one, client(gateway.url) as other:
-            guests = {id_of(each): each for each in (one, other)}
-            gateway.signal(number)
-            assert [ended(each) for each in guests.values()] == [(1001, "Going away")] * 2
-        assert gateway.status() == 0
-        poll(lambda: not gateway.has_processes() or None)
-        for connection_id in guests:
-            assert gateway.ending(connection_id) == (1001, "Going away")
-    assert "Traceback" not in (tmp_path / "printed.txt").read_text()
-
-
-def test_late_client_does_not_hold_up_the_end(app: Path, tmp_path: Path) -> None:
-    gate = secrets.token_hex(4)
-    with running(app, "bare", tmp_path) as gateway, ExitStack() as stack:
-        with client(gateway.url) as busy:
-            busy.send(f"wait {gate}")
-            gateway.said(f"wait {gate}")
-            gateway.signal(signal.SIGINT)
-            assert ended(busy)[0] == 1001
-        # As a page does that connects again at once. It may be refused.
-        with suppress(OSError, InvalidHandshake):
-            stack.enter_context(client(gateway.url))
-        (gateway.project / gate).touch()
-        assert gateway.status() == 0
-
-
-def test_pending_handshake_does_not_hold_up_the_end(app: Path, tmp_path: Path) -> None:
-    gate = secrets.token_hex(4)
-
-    def attempt(url: str) -> None:
-        with suppress(OSError, InvalidHandshake, ConnectionClosed), client(url) as each:
-            each.recv(timeout=SECONDS)
-
-    with ThreadPoolExecutor() as pool, running(app, "bare", tmp_path) as gateway:
-        with client(gateway.url) as other:
-            pool.submit(attempt, f"{gateway.url}?wait={gate}")
-            gateway.connected(gate)
-            gateway.signal(signal.SIGINT)
-            assert ended(other)[0] == 1001
-        (gateway.project / gate).touch()
-        assert gateway.status() == 0
-
-
-def test_client_that_reads_nothing_is_a_limit(slow: Slow) -> None:
-    _, _, answers = slow
-    told = {(answer.status, answer.headers["x-amzn-ErrorType"]) for answer in answers}
-    assert told == {(200, None), (429, "LimitExceededException")}
-    assert answers[0].status == 200
-    assert answers[-1].status == 429
-
-
-def test_client_that_reads_nothing_does_not_hold_up_the_end(slow: Slow) -> None:
-    gateway, connection_id, _ = slow
-    gateway.signal(signal.SIGINT)
-    assert gateway.status() == 0
-    assert gateway.ending(connection_id)[0] == 1001

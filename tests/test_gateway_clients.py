@@ -36,12 +36,6 @@ def rooms(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatew
         yield gateway
 
 
-@pytest.fixture(scope="module")
-def bare(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running(app, "bare", tmp_path_factory.mktemp("bare")) as gateway:
-        yield gateway
-
-
 def hear(socket: ClientConnection) -> str:
     return str(socket.recv(timeout=SECONDS))
 

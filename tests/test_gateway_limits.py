@@ -7,7 +7,6 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from http.client import HTTPException
@@ -40,18 +39,6 @@ GOING_AWAY = (1001, "Going away")
 
 # Close it with a reset, as a machine does that has no trace of the connection left.
 RESET = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-@pytest.fixture(scope="module")
-def bare(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running(app, "bare", tmp_path_factory.mktemp("bare")) as gateway:
-        yield gateway
-
-
-@pytest.fixture
-def guest(bare: Gateway) -> Iterator[ClientConnection]:
-    with client(bare.url) as each:
-        yield each
 
 
 def frame(raw: socket.socket) -> tuple[int, bytes]:

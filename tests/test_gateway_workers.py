@@ -1,38 +1,21 @@
-"""The local gateway runs functions as Lambda does, each apart, and the newest code that loads."""
+"""The local gateway runs functions as Lambda does, each apart from the others."""
 
 import json
 import os
 import secrets
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from shutil import copytree
 from urllib.parse import quote
 
 import pytest
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import ClientConnection
 
-from tests.gateway import (
-    APPS,
-    SECONDS,
-    Gateway,
-    ask,
-    client,
-    configure,
-    id_of,
-    poll,
-    replace,
-    running,
-    serving,
-)
+from tests.gateway import SECONDS, Gateway, ask, client, id_of, poll, running
+from tests.reloading import waiting
 
 # What a handler does to itself, its process being left in no state to go on.
 ENDS = ["os._exit(3)", "sys.exit(3)", "os.kill(os.getpid(), signal.SIGKILL)", "ctypes.string_at(0)"]
-
-RELOADED = "loaded again"
-NOT_RELOADED = "the code from before goes on"
 
 
 @pytest.fixture(scope="module")
@@ -58,77 +41,10 @@ def hasty(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatew
         yield gateway
 
 
-@pytest.fixture(scope="module")
-def editable(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """It runs an app that tests edit."""
-    tmp = tmp_path_factory.mktemp("editable")
-    with serving(app, prepared(tmp / "bare"), tmp) as gateway:
-        yield gateway
-
-
-@pytest.fixture
-def edited(editable: Gateway) -> Iterator[Gateway]:
-    """The same, in order again after the test."""
-    names = ("app.py", "chalicelib/words.py", ".chalice/config.json")
-    texts = {editable.project / name: (editable.project / name).read_text() for name in names}
-    yield editable
-    with reloaded(editable):
-        for path, text in texts.items():
-            replace(path, text)
-
-
-def prepared(project: Path) -> Path:
-    """The bare app with a word that can be changed in each of its files."""
-    copytree(APPS / "bare", project)
-    (project / "chalicelib").mkdir()
-    (project / "chalicelib" / "words.py").write_text("WORD = 'old'\n")
-    with (project / "app.py").open("a") as file:
-        file.write("\nfrom chalicelib.words import WORD\nVERSION = 'old'\n")
-    configure(project, environment_variables={"GREETING": "old"})
-    return project
-
-
-@contextmanager
-def reloaded(gateway: Gateway, told: str = RELOADED) -> Iterator[None]:
-    """The block saves something, and after it the gateway has loaded it, or tried to."""
-    before = gateway.printed().count(told)
-    yield
-    gateway.prints(told, times=before + 1)
-
-
 def check_problem(gateway: Gateway, text: str, told: str, problem: str) -> None:
     context = gateway.said(text)["requestContext"]
     ids = {name: context[name] for name in ("connectionId", "requestId")}
     assert json.loads(told) == {"message": problem, **ids}
-
-
-def edit(gateway: Gateway, name: str, old: str, new: str) -> None:
-    text = (gateway.project / name).read_text()
-    assert old in text
-    replace(gateway.project / name, text.replace(old, new))
-
-
-def exchange(*guests: ClientConnection) -> None:
-    """Send several messages at once, and see that all are answered, by no other than themselves."""
-    texts = {f"message {number}" for number in range(10)}
-    for each in guests:
-        for text in texts:
-            each.send(text)
-    for each in guests:
-        assert {each.recv(timeout=SECONDS) for _ in texts} == texts
-
-
-@contextmanager
-def waiting(gateway: Gateway, guest: ClientConnection) -> Iterator[None]:
-    """A handler runs as long as the block, and ends in order after it."""
-    gate = secrets.token_hex(4)
-    guest.send(f"wait {gate}")
-    gateway.said(f"wait {gate}")
-    try:
-        yield
-    finally:
-        (gateway.project / gate).touch()
-    assert guest.recv(timeout=SECONDS) == f"wait {gate}"
 
 
 # Isolation
@@ -265,187 +181,6 @@ def test_connect_past_the_integration_timeout_is_refused(hasty: Gateway) -> None
     assert refused.value.response.status_code == 504
 
 
-# Reload
-
-
-@pytest.mark.parametrize(
-    ("name", "old", "new", "expression"),
-    [
-        ("app.py", "VERSION = 'old'", "VERSION = 'new'", "VERSION"),
-        ("chalicelib/words.py", "'old'", "'new'", "WORD"),
-        (".chalice/config.json", '"old"', '"new"', "os.environ['GREETING']"),
-    ],
-)
-def test_next_message_runs_what_was_saved(
-    edited: Gateway, name: str, old: str, new: str, expression: str
-) -> None:
-    with client(edited.url) as one, client(edited.url) as other:
-        ids = [id_of(each) for each in (one, other)]
-        assert ask(one, f"eval {expression}") == "old"
-        with reloaded(edited):
-            edit(edited, name, old, new)
-        assert [ask(each, f"eval {expression}") for each in (one, other)] == ["new", "new"]
-        answer = edited.invoke("echo", {"eval": expression})
-        assert json.loads(answer.body)["outcome"] == "new"
-        assert [id_of(each) for each in (one, other)] == ids
-
-
-def test_new_function_can_be_invoked(edited: Gateway) -> None:
-    assert edited.invoke("added", {}).status == 404
-    added = "\n\n@app.lambda_function()\ndef added(event, context):\n    return 'here'\n"
-    with reloaded(edited):
-        edit(edited, "app.py", "\nVERSION = 'old'\n", added)
-    assert edited.invoke("added", {}).body == b'"here"'
-
-
-def test_handler_that_runs_during_a_reload_ends_in_order(edited: Gateway) -> None:
-    with client(edited.url) as guest, client(edited.url) as other:
-        with waiting(edited, guest):
-            with reloaded(edited):
-                edit(edited, "app.py", "VERSION = 'old'", "VERSION = 'new'")
-            assert ask(other, "eval VERSION") == "new"
-        assert ask(guest, "eval VERSION") == "new"
-
-
-def test_reload_waits_for_nothing_that_is_used(edited: Gateway) -> None:
-    """One process still loads the old code when the new code is there."""
-    hold = "Path('hold').exists() and (Path('hold').rename('held'), wait_for('go'))\nVERSION = "
-    with reloaded(edited):
-        edit(edited, "app.py", "VERSION = 'old'", f"{hold}'held'")
-    with client(edited.url) as guest:
-        assert ask(guest, "hello") == "hello"
-        (edited.project / "hold").touch()
-        edited.invoke("aws", {})  # takes the process that is ready; the next one is begun
-        poll(lambda: (edited.project / "held").exists() or None)
-        before = edited.printed().count(RELOADED)
-        edit(edited, "app.py", "VERSION = 'held'", "Path('loaded').touch(); VERSION = 'new'")
-        poll(lambda: (edited.project / "loaded").exists() or None)
-        for _ in range(10):
-            assert ask(guest, "hello") == "hello"
-        with waiting(edited, guest):
-            (edited.project / "go").touch()
-            edited.prints(RELOADED, times=before + 1)
-
-
-def test_no_message_is_lost_in_a_reload(edited: Gateway) -> None:
-    with client(edited.url) as guest, client(edited.url) as other:
-        before = edited.printed().count(RELOADED)
-        version = "old"
-        for times in range(1, 4):
-            edit(edited, "app.py", f"VERSION = '{version}'", f"VERSION = '{times}'")
-            version = str(times)
-            while edited.printed().count(RELOADED) < before + times:
-                exchange(guest, other)
-            assert ask(guest, "eval VERSION") == version
-
-
-def test_save_while_the_last_one_loads_is_not_missed(edited: Gateway) -> None:
-    mark, gate = secrets.token_hex(4), secrets.token_hex(4)
-    slow = f"Path('{mark}').touch(); wait_for('{gate}'); VERSION = 'slow'"
-    edit(edited, "app.py", "VERSION = 'old'", slow)
-    poll(lambda: (edited.project / mark).exists() or None)
-    edit(edited, "app.py", slow, "VERSION = 'newest'")
-    (edited.project / gate).touch()
-    with client(edited.url) as guest:
-        poll(lambda: ask(guest, "eval VERSION") == "newest" or None)
-
-
-@pytest.mark.parametrize(
-    ("broken", "told"),
-    [
-        ("def (", "SyntaxError"),
-        ("os._exit(1)", "importing the app ends the process"),
-    ],
-)
-def test_save_that_does_not_import_changes_nothing(edited: Gateway, broken: str, told: str) -> None:
-    with client(edited.url) as guest, client(edited.url) as other:
-        ids = [id_of(each) for each in (guest, other)]
-        with reloaded(edited, NOT_RELOADED):
-            edit(edited, "app.py", "VERSION = 'old'", broken)
-        assert told in edited.printed()
-        check_old_code(edited, guest, other)
-        with reloaded(edited):
-            edit(edited, "app.py", broken, "VERSION = 'new'")
-        assert [ask(each, "eval VERSION") for each in (guest, other)] == ["new", "new"]
-        assert [id_of(each) for each in (guest, other)] == ids
-
-
-def check_old_code(gateway: Gateway, guest: ClientConnection, other: ClientConnection) -> None:
-    for _ in range(2):  # the second time with what the first has left
-        exchange(guest, other)  # more at once than there are processes with the old code
-        assert ask(guest, "eval VERSION") == "old"
-        # Neither this function nor $disconnect has run since the code was loaded.
-        answer = gateway.invoke("echo", {"eval": "VERSION"})
-        assert json.loads(answer.body)["outcome"] == "old"
-        with client(gateway.url) as third:
-            connection_id = id_of(third)
-        gateway.disconnected(connection_id)
-
-
-def test_good_save_follows_two_bad_ones(edited: Gateway) -> None:
-    with client(edited.url) as guest, client(edited.url) as other:
-        with reloaded(edited, NOT_RELOADED):
-            edit(edited, "app.py", "VERSION = 'old'", "def (")
-        with reloaded(edited, NOT_RELOADED):
-            edit(edited, "app.py", "def (", "raise RuntimeError('no luck today')")
-        assert "RuntimeError: no luck today" in edited.printed()
-        check_old_code(edited, guest, other)
-        with reloaded(edited):
-            edit(edited, "app.py", "raise RuntimeError('no luck today')", "VERSION = 'new'")
-        assert ask(guest, "eval VERSION") == "new"
-
-
-def exhaust(guest: ClientConnection) -> None:
-    """End the processes there are, one after the other, until none is left to answer."""
-    for _ in range(20):
-        guest.send("eval os._exit(1)")
-        guest.recv(timeout=2)
-
-
-def test_what_could_not_be_loaded_is_tried_again(edited: Gateway, tmp_path: Path) -> None:
-    """Where no process of before is left, nothing else would ever bring one back."""
-    needed = tmp_path / "needed"
-    with client(edited.url) as guest:
-        with reloaded(edited, NOT_RELOADED):
-            edit(edited, "app.py", "VERSION = 'old'", f"open({str(needed)!r})\nVERSION = 'new'")
-        with pytest.raises(TimeoutError):
-            exhaust(guest)
-        needed.touch()
-        assert "Internal server error" in str(guest.recv(timeout=SECONDS))
-        assert ask(guest, "eval VERSION") == "new"
-
-
-def test_reload_leaves_no_process_of_before(edited: Gateway) -> None:
-    with reloaded(edited):
-        edit(edited, "app.py", "VERSION = 'old'", "VERSION = '0'")
-    few = len(edited.processes())
-    with client(edited.url) as guest, client(edited.url) as other:
-        for times in range(4):
-            exchange(guest, other)
-            with reloaded(edited):
-                edit(edited, "app.py", f"VERSION = '{times}'", f"VERSION = '{times + 1}'")
-    poll(lambda: len(edited.processes()) <= few + 2 or None)  # and one for each $disconnect
-
-
-@pytest.mark.slow
-def test_save_that_hangs_does_not_keep_the_next_from_loading(edited: Gateway) -> None:
-    before = edited.printed().count(NOT_RELOADED)
-    edit(edited, "app.py", "VERSION = 'old'", "spin()")
-    poll(lambda: edited.printed().count(NOT_RELOADED) > before or None, 60)
-    with reloaded(edited):
-        edit(edited, "app.py", "\nspin()", "\nVERSION = 'new'")
-    with client(edited.url) as guest:
-        assert ask(guest, "eval VERSION") == "new"
-
-
-def test_settings_that_are_not_json_change_nothing(edited: Gateway) -> None:
-    with client(edited.url) as guest:
-        with reloaded(edited, NOT_RELOADED):
-            edit(edited, ".chalice/config.json", '"version"', "version")
-        assert "is not JSON" in edited.printed()
-        assert ask(guest, "eval os.environ['GREETING']") == "old"
-
-
 # How many processes
 
 
@@ -472,84 +207,3 @@ def test_with_one_worker_messages_queue(app: Path, tmp_path: Path) -> None:
             assert gateway.invoke("echo", {}).status == 200
             assert "second" not in [line["event"].get("body") for line in gateway.events()]
         assert other.recv(timeout=SECONDS) == "second"
-
-
-# The end
-
-
-def warm_up(gateway: Gateway, guest: ClientConnection) -> None:
-    """Run each handler, so that none has to wait for code that does not load."""
-    with client(gateway.url) as other:
-        ids = [id_of(each) for each in (guest, other)]
-    gateway.disconnected(ids[1])
-
-
-@pytest.fixture
-def spinning(app: Path, tmp_path: Path) -> Iterator[Gateway]:
-    """Nothing in it ends by itself: its handlers spin, and the code that it loads does."""
-    with (
-        serving(app, prepared(tmp_path / "bare"), tmp_path) as gateway,
-        client(gateway.url) as guest,
-    ):
-        warm_up(gateway, guest)
-        for text in ("eval spin()  # one", "eval spin()  # other"):
-            guest.send(text)
-            gateway.said(text)
-        edit(gateway, "app.py", "VERSION = 'old'", "Path('loading').touch(); spin()")
-        poll(lambda: (gateway.project / "loading").exists() or None)
-        yield gateway
-
-
-@pytest.fixture
-def broken(app: Path, tmp_path: Path) -> Iterator[Gateway]:
-    """A spinning handler, and the code on the disk does not load."""
-    with (
-        serving(app, prepared(tmp_path / "bare"), tmp_path) as gateway,
-        client(gateway.url) as guest,
-    ):
-        warm_up(gateway, guest)
-        with reloaded(gateway, NOT_RELOADED):
-            edit(gateway, "app.py", "VERSION = 'old'", "def (")
-        guest.send("eval spin()")
-        gateway.said("eval spin()")
-        yield gateway
-
-
-@pytest.mark.parametrize(
-    ("number", "state"),
-    [
-        (signal.SIGINT, "spinning"),
-        (signal.SIGTERM, "broken"),
-        (signal.SIGKILL, "spinning"),
-        (signal.SIGKILL, "broken"),
-    ],
-)
-def test_nothing_is_left(
-    request: pytest.FixtureRequest, number: signal.Signals, state: str
-) -> None:
-    gateway: Gateway = request.getfixturevalue(state)
-    gateway.signal(number)
-    assert gateway.status() == (-number if number == signal.SIGKILL else 0)
-    gateway.leaves_nothing()
-
-
-def test_spinning_handler_in_the_gateway_does_not_hold_up_its_end(
-    app: Path, tmp_path: Path
-) -> None:
-    with (
-        running(app, "bare", tmp_path, "--workers=0") as gateway,
-        client(gateway.url) as guest,
-    ):
-        guest.send("eval spin()")
-        gateway.said("eval spin()")
-        gateway.signal(signal.SIGINT)
-        assert gateway.status() == 0
-        gateway.leaves_nothing()
-
-
-def test_nothing_is_left_of_the_tables(app: Path, tmp_path: Path) -> None:
-    """DynamoDB is a process too."""
-    with serving(app, app, tmp_path) as gateway:
-        assert "-connections" in gateway.printed()
-        gateway.signal(signal.SIGKILL)
-        gateway.leaves_nothing()

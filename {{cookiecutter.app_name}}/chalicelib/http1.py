@@ -2,7 +2,7 @@
 
 boto3 takes a millisecond of CPU for a call, and so sends less than a thousand a second from a
 whole vCPU; an account may send 10,000. What Lambda has beside boto3 are the standard library's
-asyncio and ssl: with them a call takes a tenth. A library that is as fast would go into every
+asyncio and ssl: with them a call takes a fifteenth. A library that is as fast would go into every
 zip, for each architecture. So here is one kind of request, one at a time on a connection, and
 what RFC 9112 lets a server answer to it. No proxies and no redirects: "FANOUT_SENDER": "boto3"
 in .chalice/config.json sends with boto3, which knows more.

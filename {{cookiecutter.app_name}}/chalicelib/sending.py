@@ -149,11 +149,12 @@ class _Fanout:
 
     def _grow(self) -> None:
         # To open n connections takes n ms of CPU, and n of them take 10 / n ms a recipient where an
-        # answer takes 10 ms: both together the least at the root of 10 times the recipients. Half
-        # as many again are for the next fan-out; past 200 a vCPU is busy. Still more are for
-        # answers that take longer, where opening them does not count among the recipients.
+        # answer takes 10 ms: both together the least at the root of 10 times the recipients. Nearly
+        # twice as many help the next fan-out more than they hold up this one; past 200 a vCPU is
+        # busy. Still more are for answers that take longer, where opening them does not count
+        # among the recipients.
         read = self._read_so_far
-        wanted = min(max(min(isqrt(25 * read), 200), read // 64), MOST)
+        wanted = min(max(min(isqrt(30 * read), 200), read // 64), MOST)
         if self._kept >= wanted // 2:  # few more are not worth their handshakes
             wanted = self._kept
         # Who waits to try again is no worker: those behind shall not wait for it.
