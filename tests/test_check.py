@@ -211,7 +211,7 @@ BROKEN: dict[str, tuple[Edit, str]] = {
         replace(CONFIG, "-dev-connections", "-connections"),
         r"CONNECTIONS_TABLE .*use chalice-ws-app-dev-connections",
     ),
-    "no name": (rewrite(CONFIG, lambda c: c.pop("app_name")), "not of the usual form"),
+    "no name": (rewrite(CONFIG, lambda c: c.pop("app_name")), "lacks 'app_name'; restore it"),
     "left-over": (
         replace("web/app.js", "import", "// {{ cookiecutter.app_name }}\nimport"),
         r"web/app\.js has a left-over",

@@ -94,9 +94,10 @@ def problems(project: Path) -> Iterator[str]:
             yield from _stages(project, config, _known_actions(trees["chalicelib/actions.py"]))
             for stage in config["stages"]:
                 yield from _settings(project, config, stage, functions)
-        except (AttributeError, KeyError, OSError, TypeError) as error:
-            files = f"{CONFIG} or resources.json"
-            yield f"{files} is not of the usual form (got {error!r}); restore what is missing"
+        except KeyError as error:
+            yield f"{CONFIG} or resources.json lacks {error}; restore it"
+        except (AttributeError, OSError, TypeError) as error:
+            yield f"{CONFIG} or resources.json is not of the usual form ({error}); restore it"
 
 
 def _leftovers(project: Path) -> Iterator[str]:
