@@ -55,6 +55,7 @@ chalicelib/scale.py
 chalicelib/session.py
 chalicelib/signing.py
 chalicelib/table.py
+chalicelib/verdicts.py
 deploy/__init__.py
 deploy/__main__.py
 deploy/account.py

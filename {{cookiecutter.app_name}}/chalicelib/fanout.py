@@ -2,20 +2,15 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-Recipients = Iterable[tuple[str, str]]
-Settle = Callable[[str, str], None]
-Sender = Callable[[bytes, Recipients, float, Settle], None]
+# With the app, and not when they are needed: all of its functions but connect send.
+from chalicelib import plain, sending
+from chalicelib.verdicts import Recipients, Verdict
 
 # Of the function's time, in s: 2 to prune, 1 to answer.
 RESERVE = 3
-
-
-class Forbidden(Exception):
-    """API Gateway lets this function send nothing. The message says what to change."""
 
 
 @dataclass
@@ -54,19 +49,12 @@ def deliver(payload: bytes, recipients: Recipients, deadline: float) -> Outcome:
     """
     outcome = Outcome()
 
-    def settle(connection_id: str, verdict: str) -> None:
+    def settle(connection_id: str, verdict: Verdict) -> None:
         if verdict == "gone":
             outcome.gone.append(connection_id)
         else:
             setattr(outcome, verdict, getattr(outcome, verdict) + 1)
 
-    _sender()(payload, recipients, deadline, settle)
+    sender = plain if os.environ.get("FANOUT_SENDER") == "boto3" else sending
+    sender.send(payload, recipients, deadline, settle)
     return outcome
-
-
-def _sender() -> Sender:
-    if os.environ.get("FANOUT_SENDER") == "boto3":
-        from chalicelib.plain import send
-    else:
-        from chalicelib.sending import send
-    return send

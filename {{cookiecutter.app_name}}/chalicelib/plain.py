@@ -10,8 +10,8 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from chalicelib.fanout import Forbidden, Recipients, Settle
 from chalicelib.session import session
+from chalicelib.verdicts import Forbidden, Recipients, Settle, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +25,11 @@ LAST = 6
 def send(payload: bytes, recipients: Recipients, deadline: float, settle: Settle) -> None:
     """As fanout.deliver, which says what became of each by calling `settle`."""
     free, lock = BoundedSemaphore(THREADS), Lock()
-    verdicts: set[str] = set()
+    verdicts: set[Verdict] = set()
     refusals: list[ClientError] = []
 
     def post(client: Any, connection_id: str) -> None:
-        verdict = "failed"
+        verdict: Verdict = "failed"
         try:
             client.post_to_connection(ConnectionId=connection_id, Data=payload)
             verdict = "delivered"

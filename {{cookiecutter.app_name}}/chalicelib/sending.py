@@ -13,10 +13,10 @@ from itertools import chain, count
 from math import isqrt
 from typing import Any
 
-from chalicelib.fanout import Forbidden, Recipients, Settle
 from chalicelib.pace import Pace
 from chalicelib.pool import TIMEOUT, Pool
 from chalicelib.signing import Signer, why
+from chalicelib.verdicts import Forbidden, Recipients, Settle, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class _Recipient:
     def __init__(self, connection_id: str, endpoint: str) -> None:
         self.connection_id = connection_id
         self.endpoint = endpoint
-        self.verdict = "untried"
+        self.verdict: Verdict = "untried"
         self.problem = ""
         self.troubled = False
 
@@ -227,7 +227,7 @@ class _Fanout:
             longest = min(FIRST_WAIT * 2 ** min(waits, 10), LONGEST_WAIT)
             await asyncio.sleep(random.uniform(0, longest))
 
-    async def _post(self, connection_id: str, endpoint: str) -> str:
+    async def _post(self, connection_id: str, endpoint: str) -> Verdict:
         # The verdict, or OSError where another try makes sense, and ValueError where it does not.
         if endpoint not in self._signers:
             self._signers[endpoint] = Signer(endpoint, self._payload)

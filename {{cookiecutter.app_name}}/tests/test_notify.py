@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from chalicelib import connections
-from chalicelib.fanout import Forbidden
+from chalicelib.verdicts import Forbidden
 from tests.client import Api
 from tests.conftest import age
 
