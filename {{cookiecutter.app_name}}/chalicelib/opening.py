@@ -38,7 +38,7 @@ async def connect(
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         error = sock.connect_ex((address, port))
         if error == errno.EINPROGRESS:
-            await _ready(sock, loop.add_writer, loop.remove_writer, due - loop.time())
+            await _ready(sock, loop.add_writer, loop.remove_writer, due)
             error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error:
             raise OSError(error, os.strerror(error))
@@ -47,31 +47,30 @@ async def connect(
                 sock, server_hostname=host, session=session, do_handshake_on_connect=False
             )
             while not _shaken(tls):
-                await _ready(sock, loop.add_reader, loop.remove_reader, due - loop.time())
+                await _ready(sock, loop.add_reader, loop.remove_reader, due)
         return sock
-    except BaseException as problem:  # cancelled, too
+    except BaseException:  # cancelled, too
         sock.close()
-        if isinstance(problem, asyncio.TimeoutError):
-            raise ConnectionError(f"no connection in {timeout} s") from None
         raise
 
 
 async def _ready(
-    sock: socket.socket,
-    watch: Callable[..., None],
-    unwatch: Callable[[int], Any],
-    timeout: float,
+    sock: socket.socket, watch: Callable[..., None], unwatch: Callable[[int], Any], due: float
 ) -> None:
-    ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    loop = asyncio.get_running_loop()
+    in_time: asyncio.Future[bool] = loop.create_future()
 
-    def is_ready() -> None:
-        if not ready.done():
-            ready.set_result(None)
+    def wake(value: bool) -> None:
+        if not in_time.done():
+            in_time.set_result(value)
 
-    watch(sock.fileno(), is_ready)
+    watch(sock.fileno(), wake, True)
+    timer = loop.call_at(due, wake, False)
     try:
-        await asyncio.wait_for(ready, timeout)
+        if not await in_time:
+            raise ConnectionError("there was no connection in time")
     finally:
+        timer.cancel()
         unwatch(sock.fileno())
 
 

@@ -1,6 +1,5 @@
 """How fast to send: all of a fan-out slows down together where API Gateway says 429."""
 
-import asyncio
 import time
 
 # In seconds. Answers to what was sent before a cut do not cut again.
@@ -25,13 +24,12 @@ class Pace:
         self._cut_at = time.monotonic()
         self._before = 0  # were accepted until then
 
-    async def turn(self) -> None:
-        """Wait until one more call is within the rate."""
+    def turn(self) -> float:
+        """Take one call's turn; return the seconds until it, 0 or less for now."""
         now = time.monotonic()
         # An account's own bucket holds half a second's calls at least: a burst is what it is for.
         self._due = max(self._due, now - 1) + 1 / self._rate
-        if self._due > now:
-            await asyncio.sleep(self._due - now)
+        return self._due - now
 
     def accept(self) -> None:
         """A call got through: the rate grows, to the double in less than a second."""

@@ -30,14 +30,21 @@ class Pool:
         """How many connections wait to be used."""
         return sum(map(len, self._free.values()))
 
-    async def take(self, signer: Signer) -> Connection:
-        """A connection to a signer's host; raises OSError."""
-        where = signer.host, signer.port
-        if connection := self._kept(where):
-            return connection
+    def kept(self, signer: Signer) -> Connection | None:
+        """A connection to a signer's host that is there, if any is."""
+        free = self._free.setdefault((signer.host, signer.port), [])
+        while free:
+            connection = free.pop()
+            if connection.usable:
+                return connection
+            connection.close()
+        return None
+
+    async def open(self, signer: Signer) -> Connection:
+        """A connection to a signer's host, in its turn; raises OSError."""
         async with self._opening:
             # One may have become free meanwhile.
-            return self._kept(where) or await self._open(signer, where)
+            return self.kept(signer) or await self._open(signer)
 
     def give(self, signer: Signer, connection: Connection) -> None:
         """Keep a connection for the next that asks."""
@@ -54,16 +61,8 @@ class Pool:
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()
 
-    def _kept(self, where: Place) -> Connection | None:
-        free = self._free.setdefault(where, [])
-        while free:
-            connection = free.pop()
-            if connection.usable:
-                return connection
-            connection.close()
-        return None
-
-    async def _open(self, signer: Signer, where: Place) -> Connection:
+    async def _open(self, signer: Signer) -> Connection:
+        where = signer.host, signer.port
         if where not in self._addresses:
             found = await self.loop.getaddrinfo(*where, type=2)
             self._addresses[where] = [str(each[4][0]) for each in found]

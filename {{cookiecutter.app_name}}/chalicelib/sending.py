@@ -197,7 +197,9 @@ class _Fanout:
             if recipient.endpoint in self._broken:
                 recipient.verdict, recipient.problem = "failed", ""  # it is logged already
                 return
-            await self._pace.turn()
+            wait = self._pace.turn()
+            if wait > 0:
+                await asyncio.sleep(wait)
             recipient.verdict = "failed"
             try:
                 recipient.verdict = await self._post(recipient.connection_id, recipient.endpoint)
@@ -232,7 +234,7 @@ class _Fanout:
         if endpoint not in self._signers:
             self._signers[endpoint] = Signer(endpoint, self._payload)
         signer = self._signers[endpoint]
-        connection = await self._pool.take(signer)
+        connection = self._pool.kept(signer) or await self._pool.open(signer)
         request, access_key = signer.request(connection_id), signer.access_key
         answer = await connection.post(request, TIMEOUT)
         self._pool.give(signer, connection)
