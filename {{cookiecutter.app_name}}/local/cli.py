@@ -1,4 +1,4 @@
-"""The command line: run the app as API Gateway, Lambda and DynamoDB would, on this machine."""
+"""Run the app on this machine as API Gateway, Lambda and DynamoDB would."""
 
 import argparse
 import asyncio
