@@ -161,6 +161,13 @@ def bare(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[Gatew
         yield gateway
 
 
+@pytest.fixture(scope="module")
+def silent(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[Gateway, None, None]:
+    """One whose app has the fewest handlers, in another stage."""
+    with running(app, "silent", tmp_path_factory.mktemp("silent"), "--stage=prod") as gateway:
+        yield gateway
+
+
 @pytest.fixture
 def guest(bare: Gateway) -> Generator[ClientConnection, None, None]:
     """A client of it."""

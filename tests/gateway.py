@@ -22,6 +22,7 @@ from botocore.config import Config
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+ID = re.compile(r"[A-Za-z0-9_-]{15}=")
 APPS = Path(__file__).parent / "apps"
 SECONDS = 15
 KB = 1024
@@ -33,6 +34,13 @@ LOADED = 5
 FOREIGN = "foreign"
 
 T = TypeVar("T")
+
+
+def frames(order: str, letter: str = "x") -> list[str]:
+    """A text of exactly 128 KB in frames of 32 KB, the most that AWS takes in one."""
+    size = len(letter.encode())
+    first = f"{order:<32}" + letter * ((32 * KB - 32) // size)
+    return [first, *[letter * (32 * KB // size)] * 3]
 
 
 class Answer(NamedTuple):
