@@ -10,9 +10,9 @@ import pytest
 from tests.gateway import APPS, SECONDS, command, environment
 
 
-def refusal(app: Path, project: Path, tmp: Path, *options: str) -> tuple[list[str], str]:
-    """Start a gateway that has to give up; return the lines of its stderr, and its stdout."""
-    done = subprocess.run(
+def run(app: Path, project: Path, tmp: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Start a gateway that has to give up."""
+    return subprocess.run(
         command(project, *options),
         cwd=app,
         env=environment(tmp),
@@ -21,6 +21,11 @@ def refusal(app: Path, project: Path, tmp: Path, *options: str) -> tuple[list[st
         timeout=SECONDS,
         check=False,
     )
+
+
+def refusal(app: Path, project: Path, tmp: Path, *options: str) -> tuple[list[str], str]:
+    """As `run`; return the lines of its stderr, and its stdout."""
+    done = run(app, project, tmp, *options)
     assert done.returncode > 0, done
     return done.stderr.splitlines(), done.stdout
 
@@ -77,3 +82,25 @@ def test_app_that_cannot_be_served_is_an_error(
 ) -> None:
     project = copytree(APPS / name, tmp_path / name)
     assert told in refused_in_a_line(app, project, tmp_path, option)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--workers", "-1"),
+        ("--idle-timeout", "0"),
+        ("--max-duration", "soon"),
+        ("--integration-timeout", "nan"),
+        ("--latency", "x"),
+        ("--throttle", "1.5"),
+        ("--database", "127.0.0.1:8001"),
+    ],
+)
+def test_wrong_value_is_an_error(app: Path, tmp_path: Path, option: str, value: str) -> None:
+    done = run(app, APPS / "bare", tmp_path, option, value)
+    assert (done.returncode, done.stdout) == (2, "")
+    # After the usage, which argparse always shows.
+    (line,) = [line for line in done.stderr.splitlines() if "error:" in line]
+    assert line == done.stderr.splitlines()[-1]
+    assert f"argument {option}: '{value}' is no" in line
+    assert "; use " in line

@@ -4,7 +4,7 @@ import secrets
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -42,21 +42,20 @@ def slow(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slow]:
         yield gateway, connection_id, answers
 
 
-def warm_up(gateway: Gateway, guest: ClientConnection) -> None:
-    """Run each handler, so that none has to wait for code that does not load."""
-    with client(gateway.url) as other:
-        ids = [id_of(each) for each in (guest, other)]
-    gateway.disconnected(ids[1])
+@contextmanager
+def warm(app: Path, tmp: Path) -> Iterator[tuple[Gateway, ClientConnection]]:
+    """An app to edit, each handler run, so that none has to wait for code that does not load."""
+    with serving(app, prepared(tmp / "bare"), tmp) as gateway, client(gateway.url) as guest:
+        with client(gateway.url) as other:
+            ids = [id_of(each) for each in (guest, other)]
+        gateway.disconnected(ids[1])
+        yield gateway, guest
 
 
 @pytest.fixture
 def spinning(app: Path, tmp_path: Path) -> Iterator[Gateway]:
     """Nothing in it ends by itself: its handlers spin, and the code that it loads does."""
-    with (
-        serving(app, prepared(tmp_path / "bare"), tmp_path) as gateway,
-        client(gateway.url) as guest,
-    ):
-        warm_up(gateway, guest)
+    with warm(app, tmp_path) as (gateway, guest):
         for text in ("eval spin()  # one", "eval spin()  # other"):
             guest.send(text)
             gateway.said(text)
@@ -68,11 +67,7 @@ def spinning(app: Path, tmp_path: Path) -> Iterator[Gateway]:
 @pytest.fixture
 def broken(app: Path, tmp_path: Path) -> Iterator[Gateway]:
     """A spinning handler, and the code on the disk does not load."""
-    with (
-        serving(app, prepared(tmp_path / "bare"), tmp_path) as gateway,
-        client(gateway.url) as guest,
-    ):
-        warm_up(gateway, guest)
+    with warm(app, tmp_path) as (gateway, guest):
         with reloaded(gateway, NOT_RELOADED):
             edit(gateway, "app.py", "VERSION = 'old'", "def (")
         guest.send("eval spin()")

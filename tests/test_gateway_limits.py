@@ -5,7 +5,6 @@ import secrets
 import signal
 import socket
 import struct
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -18,16 +17,13 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.sync.client import ClientConnection
 
 from tests.gateway import (
-    APPS,
     KB,
     SECONDS,
     Answer,
     Gateway,
     ask,
     client,
-    command,
     ended,
-    environment,
     id_of,
     poll,
     raw_client,
@@ -141,36 +137,6 @@ def test_calls_past_the_rate_are_too_many(app: Path, tmp_path: Path) -> None:
         poll(lambda: call(0).status == 410 or None)
         # Invokes have a quota of their own.
         assert {gateway.invoke("echo", {}).status for _ in range(10)} == {200}
-
-
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        ("--workers", "-1"),
-        ("--idle-timeout", "0"),
-        ("--max-duration", "soon"),
-        ("--integration-timeout", "nan"),
-        ("--latency", "x"),
-        ("--throttle", "1.5"),
-        ("--database", "127.0.0.1:8001"),
-    ],
-)
-def test_wrong_value_is_an_error(app: Path, tmp_path: Path, option: str, value: str) -> None:
-    done = subprocess.run(
-        command(APPS / "bare", option, value),
-        cwd=app,
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    # After the usage, which argparse always shows.
-    (line,) = [line for line in done.stderr.splitlines() if "error:" in line]
-    assert line == done.stderr.splitlines()[-1]
-    assert f"argument {option}: '{value}' is no" in line
-    assert "; use " in line
 
 
 # Frames
