@@ -41,7 +41,7 @@ CASES = [
     Case(
         "the generated app",
         "import app",
-        "from chalicelib.fanout import deliver\n"
+        "from chalicelib.sender import deliver\n"
         "assert deliver(b'{}', [(ID, URL)], time.monotonic() + 10).delivered == 1",
     ),
 ]

@@ -4,7 +4,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.browser import Tab, chromium
+from tests.web.browser import Tab, chromium
 
 TALK = [
     ("Ann", "tea", "Morning! Is the tea ready?"),

@@ -72,5 +72,5 @@ def _what(schema: Any) -> str:
 
 
 if __name__ == "__main__":
-    source = yaml.safe_load((APP / "asyncapi.yaml").read_text())
+    source = yaml.safe_load((APP / "docs" / "asyncapi.yaml").read_text())
     PAGE.write_text(page(PAGE.read_text(), source))

@@ -8,7 +8,7 @@ from pathlib import Path
 ANSWERS = json.loads(r'''{{ cookiecutter | tojson }}''')  # fmt: skip
 
 if __name__ == "__main__":
-    check = runpy.run_path("local/check.py")
+    check = runpy.run_path("chalice_ws/project/check.py")
     found = list(check["problems"](Path.cwd()))
     for problem in found:
         print(f"error: {problem}", file=sys.stderr)

@@ -13,9 +13,9 @@ from cookiecutter.main import cookiecutter
 from selenium.webdriver import Chrome
 from websockets.sync.client import ClientConnection
 
-from tests.aws.account import Account
-from tests.browser import chromium, close_tabs
-from tests.gateway import Gateway, client, running
+from tests.deploy.aws.account import Account
+from tests.local.gateway import Gateway, client, running
+from tests.web.browser import chromium, close_tabs
 
 ROOT = Path(__file__).parent.parent
 RAW = ROOT / "{{cookiecutter.app_name}}"
@@ -89,7 +89,7 @@ def aws_server(home: Path) -> Generator[Account, None, None]:
     with (
         log.open("w") as stderr,
         subprocess.Popen(
-            [sys.executable, "-m", "tests.aws"],
+            [sys.executable, "-m", "tests.deploy.aws"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

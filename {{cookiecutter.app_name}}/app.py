@@ -5,11 +5,13 @@ from typing import Any
 from chalice import Chalice, WebsocketDisconnectedError
 from chalice.app import WebsocketEvent
 
-from chalicelib import broadcast, connections, scale
 from chalicelib.actions import router
-from chalicelib.fanout import deadline
-from chalicelib.fields import NAME
-from chalicelib.session import endpoint, session
+from chalicelib.aws import endpoint, session
+from chalicelib.delivery import publish as broadcast
+from chalicelib.delivery import queue as scale
+from chalicelib.protocol.fields import NAME
+from chalicelib.sender import deadline
+from chalicelib.storage import connections
 
 # Chalice's own handler would write plain text where Lambda's writes JSON.
 app = Chalice(app_name="{{ cookiecutter.app_name }}", configure_logs=False)

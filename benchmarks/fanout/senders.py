@@ -66,7 +66,7 @@ def _boto3(url: str, count: int, run: Callable[..., Iterator[object]], **options
 def ours(url: str, count: int) -> Send:
     """The generated app's, the app imported as on Lambda."""
     import_module("app")
-    from chalicelib.fanout import deliver
+    from chalicelib.sender import deliver
 
     def send() -> None:
         recipients = ((each, url) for each in ids(count))

@@ -42,7 +42,13 @@ def prepare() -> list[Contender]:
     shutil.copytree(generated / "chalicelib", bare / "chalicelib", dirs_exist_ok=True)
 
     def ours(name: str, project: Path) -> Contender:
-        command = [sys.executable, "-m", "local", "--port=8200", f"--project-dir={project}"]
+        command = [
+            sys.executable,
+            "-m",
+            "chalice_ws.local",
+            "--port=8200",
+            f"--project-dir={project}",
+        ]
         return Contender(name, "ws://127.0.0.1:8200/api", command, generated, BUILD / "store")
 
     def serverless(name: str, runtime: str) -> Contender:

@@ -64,7 +64,7 @@ def stand_in(ends: Any) -> None:
 
 def remember(members: int) -> None:
     """Have the app read so many members, of whatever channel."""
-    table = found("chalicelib.table")
+    table = found("chalicelib.storage.table")
     shards: dict[int, list[str]] = {shard: [] for shard in table.shards()}
     for each in (f"member{n:09}=" for n in range(members)):
         shards[table.shards(each)[0]].append(each)
@@ -80,13 +80,13 @@ def remember(members: int) -> None:
 
     table.call = call
     table.dynamodb = lambda: None
-    found("chalicelib.sending")  # imported late, in its first fan-out
+    found("chalicelib.sender.concurrent")  # imported late, in its first fan-out
 
 
 def worker(members: int, ready: Any) -> None:
     """What Lambda and the function `fanout` do with the queue."""
     remember(members)
-    scale = found("chalicelib.scale")
+    scale = found("chalicelib.delivery.queue")
     queue = {"QueueUrl": os.environ["FANOUT_QUEUE"]}
     scale.sqs().receive_message(**queue)
     ready.release()
@@ -115,7 +115,7 @@ def measure(members: int, workers: int, ends: Any, endpoint: str) -> float:
         ends.send(members)
         ends.recv()
         begin = time.time()
-        broadcast = found("chalicelib.broadcast")
+        broadcast = found("chalicelib.delivery.publish")
         push = broadcast.message("all", "hello")
         broadcast.publish(push, time.monotonic() + 26, endpoint)
         return float(ends.recv() - begin)
@@ -128,16 +128,16 @@ def measure(members: int, workers: int, ends: Any, endpoint: str) -> float:
 def main(cases: list[tuple[int, int, int]]) -> None:
     """Print a line of JSON for each case."""
     tables, sandbox, template = (
-        found("local.tables"),
-        found("local.sandbox"),
-        found("local.template"),
+        found("chalice_ws.local.services"),
+        found("chalice_ws.local.isolation"),
+        found("chalice_ws.project.resources"),
     )
     os.environ.update(sandbox.isolate(tables.serve(), gateway="http://127.0.0.1:1/api"))
     del os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"]
-    resources = template.Template(
-        [Path("resources.json"), Path("resources.scale.json")], "measured"
+    resources = template.Resources(
+        [Path("resources.json"), Path("resources/scale.json")], "measured"
     )
-    found("local.queue").create(resources.queues())
+    found("chalice_ws.local.sqs").create(resources.queues())
     os.environ.update(resources.variables("Fanout"))
     os.environ.update(FANOUT_LIMIT=str(LIMIT), FANOUT_RPS=str(RPS), HISTORY_SECONDS="0")
     ours, theirs = processes.Pipe()

@@ -7,13 +7,13 @@ switch it on in .chalice/config.json, under WS_ACTIONS.
 from itertools import islice
 from typing import Any
 
-from chalicelib import connections
-from chalicelib import history as kept
-from chalicelib.broadcast import message, presence, publish
-from chalicelib.connections import LOBBY
-from chalicelib.fields import CHANNEL, CLIENT_ID, DATA, LIMIT, NAME, SINCE
-from chalicelib.frames import Frame, FrameError
-from chalicelib.requests import Request, Router
+from chalicelib.delivery.publish import message, presence, publish
+from chalicelib.protocol.fields import CHANNEL, CLIENT_ID, DATA, LIMIT, NAME, SINCE
+from chalicelib.protocol.frames import Frame, FrameError
+from chalicelib.protocol.router import Request, Router
+from chalicelib.storage import connections
+from chalicelib.storage import history as kept
+from chalicelib.storage.connections import LOBBY
 
 router = Router()
 

@@ -20,9 +20,9 @@ from urllib.parse import unquote
 from chalice import Chalice
 from chalice.local import LambdaContext
 
-from local.events import Peer
-from tests.policies import gate
-from tests.protocol import Watch
+from chalice_ws.local.events import Peer
+from tests.support.asyncapi import Watch
+from tests.support.policies import gate
 
 Frame = dict[str, Any]
 

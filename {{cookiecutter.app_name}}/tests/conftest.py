@@ -9,24 +9,25 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from chalicelib import table
+from chalice_ws.local import services
+from chalice_ws.local.isolation import isolate
+from chalice_ws.project.config import read_config
+from chalice_ws.project.resources import create_tables, read_resources
 from chalicelib.actions import router
-from local import tables
-from local.functions import read_config, read_template
-from local.sandbox import isolate
+from chalicelib.storage import table
 from tests.client import Api, Client, Frame
-from tests.gateway import Gateway
-from tests.policies import STAGES, gate, missing
+from tests.support.gateway import Gateway
+from tests.support.policies import STAGES, gate, missing
 
 PROJECT = Path(__file__).parent.parent
-PARTS = ["app.py", "chalicelib", ".chalice", "resources.json", "web"]
+PARTS = ["app.py", "chalicelib", ".chalice", "resources.json", "resources", "web"]
 ALL_ACTIONS = ",".join(router.actions)
 
 
 @pytest.fixture(scope="session")
 def database() -> str:
     """The URL of DynamoDB; nothing on the machine that is configured for AWS is used."""
-    url = tables.serve()
+    url = services.serve()
     os.environ.update(isolate(url, gateway="http://127.0.0.1:1/api"))
     os.environ.update(read_config(PROJECT, "dev").environment_variables)
     return url
@@ -48,7 +49,7 @@ def api(shared_api: Api, database: str, monkeypatch: pytest.MonkeyPatch) -> Iter
     """
     monkeypatch.setenv("WS_ACTIONS", ALL_ACTIONS)
     urlopen(Request(f"{database}/moto-api/reset", method="POST")).close()
-    tables.create(read_template(read_config(PROJECT, "dev")).tables())
+    create_tables(read_resources(read_config(PROJECT, "dev")).tables())
     shared_api.inboxes.clear()
     shared_api.refusals.clear()
     gate.calls.clear()

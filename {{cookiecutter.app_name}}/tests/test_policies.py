@@ -6,7 +6,7 @@ import pytest
 
 from tests.client import Api
 from tests.conftest import age
-from tests.policies import STAGES, missing, unused
+from tests.support.policies import STAGES, missing, unused
 
 
 @pytest.mark.parametrize("stage", STAGES)

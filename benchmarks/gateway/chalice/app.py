@@ -9,8 +9,8 @@ from pathlib import Path
 
 from chalice import Chalice
 from chalice.app import WebsocketEvent
-from chalicelib import fanout
-from chalicelib.session import endpoint, session
+from chalicelib import sender as fanout
+from chalicelib.aws import endpoint, session
 
 app = Chalice(app_name="bare")
 app.experimental_feature_flags.update(["WEBSOCKETS"])

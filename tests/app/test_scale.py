@@ -1,0 +1,136 @@
+"""Past one function, from end to end: the generated app and its queue behind the local gateway."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.local.gateway import SECONDS, Gateway, poll, serving
+
+CLIENTS = 300
+LIMIT = 50
+
+# Once, a worker is killed when it has sent to ten.
+DIES_ONCE = """
+
+from pathlib import Path
+from chalicelib.delivery import members as delivery
+deliver = delivery.deliver
+
+def die_once(payload, recipients, deadline):
+    everybody = list(recipients)
+    if len(everybody) > 10 and not Path("died").exists():
+        Path("died").touch()
+        deliver(payload, everybody[:10], deadline)
+        __import__("os")._exit(1)
+    return deliver(payload, everybody, deadline)
+
+delivery.deliver = die_once
+"""
+
+
+def edit(path: Path, **variables: str) -> None:
+    content = json.loads(path.read_text())
+    content["stages"]["dev"]["environment_variables"].update(variables)
+    path.write_text(json.dumps(content))
+
+
+@pytest.fixture
+def scaled(app: Path, tmp_path: Path) -> Iterator[Gateway]:
+    """The app as its owner would change it: FANOUT_LIMIT in the config, and nothing else."""
+    project = shutil.copytree(app, tmp_path / "app")
+    edit(project / ".chalice/config.json", FANOUT_LIMIT=str(LIMIT), CHANNEL_SHARDS="2")
+    resources = json.loads((project / "resources/scale.json").read_text())
+    queue = resources["Resources"]["FanoutQueue"]["Properties"]
+    queue["VisibilityTimeout"] = 2  # so long a dead worker's part is nobody's
+    (project / "resources/scale.json").write_text(json.dumps(resources))
+    with (project / "app.py").open("a") as source:
+        source.write(DIES_ONCE)
+    with serving(app, project, tmp_path) as gateway:
+        yield gateway
+
+
+def test_everybody_hears_it_though_a_worker_is_killed(scaled: Gateway) -> None:
+    outcome: dict[str, Any] = {}
+
+    async def pushes(socket: ClientConnection) -> list[dict[str, Any]]:
+        """What came before the answer to a last request."""
+        await socket.send('{"action": "echo", "data": "last"}')
+        frames: list[dict[str, Any]] = []
+        while True:
+            frame = json.loads(await asyncio.wait_for(socket.recv(), SECONDS))
+            if frame["type"] == "echo":
+                return frames
+            frames.append(frame)
+
+    async def run() -> list[list[dict[str, Any]]]:
+        async with AsyncExitStack() as stack:
+            sockets = []
+            for _ in range(CLIENTS):
+                guest = connect(scaled.url, proxy=None, open_timeout=60, ping_interval=None)
+                sockets.append(await stack.enter_async_context(guest))
+            answer = await asyncio.to_thread(
+                scaled.invoke, "notify", {"channel": "lobby", "data": "to all"}
+            )
+            outcome.update(json.loads(answer.body))
+            first = [await asyncio.wait_for(socket.recv(), 60) for socket in sockets]
+            # Two are cut; of each, pieces of 50 at most.
+            await asyncio.to_thread(poll, lambda: done() >= 2 + CLIENTS // LIMIT or None)
+            more = [await pushes(socket) for socket in sockets]
+            return [[json.loads(one), *rest] for one, rest in zip(first, more, strict=True)]
+
+    def done() -> int:
+        return scaled.printed().count("1 of 1 messages done")
+
+    heard = asyncio.run(run())
+    assert (outcome["delivered"], outcome["queued"]) == (0, 2)
+    assert (scaled.project / "died").exists()
+    assert scaled.printed().count("0 of 1 messages done") == 1
+    assert {frame["message_id"] for each in heard for frame in each} == {outcome["message_id"]}
+    assert sorted(map(len, heard)) == [1] * (CLIENTS - 10) + [2] * 10
+
+
+@pytest.mark.parametrize("limit", [{}, {"FANOUT_LIMIT": "5"}])
+def test_the_queue_is_deployed_with_the_limit(
+    app: Path, tmp_path: Path, limit: dict[str, str]
+) -> None:
+    """As one setting does it on this machine; the roles that it names are there."""
+    project = shutil.copytree(app, tmp_path / "app")
+    edit(project / ".chalice/config.json", **limit)
+    command = [sys.executable, "-B", "-m", "chalice_ws.deploy", "package", "--stage", "dev"]
+    region = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+    subprocess.run(command, cwd=project, env={**os.environ, **region}, check=True)
+    template = json.loads((project / "build/dev/template.json").read_text())
+    resources = template["Resources"]
+    kinds = {resource["Type"] for resource in resources.values()}
+    assert ("AWS::SQS::Queue" in kinds) == bool(limit)
+    variables = resources["Notify"]["Properties"]["Environment"]["Variables"]
+    assert ("FANOUT_QUEUE" in variables) == bool(limit)
+    policies = [each for each in resources.values() if each["Type"] == "AWS::IAM::Policy"]
+    roles = {role["Ref"] for each in policies for role in each["Properties"]["Roles"]}
+    assert all(resources[role]["Type"] == "AWS::IAM::Role" for role in roles)
+    named = {
+        f"{name}Role" for name in ("Fanout", "Notify", "WebsocketDisconnect", "WebsocketMessage")
+    }
+    assert roles == (named if limit else set())
+
+
+def test_a_queue_that_is_wrong_is_named(app: Path, tmp_path: Path) -> None:
+    project = shutil.copytree(app, tmp_path / "app")
+    edit(project / ".chalice/config.json", FANOUT_LIMIT="5")
+    (project / "resources/scale.json").write_text("{")
+    command = [sys.executable, "-m", "chalice_ws.local", "--port=0", f"--project-dir={project}"]
+    result = subprocess.run(command, cwd=app, capture_output=True, text=True)
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: no resources from ")
+    assert "resources/scale.json" in line

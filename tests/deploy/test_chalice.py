@@ -1,0 +1,116 @@
+"""`chalice deploy`, once more, and `chalice delete`, as they are, to an account on this machine."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.conftest import Bake
+from tests.deploy.aws.account import REGION, Account, settings
+
+ROUTES = {
+    "$connect": "websocket_connect",
+    "$default": "websocket_message",
+    "$disconnect": "websocket_disconnect",
+}
+
+
+def test_what_is_deployed_is_what_the_settings_say(aws: Account, bake: Bake) -> None:
+    app = bake(app_name="x" * 25)
+    aws.run(app, "chalice", "deploy", "--stage", "dev")
+    _is_deployed(aws, app, "dev")
+    dev = aws.contents()
+    aws.run(app, "chalice", "deploy", "--stage", "prod")
+    _is_deployed(aws, app, "prod")
+    aws.run(app, "chalice", "delete", "--stage", "prod")
+    assert aws.contents() == dev
+
+
+def _is_deployed(aws: Account, app: Path, stage: str) -> None:
+    prefix = f"{app.name}-{stage}"
+    gateway = aws.client("apigatewayv2")
+    (api,) = (one for one in aws.apis() if one["Name"] == f"{prefix}-websocket-api")
+    assert api["ProtocolType"] == "WEBSOCKET"
+    routes = gateway.get_routes(ApiId=api["ApiId"])["Items"]
+    assert {route["RouteKey"] for route in routes} == set(ROUTES)
+    integrations = gateway.get_integrations(ApiId=api["ApiId"])["Items"]
+    assert {one["IntegrationType"] for one in integrations} == {"AWS_PROXY"}
+    assert aws.served(api["ApiId"]) == {key: f"{prefix}-{name}" for key, name in ROUTES.items()}
+
+    functions = {
+        one["FunctionName"].removeprefix(f"{prefix}-"): one
+        for one in aws.client("lambda").list_functions()["Functions"]
+        if one["FunctionName"].startswith(prefix)
+    }
+    wanted = settings(app, stage)
+    assert set(functions) == set(wanted)
+    for name, function in functions.items():
+        assert function["MemorySize"] == wanted[name]["lambda_memory_size"], name
+        assert function["Timeout"] == wanted[name]["lambda_timeout"], name
+        assert function["Environment"]["Variables"] == wanted[name]["environment_variables"], name
+        assert function["Role"].endswith(f":role/{prefix}-{name}")
+        assert aws.role_policy(f"{prefix}-{name}") == wanted[name]["policy"]
+        if name in ROUTES.values():
+            _may_be_called_by(aws, f"{prefix}-{name}", api["ApiId"])
+        else:
+            with pytest.raises(ClientError, match="ResourceNotFound"):
+                aws.client("lambda").get_policy(FunctionName=f"{prefix}-{name}")
+
+
+def _may_be_called_by(aws: Account, name: str, api_id: str) -> None:
+    answer = aws.client("lambda").get_policy(FunctionName=name)
+    (statement,) = json.loads(answer["Policy"])["Statement"]
+    assert statement["Principal"] == {"Service": "apigateway.amazonaws.com"}
+    source = json.dumps(statement["Condition"])
+    assert f"arn:aws:execute-api:{REGION}:123456789012:{api_id}/*" in source
+
+
+def test_a_deploy_again_changes_what_has_changed_and_a_delete_leaves_nothing(
+    aws: Account, bake: Bake
+) -> None:
+    app = bake()
+    aws.run(app, "chalice", "deploy", "--stage", "dev")
+    before = aws.contents()
+    config = app / ".chalice" / "config.json"
+    config.write_text(
+        config.read_text().replace('"lambda_memory_size": 512', '"lambda_memory_size": 1024')
+    )
+    aws.run(app, "chalice", "deploy", "--stage", "dev")
+    assert aws.contents() == before
+    functions = aws.client("lambda").list_functions()["Functions"]
+    assert {function["MemorySize"] for function in functions} == {1024}
+    aws.run(app, "chalice", "delete", "--stage", "dev")
+    assert aws.contents() == {}
+
+
+def test_chalice_does_not_serve_a_handler_that_is_added_later(aws: Account, bake: Bake) -> None:
+    """Chalice never makes a second deployment; `make deploy` does."""
+    app = bake()
+    source = (app / "app.py").read_text()
+    (app / "app.py").write_text(source.replace("@app.on_ws_disconnect()\n", ""))
+    aws.run(app, "chalice", "deploy", "--stage", "dev")
+    assert set(aws.served()) == {"$connect", "$default"}
+    (app / "app.py").write_text(source)
+    aws.run(app, "chalice", "deploy", "--stage", "dev")
+    gateway = aws.client("apigatewayv2")
+    (api,) = gateway.get_apis()["Items"]
+    routes = gateway.get_routes(ApiId=api["ApiId"])["Items"]
+    assert {route["RouteKey"] for route in routes} == set(ROUTES)
+    assert set(aws.served()) == {"$connect", "$default"}
+    # What docs/deploy.md says to do about it.
+    (command,) = re.findall(r'-c "(import boto3;.*)"', (app / "docs" / "deploy.md").read_text())
+    aws.run(app, sys.executable, "-c", command.replace("'ID'", repr(api["ApiId"])))
+    assert set(aws.served()) == set(ROUTES)
+
+
+def test_a_name_past_the_limits_of_aws_is_refused(aws: Account, bake: Bake) -> None:
+    app = bake()
+    config = app / ".chalice" / "config.json"
+    config.write_text(config.read_text().replace('"chalice-ws-app"', f'"{"x" * 50}"'))
+    source = app / "app.py"
+    source.write_text(source.read_text().replace('"chalice-ws-app"', f'"{"x" * 50}"'))
+    with pytest.raises(AssertionError, match=r"RoleName must be 1\.\.64"):
+        aws.run(app, "chalice", "deploy", "--stage", "dev")

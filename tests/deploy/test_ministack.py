@@ -1,0 +1,134 @@
+"""A second opinion, not moto's: `chalice deploy` to ministack, where the app then talks."""
+
+import json
+import os
+import socket
+import subprocess
+import time
+import venv
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from tests.conftest import OWN_HOME, ROOT, Bake
+from tests.deploy.aws.account import Account
+
+pytestmark = pytest.mark.slow
+
+VENV = ROOT / "build" / "ministack"
+WANTED = ROOT / "tests" / "ministack.txt"
+
+
+@pytest.fixture(scope="module")
+def python() -> Path:
+    """A Python with ministack, made once and kept under build/."""
+    installed = VENV / "installed.txt"
+    if not installed.exists() or installed.read_text() != WANTED.read_text():
+        venv.create(VENV, clear=True, with_pip=True)
+        own = str(VENV / "bin" / "python")
+        command = [own, "-m", "pip", "install", "--quiet", "-r", str(WANTED)]
+        subprocess.run(command, check=True, env={**os.environ, "HOME": OWN_HOME})
+        installed.write_text(WANTED.read_text())
+    return VENV / "bin" / "python"
+
+
+@pytest.fixture
+def ministack(python: Path, tmp_path: Path) -> Generator[Account, None, None]:
+    """An account in which nothing is, in a process of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {
+        "PATH": f"{python.parent}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "TMPDIR": str(tmp_path),
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "LAMBDA_EXECUTOR": "local",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    log = tmp_path / "ministack.log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [python, "-m", "ministack"], stdout=output, stderr=output, env=environment
+        ) as process,
+    ):
+        try:
+            _wait(f"http://127.0.0.1:{port}/_ministack/health", process)
+            yield Account(f"http://127.0.0.1:{port}")
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < end:
+        try:
+            urlopen(url, timeout=5).close()
+            return
+        except URLError:
+            time.sleep(0.2)
+    raise AssertionError(f"ministack does not answer at {url}")
+
+
+def say(client: ClientConnection, **frame: Any) -> None:
+    client.send(json.dumps(frame))
+
+
+def heard(client: ClientConnection) -> Any:
+    return json.loads(client.recv(timeout=30))
+
+
+def test_the_deployed_app_talks(ministack: Account, bake: Bake) -> None:
+    app = bake()
+    ministack.make(app, "table", STAGE="dev")
+    ministack.run(app, "chalice", "deploy", "--stage", "dev")
+    (api,) = ministack.apis()
+    where = f"127.0.0.1:{ministack.endpoint.rsplit(':', 1)[1]}/_aws/execute-api/{api['ApiId']}/api"
+    path = app / ".chalice" / "config.json"
+    config = json.loads(path.read_text())
+    environment = config["stages"]["dev"]["environment_variables"]
+    environment["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] = f"http://{where}"
+    path.write_text(json.dumps(config))
+    ministack.run(app, "chalice", "deploy", "--stage", "dev")
+
+    def connected() -> int:
+        rows = ministack.client("dynamodb").query(
+            TableName="chalice-ws-app-dev-connections",
+            KeyConditionExpression="channel = :lobby",
+            ExpressionAttributeValues={":lobby": {"S": "lobby#0"}},
+            ConsistentRead=True,
+        )
+        return len(rows["Items"])
+
+    with connect(f"ws://{where}", open_timeout=30) as ann:
+        with connect(f"ws://{where}", open_timeout=30) as bob:
+            assert connected() == 2
+            say(ann, action="echo", data="tea", id=1)
+            assert heard(ann) == {"type": "echo", "data": "tea", "id": 1}
+            say(ann, action="broadcast", data="tea?", id=2)
+            assert heard(bob)["data"] == "tea?"
+            frames = {frame["type"]: frame for frame in (heard(ann), heard(ann))}
+            assert frames["sent"]["id"] == 2
+            assert frames["message"]["data"] == "tea?"
+        end = time.monotonic() + 30
+        while connected() > 1 and time.monotonic() < end:
+            time.sleep(0.2)
+        assert connected() == 1
+        say(ann, action="broadcast", data="still there?")
+        assert {heard(ann)["type"], heard(ann)["type"]} == {"message", "sent"}
+
+    ministack.run(app, "chalice", "delete", "--stage", "dev")
+    ministack.make(app, "destroy", STAGE="dev", YES="1")
+    assert ministack.contents() == {}

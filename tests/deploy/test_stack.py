@@ -1,0 +1,192 @@
+"""`make deploy`, after changes, and `make destroy`: one stack for a stage, on this machine."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Bake
+from tests.deploy.aws.account import Account, settings
+
+ROUTES = {
+    "$connect": "WebsocketConnect",
+    "$default": "WebsocketMessage",
+    "$disconnect": "WebsocketDisconnect",
+}
+
+
+def resources(aws: Account, stack: str) -> dict[str, str]:
+    """What a stack is made of: names in AWS by the template's."""
+    summaries = aws.client("cloudformation").list_stack_resources(StackName=stack)
+    return {
+        one["LogicalResourceId"]: one["PhysicalResourceId"]
+        for one in summaries["StackResourceSummaries"]
+    }
+
+
+def without_disconnect(app: Path) -> str:
+    """Take the handler of $disconnect out of an app; return app.py as it was."""
+    source = (app / "app.py").read_text()
+    (app / "app.py").write_text(source.replace("@app.on_ws_disconnect()\n", ""))
+    return source
+
+
+def test_all_of_it_is_there_and_all_of_it_goes(aws: Account, bake: Bake) -> None:
+    app = bake()
+    aws.make(app, "deploy", STAGE="dev")
+    dev = aws.contents()
+    stack = "chalice-ws-app-prod"
+    address = aws.make(app, "deploy", STAGE="prod").splitlines()[-1]
+
+    made = resources(aws, stack)
+    (api,) = [one for one in aws.apis() if one["Name"] == f"{stack}-websocket-api"]
+    assert api["ApiId"] == made["WebsocketAPI"]
+    assert address == f"wss://{api['ApiId']}.execute-api.us-east-1.amazonaws.com/api"
+    assert aws.served(api["ApiId"]) == {key: made[name] for key, name in ROUTES.items()}
+    for known_as, wanted in settings(app, "prod").items():
+        name = known_as.title().replace("_", "")  # in the template, as Chalice makes it
+        function = aws.client("lambda").get_function_configuration(FunctionName=made[name])
+        assert function["MemorySize"] == wanted["lambda_memory_size"]
+        assert function["Timeout"] == wanted["lambda_timeout"]
+        assert function["Environment"]["Variables"] == wanted["environment_variables"]
+        assert function["Role"].endswith(f":role/{made[f'{name}Role']}")
+        assert aws.role_policy(made[f"{name}Role"]) == wanted["policy"]
+        assert function["LoggingConfig"]["LogFormat"] == "JSON"
+        assert function["LoggingConfig"]["LogGroup"] == made["Logs"]
+    assert [name for name in aws.contents()["TableNames"] if name not in dev["TableNames"]] == [
+        f"{stack}-connections"
+    ]
+    _is_watched(aws, api["ApiId"], made, stack)
+
+    aws.make(app, "destroy", STAGE="prod", YES="1")
+    left = aws.contents()
+    # The role by which API Gateway writes logs is the account's, not the stage's.
+    left["Roles"].remove("api-gateway-logs-us-east-1")
+    assert left == dev
+
+
+def _is_watched(aws: Account, api: str, made: dict[str, str], stack: str) -> None:
+    stage = aws.client("apigatewayv2").get_stage(ApiId=api, StageName="api")
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
+    assert json.loads(stage["AccessLogSettings"]["Format"])["connection_id"]
+    logs = aws.client("logs")
+    groups = {one["logGroupName"]: one for one in logs.describe_log_groups()["logGroups"]}
+    assert stage["AccessLogSettings"]["DestinationArn"].split(":")[-1] == made["AccessLogs"]
+    assert all(groups[made[name]]["retentionInDays"] for name in ("Logs", "AccessLogs"))
+    filters = logs.describe_metric_filters(logGroupName=made["Logs"])["metricFilters"]
+    counted = {one["metricTransformations"][0]["metricName"] for one in filters}
+    assert counted >= {"Delivered", "Gone", "Failed", "Throttled"}
+    for alarm in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]:
+        assert alarm["AlarmName"].startswith(stack)
+        metrics = [one["MetricStat"]["Metric"] for one in alarm["Metrics"] if "MetricStat" in one]
+        for metric in metrics:
+            if metric["Namespace"] == stack:
+                assert metric["MetricName"] in counted
+            else:
+                assert {one["Value"] for one in metric["Dimensions"]} <= set(made.values())
+    dashboard = aws.client("cloudwatch").get_dashboard(DashboardName=made["Dashboard"])
+    assert api in dashboard["DashboardBody"]
+
+
+def test_a_handler_that_is_added_is_served(aws: Account, bake: Bake) -> None:
+    app = bake()
+    source = without_disconnect(app)
+    aws.make(app, "deploy")
+    assert set(aws.served()) == {"$connect", "$default"}
+    (first,) = aws.deployments()
+    table = {"TableName": "chalice-ws-app-dev-connections"}
+    row = {"channel": {"S": "lobby#0"}, "connection_id": {"S": "PJqB0fHsqRcCHlw="}}
+    aws.client("dynamodb").put_item(**table, Item=row)
+    (app / "app.py").write_text(source)
+    aws.make(app, "deploy")
+    made = resources(aws, "chalice-ws-app-dev")
+    assert aws.served() == {key: made[name] for key, name in ROUTES.items()}
+    (second,) = aws.deployments()
+    assert second != first
+    assert aws.client("dynamodb").scan(**table)["Items"] == [row]
+
+
+def test_a_change_of_the_code_alone_changes_the_functions_alone(aws: Account, bake: Bake) -> None:
+    def hashes() -> list[str]:
+        functions = aws.client("lambda").list_functions()["Functions"]
+        return [function["CodeSha256"] for function in functions]
+
+    app = bake()
+    aws.make(app, "deploy")
+    deployments, before, contents = aws.deployments(), hashes(), aws.contents()
+    assert "No changes" in aws.make(app, "deploy")
+    with (app / "chalicelib" / "actions.py").open("a") as actions:
+        actions.write("# more\n")
+    assert "No changes" not in aws.make(app, "deploy")
+    assert not set(hashes()) & set(before)
+    assert aws.deployments() == deployments
+    assert aws.contents() == contents
+
+
+def test_what_fails_is_put_back_and_named(aws: Account, bake: Bake) -> None:
+    app = bake()
+    config = app / ".chalice" / "config.json"
+    good = config.read_text()
+    config.write_text(good.replace('"WS_ACTIONS"', '"WS-ACTIONS"'))
+    with pytest.raises(AssertionError, match=r"error: .*WS-ACTIONS must match"):
+        aws.make(app, "deploy")
+    assert list(aws.contents()) == ["Buckets"]
+    config.write_text(good)
+    aws.make(app, "deploy")
+    before = aws.contents()
+    config.write_text(good.replace('"WS_ACTIONS"', '"WS-ACTIONS"'))
+    with pytest.raises(AssertionError, match=r"error: .*WS-ACTIONS must match"):
+        aws.make(app, "deploy")
+    assert aws.contents() == before
+    for function in aws.client("lambda").list_functions()["Functions"]:
+        assert "WS_ACTIONS" in function["Environment"]["Variables"]
+
+
+def test_the_table_alone_is_the_stacks(aws: Account, bake: Bake) -> None:
+    """For `chalice deploy`, which makes no table."""
+
+    def table() -> Any:
+        dynamodb = aws.client("dynamodb")
+        name = "chalice-ws-app-dev-connections"
+        described = dynamodb.describe_table(TableName=name)["Table"]
+        keys = ["AttributeDefinitions", "KeySchema", "BillingModeSummary"]
+        ttl = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+        return [[described[key] for key in keys], ttl]
+
+    app = bake()
+    aws.make(app, "table")
+    alone = table()
+    with pytest.raises(AssertionError, match="error: the table is there, but no stack"):
+        aws.make(app, "deploy")
+    aws.make(app, "destroy", YES="1")
+    assert aws.contents() == {}
+    aws.make(app, "deploy")
+    assert table() == alone
+
+
+def test_a_fan_out_past_one_function(aws: Account, bake: Bake) -> None:
+    app = bake()
+    aws.make(app, "deploy", EXTRAS_dev="scale")
+    made = resources(aws, "chalice-ws-app-dev")
+    (source,) = aws.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    queue = {"QueueUrl": made["FanoutQueue"], "AttributeNames": ["All"]}
+    attributes = aws.client("sqs").get_queue_attributes(**queue)["Attributes"]
+    assert source["EventSourceArn"] == attributes["QueueArn"]
+    assert source["FunctionArn"].split(":")[-1] == made["Fanout"]
+    dead = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"]
+    assert dead.split(":")[-1] == made["FanoutDeadLetters"].split("/")[-1]
+    iam = aws.client("iam")
+    for name in settings(app, "dev"):
+        logical = name.title().replace("_", "")
+        function = aws.client("lambda").get_function_configuration(FunctionName=made[logical])
+        variables = function["Environment"]["Variables"]
+        policies = iam.list_role_policies(RoleName=made[f"{logical}Role"])["PolicyNames"]
+        sends = variables.get("FANOUT_QUEUE") == made["FanoutQueue"]
+        assert sends is (name != "websocket_connect")
+        assert ("SendToFanoutQueue" in policies) is sends
+        assert ("TakeFromFanoutQueue" in policies) is (name == "fanout")
+    aws.make(app, "deploy")
+    assert "QueueUrls" not in aws.contents()
+    aws.make(app, "destroy", YES="1")
+    assert aws.contents() == {}

@@ -1,0 +1,205 @@
+"""Apps that were not made from this template, and clients that were not made for it."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.sync.client import ClientConnection
+
+from tests.local.gateway import (
+    SECONDS,
+    Gateway,
+    ask,
+    client,
+    ended,
+    environment,
+    id_of,
+    raw_client,
+    running,
+)
+
+NEVER_SEEN = "AAAAAAAAAAAAAAA="
+
+
+@pytest.fixture(scope="module")
+def parrot(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with running(app, "parrot", tmp_path_factory.mktemp("parrot")) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def rooms(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with running(app, "rooms", tmp_path_factory.mktemp("rooms")) as gateway:
+        yield gateway
+
+
+def hear(socket: ClientConnection) -> str:
+    return str(socket.recv(timeout=SECONDS))
+
+
+# The smallest app
+
+
+def test_parrot_repeats(parrot: Gateway) -> None:
+    assert parrot.stage == "ws"
+    with client(parrot.url) as one, client(parrot.url) as other:
+        # Loud, as the variable of this one function says.
+        assert ask(one, "hello") == "HELLO"
+        assert ask(other, "é ☃") == "É ☃"
+
+
+def test_parrot_knows_who_asks(parrot: Gateway) -> None:
+    with client(parrot.url, user_agent_header="Pirate/1") as guest:
+        assert ask(guest, "who am I") == "Pirate/1"
+
+
+def test_parrot_closes(parrot: Gateway) -> None:
+    with client(parrot.url) as guest, client(parrot.url) as other:
+        assert ask(guest, "bye") == "bye"
+        assert ended(guest)[0] == 1000
+        assert ask(other, "hello") == "HELLO"
+
+
+def test_parrots_middleware_keeps_messages_from_it(parrot: Gateway) -> None:
+    with client(parrot.url) as guest:
+        guest.send("")
+        assert ask(guest, "hello") == "HELLO"
+
+
+def test_parrots_blueprint_has_a_function(parrot: Gateway) -> None:
+    answer = parrot.invoke("job_count", {"text": "abba"})
+    assert (answer.status, json.loads(answer.body)) == (200, {"a": 2, "b": 2})
+    assert parrot.invoke("parrot-dev-job_count", {"text": ""}).status == 200
+
+
+# A chat
+
+
+def test_rooms_have_their_table(rooms: Gateway) -> None:
+    assert "tables: rooms-dev-people" in rooms.printed()
+    assert rooms.stage == "api"
+
+
+def test_rooms_are_apart(rooms: Gateway) -> None:
+    with client(rooms.url) as ann, client(rooms.url) as bob, client(rooms.url) as cid:
+        assert ask(ann, "anybody?") == "enter a room first"
+        for guest, name, room in ((ann, "Ann", "red"), (bob, "Bob", "red"), (cid, "Cid", "blue")):
+            assert ask(guest, f"/name {name}") == f"you are {name}"
+            assert ask(guest, f"/enter {room}") == f"{name} enters"
+        assert hear(ann) == "Bob enters"
+        assert ask(bob, "/who") == "Ann, Bob"
+        assert ask(cid, "/who") == "Cid"
+        assert ask(ann, "é ☃") == hear(bob) == "Ann: é ☃"
+        bob.close()
+        assert hear(ann) == "Bob leaves"
+        assert ask(ann, "/who") == "Ann"
+        # Nothing of all this has come to the other room.
+        assert ask(cid, "alone") == "Cid: alone"
+
+
+def test_who_drops_out_leaves_the_room(rooms: Gateway) -> None:
+    with client(rooms.url) as ann:
+        ask(ann, "/name Ann")
+        ask(ann, "/enter green")
+        with raw_client(rooms, "") as raw:
+            text = b"/enter green"
+            raw.sendall(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text)
+            assert raw.recv(1) == b"\x81"
+            assert hear(ann).endswith("= enters")
+        assert hear(ann).endswith("= leaves")
+
+
+# Clients from npm
+
+
+def wscat(node: Path, tmp: Path, *options: str) -> str:
+    """Run wscat to its end; return what it prints."""
+    process = subprocess.Popen(
+        [str(node / ".bin" / "wscat"), "--no-color", *options],
+        env=environment(tmp),
+        stdin=subprocess.PIPE,  # it ends when this does, so it is left open
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with process:
+        try:
+            process.wait(SECONDS)
+        finally:
+            process.kill()
+        assert process.stdout
+        return process.stdout.read()
+
+
+def test_wscat_talks(node: Path, parrot: Gateway, tmp_path: Path) -> None:
+    # It waits for the answer, and ends by itself when it is closed.
+    assert wscat(node, tmp_path, "-c", parrot.url, "-w", "-1", "-x", "bye") == "bye\n"
+
+
+def test_wscat_is_refused(node: Path, bare: Gateway, tmp_path: Path) -> None:
+    printed = wscat(node, tmp_path, "-c", f"{bare.url}?status=403", "-x", "hello")
+    assert "Unexpected server response: 403" in printed
+
+
+def test_wscat_agrees_on_a_subprotocol(node: Path, bare: Gateway, tmp_path: Path) -> None:
+    url = f"{bare.url}?protocol=chat"
+    assert "error" not in wscat(node, tmp_path, "-c", url, "-s", "chat", "-x", "close").lower()
+    # It insists on one that it has offered.
+    assert "error" in wscat(node, tmp_path, "-c", bare.url, "-s", "chat", "-x", "close").lower()
+
+
+def order(node: Path, tmp: Path, endpoint: str, *commands: tuple[str, Any]) -> list[Any]:
+    """Have AWS's JavaScript client send commands, and return what came of each."""
+    done = subprocess.run(
+        ["node", str(Path(__file__).parent / "management.cjs"), endpoint],
+        env={**environment(tmp), "NODE_PATH": str(node)},
+        input="".join(json.dumps(command) + "\n" for command in commands),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_javascript_manages_connections(node: Path, bare: Gateway, tmp_path: Path) -> None:
+    endpoint = f"http://127.0.0.1:{bare.port}/{bare.stage}"
+    with client(bare.url, user_agent_header="Test/1") as guest:
+        to = {"ConnectionId": id_of(guest)}
+        sent, told, closed, *gone = order(
+            node,
+            tmp_path,
+            endpoint,
+            ("PostToConnectionCommand", {**to, "Data": "é ☃"}),
+            ("GetConnectionCommand", to),
+            ("DeleteConnectionCommand", to),
+            ("PostToConnectionCommand", {**to, "Data": "late"}),
+            ("GetConnectionCommand", {"ConnectionId": NEVER_SEEN}),
+        )
+        assert hear(guest) == "é ☃"
+        assert ended(guest)[0] == 1000
+    assert (sent["status"], told["status"], closed["status"]) == (200, 200, 204)
+    assert told["Identity"] == {"SourceIp": "127.0.0.1", "UserAgent": "Test/1"}
+    assert told["ConnectedAt"] <= told["LastActiveAt"]
+    assert gone == [{"status": 410, "error": "GoneException"}] * 2
+
+
+def test_javascript_is_told_what_is_wrong(node: Path, bare: Gateway, tmp_path: Path) -> None:
+    endpoint = f"http://127.0.0.1:{bare.port}"
+    with client(bare.url) as guest:
+        to = {"ConnectionId": id_of(guest)}
+        large, malformed = order(
+            node,
+            tmp_path,
+            f"{endpoint}/{bare.stage}",
+            ("PostToConnectionCommand", {**to, "Data": "x" * (128 * 1024 + 1)}),
+            ("PostToConnectionCommand", {"ConnectionId": "nope", "Data": "x"}),
+        )
+        (forbidden,) = order(node, tmp_path, f"{endpoint}/other", ("GetConnectionCommand", to))
+    assert large == {"status": 413, "error": "PayloadTooLargeException"}
+    assert malformed == {"status": 400, "error": "BadRequestException"}
+    assert forbidden == {"status": 403, "error": "ForbiddenException"}

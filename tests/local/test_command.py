@@ -1,0 +1,106 @@
+"""The local gateway's command line: what cannot be served is said in one line."""
+
+import socket
+import subprocess
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from tests.local.gateway import APPS, SECONDS, command, environment
+
+
+def run(app: Path, project: Path, tmp: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Start a gateway that has to give up."""
+    return subprocess.run(
+        command(project, *options),
+        cwd=app,
+        env=environment(tmp),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def refusal(app: Path, project: Path, tmp: Path, *options: str) -> tuple[list[str], str]:
+    """As `run`; return the lines of its stderr, and its stdout."""
+    done = run(app, project, tmp, *options)
+    assert done.returncode > 0, done
+    return done.stderr.splitlines(), done.stdout
+
+
+def refused_in_a_line(app: Path, project: Path, tmp: Path, *options: str) -> str:
+    """As `refusal`; return the one line that says why."""
+    lines, printed = refusal(app, project, tmp, *options)
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("error: ")
+    assert "Traceback" not in printed
+    return lines[0]
+
+
+def test_busy_port_is_an_error(app: Path, tmp_path: Path) -> None:
+    project = copytree(APPS / "bare", tmp_path / "bare")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        line = refused_in_a_line(app, project, tmp_path, f"--port={port}")
+    assert str(port) in line
+
+
+def test_folder_without_an_app_is_an_error(app: Path, tmp_path: Path) -> None:
+    project = tmp_path / "empty"
+    project.mkdir()
+    assert str(project) in refused_in_a_line(app, project, tmp_path)
+
+
+def test_missing_app_py_is_an_error(app: Path, tmp_path: Path) -> None:
+    project = copytree(APPS / "bare", tmp_path / "bare")
+    (project / "app.py").unlink()
+    lines, _ = refusal(app, project, tmp_path)
+    assert lines[-1].startswith("error: ")
+    assert "app.py" in lines[-1]
+
+
+def test_app_that_does_not_import_is_an_error(app: Path, tmp_path: Path) -> None:
+    project = copytree(APPS / "failing", tmp_path / "failing")
+    lines, _ = refusal(app, project, tmp_path)
+    assert lines[-1].startswith("error: ")
+    assert "no luck today" in lines[-1]
+    assert "app.py" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "told"),
+    [
+        ("unflagged", "--stage=dev", "WEBSOCKETS"),
+        ("broken", "--stage=dev", "config.json"),
+        ("silent", "--stage=nowhere", "nowhere"),
+    ],
+)
+def test_app_that_cannot_be_served_is_an_error(
+    app: Path, tmp_path: Path, name: str, option: str, told: str
+) -> None:
+    project = copytree(APPS / name, tmp_path / name)
+    assert told in refused_in_a_line(app, project, tmp_path, option)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--workers", "-1"),
+        ("--idle-timeout", "0"),
+        ("--max-duration", "soon"),
+        ("--integration-timeout", "nan"),
+        ("--latency", "x"),
+        ("--throttle", "1.5"),
+        ("--database", "127.0.0.1:8001"),
+    ],
+)
+def test_wrong_value_is_an_error(app: Path, tmp_path: Path, option: str, value: str) -> None:
+    done = run(app, APPS / "bare", tmp_path, option, value)
+    assert (done.returncode, done.stdout) == (2, "")
+    # After the usage, which argparse always shows.
+    (line,) = [line for line in done.stderr.splitlines() if "error:" in line]
+    assert line == done.stderr.splitlines()[-1]
+    assert f"argument {option}: '{value}' is no" in line
+    assert "; use " in line

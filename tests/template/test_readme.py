@@ -1,0 +1,78 @@
+"""What the generated app's README says, done as it says."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import Bake
+from tests.local.gateway import client, serving
+
+
+def examples(app: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (app / "README.md").read_text(), re.DOTALL)
+
+
+WAVE = """
+      wave:
+        payload:
+          <<: *closed
+          required: [action, name]
+          properties: {action: {const: wave}, name: *name, channel: *channel, id: *id}
+        examples: [{payload: {action: wave, name: Ann, id: 12}}]
+      wave_reply:
+        payload: {<<: *closed, required: [type], properties: {type: {const: waved}, id: *id}}
+        examples: [{payload: {type: waved, id: 12}}]
+operations:
+  wave:
+    <<: *request
+    messages: [{$ref: "#/channels/ws/messages/wave"}]
+    reply: {messages: [{$ref: "#/channels/ws/messages/wave_reply"}, *error]}
+"""
+
+
+def test_an_action_of_ones_own(bake: Bake, tmp_path: Path) -> None:
+    app = bake(app_name="tea", app_kind="notifications")
+    action, test, _ = examples(app)
+    with (app / "chalicelib" / "actions.py").open("a") as actions:
+        actions.write("\n\n" + action)
+    (app / "tests" / "test_wave.py").write_text(test)
+    tests = ["tests/test_wave.py", "tests/test_protocol.py"]
+    command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", *tests]
+    result = subprocess.run(command, cwd=app, capture_output=True, text=True)
+    assert "describe it in asyncapi.yaml" in result.stdout
+    protocol = app / "docs" / "asyncapi.yaml"
+    protocol.write_text(protocol.read_text().replace("\noperations:\n", WAVE))
+    result = subprocess.run(command, cwd=app, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
+
+    config = app / ".chalice" / "config.json"
+    config.write_text(config.read_text().replace('"WS_ACTIONS": "', '"WS_ACTIONS": "wave,'))
+    with serving(app, app, tmp_path) as gateway, client(gateway.url) as ann:
+        ann.send('{"action": "wave", "name": "Ann"}')
+        assert json.loads(ann.recv(10))["data"] == "Ann waves"
+        assert json.loads(ann.recv(10)) == {"type": "waved"}
+    check = subprocess.run([sys.executable, "-B", "local/check.py"], cwd=app, capture_output=True)
+    assert check.returncode == 0, check.stderr
+
+
+def test_sending_from_elsewhere(app: Path, tmp_path: Path) -> None:
+    script = examples(app)[2]
+    with serving(app, app, tmp_path) as gateway, client(gateway.url) as ann:
+        ann.send('{"action": "echo", "data": 1}')  # answered: it is in the lobby by now
+        ann.recv(10)
+        script = script.replace("http://127.0.0.1:8000", gateway.page.rstrip("/"))
+        result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+        assert '"delivered": 1' in result.stdout, result.stderr
+        push = json.loads(ann.recv(10))
+        assert (push["from"], push["data"]) == (None, "Tea is ready")
+
+
+def test_the_table_of_actions_is_complete(app: Path) -> None:
+    table = re.findall(r"^\| (`.*?) \|", (app / "README.md").read_text(), re.MULTILINE)
+    named = set(re.findall(r"`(\w+)`", " ".join(table)))
+    registered = re.findall(
+        r"^def ([a-z]\w*)", (app / "chalicelib/actions.py").read_text(), re.MULTILINE
+    )
+    assert named >= set(registered)

@@ -1,0 +1,1 @@
+"""Run, check and deploy Chalice WebSocket apps. Never deployed itself."""

@@ -1,0 +1,154 @@
+"""What boto3 clients call over HTTP: the management API (@connections) and Lambda's Invoke."""
+
+import asyncio
+import json
+import logging
+import re
+import time
+from datetime import datetime, timezone
+
+from aiohttp import web
+
+from chalice_ws.local.gateway import DELETED, Connection, Gateway
+from chalice_ws.local.runtime import Result
+from chalice_ws.local.websocket import MAX_MESSAGE
+from chalice_ws.local.workers import Lambda
+
+log = logging.getLogger("local")
+
+
+def error(status: int, kind: str, message: str) -> web.Response:
+    """An AWS error. Without the header boto3 raises a plain ClientError, and Chalice never
+    its WebsocketDisconnectedError."""
+    headers = {"x-amzn-ErrorType": kind}
+    return web.json_response({"message": message}, status=status, headers=headers)
+
+
+class Quota:
+    """So many calls a second, and as many at once: a token bucket, as an account has."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._tokens = rate
+        self._at = time.monotonic()
+
+    def take(self) -> bool:
+        """Whether one more call is within the quota."""
+        now = time.monotonic()
+        self._tokens = min(self._rate, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        if self._rate and self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class Management:
+    """The management API of a gateway's stage.
+
+    Args:
+        gateway: whose connections it manages.
+        latency: seconds that each call takes longer.
+        throttle: calls a second that are accepted; 0 accepts all.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
+    """
+
+    def __init__(self, gateway: Gateway, latency: float, throttle: float) -> None:
+        self._gateway = gateway
+        self._latency = latency
+        self._quota = Quota(throttle)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """POST sends, GET tells, DELETE closes."""
+        if self._latency:
+            await asyncio.sleep(self._latency)
+        if not self._quota.take():
+            return error(429, "LimitExceededException", "Too Many Requests")
+        connection_id = request.match_info["connection_id"]
+        if request.match_info["stage"] != self._gateway.stage:
+            # Nobody has recorded what a wrong stage gives; a path that is not there is forbidden.
+            return error(403, "ForbiddenException", "Forbidden")
+        if not re.fullmatch(r"[A-Za-z0-9_-]{15}=", connection_id):
+            return error(400, "BadRequestException", f"Invalid connectionId: {connection_id}")
+        # So is an id that never was: nobody has recorded that either.
+        connection = self._gateway.connections.get(connection_id)
+        if connection is None:
+            return error(410, "GoneException", "Gone")
+        if request.method == "POST":
+            return self._post(connection, await request.read())
+        if request.method == "DELETE":
+            del self._gateway.connections[connection_id]
+            connection.close(DELETED)
+            return web.Response(status=204)
+        return self._get(connection)
+
+    def _post(self, connection: Connection, data: bytes) -> web.Response:
+        if len(data) > MAX_MESSAGE:
+            return error(413, "PayloadTooLargeException", f"more than {MAX_MESSAGE} bytes")
+        try:
+            connection.send(data.decode(errors="replace").encode())  # a text frame, at least
+        except ConnectionError:
+            return error(410, "GoneException", "Gone")
+        except BlockingIOError:
+            return error(429, "LimitExceededException", "the client reads too slowly")
+        return web.Response()
+
+    def _get(self, connection: Connection) -> web.Response:
+        return web.json_response(
+            {
+                "connectedAt": _iso(connection.peer.connected_at),
+                "identity": connection.peer.identity,
+                "lastActiveAt": _iso(connection.last_active_at),
+            }
+        )
+
+
+class Invoke:
+    """Lambda's Invoke: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+
+    Args:
+        functions: what it runs.
+        prefix: what the name of a deployed function begins with.
+        latency: seconds that each call takes longer.
+    """
+
+    def __init__(self, functions: Lambda, prefix: str, latency: float) -> None:
+        self._functions = functions
+        self._prefix = prefix
+        self._latency = latency
+        self._background: set[asyncio.Task[Result]] = set()
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Run a function now (RequestResponse), soon (Event) or not at all (DryRun)."""
+        name = request.match_info["name"]  # as deployed, short, or an ARN
+        function = name.split(":function:")[-1].split(":")[0].removeprefix(self._prefix)
+        if function not in self._functions.timeouts:
+            return error(404, "ResourceNotFoundException", f"Function not found: {name}")
+        try:
+            event = json.loads(await request.read() or "{}")
+        except ValueError as problem:
+            return error(400, "InvalidRequestContentException", f"not JSON: {problem}")
+        kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
+        if kind == "DryRun":
+            return web.Response(status=204)
+        if kind == "Event":
+            task = asyncio.create_task(self._run(function, event))
+            self._background.add(task)
+            task.add_done_callback(self._background.discard)
+            return web.Response(status=202)
+        result = await self._run(function, event)
+        failed = {"X-Amz-Function-Error": "Unhandled"} if result.error else {}
+        headers = {"X-Amz-Executed-Version": "$LATEST", **failed}
+        return web.json_response(result.error or result.value, headers=headers)
+
+    async def _run(self, function: str, event: object) -> Result:
+        await asyncio.sleep(self._latency)
+        result = await self._functions.invoke(function, event)
+        log.info("%-11s %s", function, "failed" if result.error else "ok")
+        return result
+
+
+def _iso(ms: int) -> str:
+    moment = datetime.fromtimestamp(ms / 1000, timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""Frames, fields and the router: JSON text in, one reply out."""

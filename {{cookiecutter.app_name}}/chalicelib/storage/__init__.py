@@ -1,0 +1,1 @@
+"""The DynamoDB table: connections, memberships and history."""

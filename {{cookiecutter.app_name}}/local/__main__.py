@@ -1,6 +1,0 @@
-"""`python -m local`. What it starts imports this file too: so it has nothing in it."""
-
-if __name__ == "__main__":
-    from local.cli import main
-
-    main()

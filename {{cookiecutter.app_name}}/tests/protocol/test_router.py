@@ -1,0 +1,178 @@
+"""From a frame to its one reply, whatever the frame is and whatever goes wrong."""
+
+import json
+import logging
+import re
+
+import pytest
+
+from app import app
+from chalicelib.actions import router
+from chalicelib.protocol.fields import CHANNEL
+from chalicelib.storage import connections, table
+from tests.client import Api
+from tests.conftest import error
+
+LIMIT = 128 * 1024
+
+
+def test_echo(api: Api) -> None:
+    client = api.connect()
+    for data in ("hi", None, 0, 1.5, [{"a": "ü\u2028</script>"}], "\ud800"):
+        assert client.request("echo", data=data) == {"type": "echo", "data": data}
+
+
+def test_an_id_may_be_a_number_or_a_string(api: Api) -> None:
+    client = api.connect()
+    for request_id in (0, -1.5, 10**30, "x" * 64):
+        client.send(json.dumps({"action": "echo", "data": 1, "id": request_id}))
+        assert client.receive() == {"type": "echo", "data": 1, "id": request_id}
+    client.send('{"action": "echo", "data": 1}')
+    assert client.receive() == {"type": "echo", "data": 1}
+
+
+def test_help_names_what_is_switched_on(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = api.connect()
+    assert client.request("help")["actions"].keys() == router.actions.keys()
+    monkeypatch.setenv("WS_ACTIONS", "leave, help")
+    assert client.request("help") == {
+        "type": "help",
+        "actions": {"leave": {"channel": CHANNEL.what}, "help": {}},
+    }
+    assert error(client.request("who", channel="tea")) == ("action_disabled", "who")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "bad_json"),
+        ("{", "bad_json"),
+        ('{"action":"echo","data":NaN}', "bad_json"),
+        ('{"action":"echo","data":1e999}', "bad_json"),
+        ('{"action":"echo","data":%s.0}' % ("1" * 130_000), "bad_json"),
+        ('{"action":"echo","data":%s}' % ("9" * 5000), "bad_json"),
+        ("[" * 100_000, "bad_json"),
+        ("[]", "not_an_object"),
+        ('"help"', "not_an_object"),
+        ("null", "not_an_object"),
+        ("{}", "unknown_action"),
+        ('{"action":null}', "unknown_action"),
+        ('{"action":["echo"]}', "unknown_action"),
+        ('{"action":"ECHO"}', "unknown_action"),
+        ('{"action":"__class__"}', "unknown_action"),
+        ('{"action":"%s"}' % ("x" * 100_000), "unknown_action"),
+        ('{"action":"echo","data":1,"id":""}', "bad_field"),
+        ('{"action":"echo","data":1,"id":true}', "bad_field"),
+        ('{"action":"echo","data":1,"id":null}', "bad_field"),
+        ('{"action":"echo","data":1,"id":"%s"}' % ("x" * 65), "bad_field"),
+        ('{"action":"echo","data":1,"id":%s}' % ("9" * 65), "bad_field"),
+        ('{"action":"echo","data":1,"more":1}', "bad_field"),
+        ('{"action":"echo"}', "bad_field"),
+    ],
+)
+def test_whatever_is_sent_gets_one_answer(api: Api, text: str, code: str) -> None:
+    client = api.connect()
+    client.send(text)
+    reply = client.receive()
+    assert (reply["type"], reply["code"]) == ("error", code)
+    assert client.waiting() == 0
+
+
+def test_json_as_deep_as_python_can_just_read(api: Api) -> None:
+    client = api.connect()
+    for depth in range(900, 1000):  # what can be read may be too deep to be written
+        client.send(f'{{"action":"echo","data":{"[" * depth}{"]" * depth}}}')
+        assert client.receive()["code"] in ("bad_field", "bad_json")
+
+
+@pytest.mark.parametrize("channel", ["", "x" * 65, "a b", "a#b", "ü", "a\n", 7, None, ["tea"]])
+def test_a_channel_that_will_not_do(api: Api, channel: object) -> None:
+    client = api.connect()
+    for action in ("join", "leave", "who"):
+        reply = client.request(action, channel=channel)
+        assert (error(reply), reply["field"]) == (("bad_field", action), "channel")
+
+
+def test_a_misspelt_field_does_not_send_to_the_lobby(api: Api) -> None:
+    client, other = api.connect(), api.connect()
+    reply = client.request("broadcast", chanel="secret", data=1)
+    assert (error(reply), reply["field"]) == (("bad_field", "broadcast"), "chanel")
+    assert other.waiting() == 0
+
+
+def test_an_error_carries_id_and_action(api: Api) -> None:
+    client = api.connect()
+    client.send('{"action":"join","id":"r7"}')
+    reply = client.receive()
+    assert (reply["id"], reply["action"], reply["field"]) == ("r7", "join", "channel")
+
+
+def test_too_large_for_one_frame(api: Api) -> None:
+    client, other = api.connect(), api.connect()
+    room = LIMIT - len('{"type":"echo","data":"","id":1}')
+    assert client.request("echo", data="x" * room)["type"] == "echo"
+    assert error(client.request("echo", data="x" * (room + 1))) == ("too_large", "echo")
+    assert error(client.request("broadcast", data="ü" * (LIMIT // 2))) == ("too_large", "broadcast")
+    assert other.waiting() == 0
+
+
+def test_a_fault_is_logged_and_not_shown(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = api.connect()
+
+    def fail(connection_id: str) -> None:
+        raise RuntimeError("the password is 1234")
+
+    monkeypatch.setattr("chalicelib.storage.connections.get", fail)
+    reply = client.request("join", channel="tea")
+    assert error(reply) == ("internal", "join")
+    assert "1234" not in json.dumps(reply)
+    (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert re.fullmatch(
+        rf"connection {client.connection_id}, request \S{{16}}", record.getMessage()
+    )
+    assert record.exc_info
+    assert "1234" in str(record.exc_info[1])
+
+
+def test_a_busy_table_is_no_fault(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = api.connect()
+
+    def busy(connection_id: str) -> None:
+        raise table.Busy("again")
+
+    monkeypatch.setattr("chalicelib.storage.connections.get", busy)
+    assert error(client.request("join", channel="tea")) == ("try_again", "join")
+
+
+def test_without_its_row_a_client_is_told_to_connect_again(api: Api) -> None:
+    client = api.connect()
+    connections.remove(client.connection_id)
+    for action, fields in (
+        ("join", {"channel": "tea"}),
+        ("leave", {"channel": "tea"}),
+        ("name", {"name": "Ann"}),
+        ("broadcast", {"data": 1}),
+    ):
+        reply = client.request(action, **fields)
+        assert error(reply) == ("try_again", action)
+        assert "connect again" in reply["message"]
+    assert list(connections.members("lobby")) == []
+    assert list(connections.members("tea")) == []
+
+
+def test_a_client_that_left_before_its_reply_is_no_fault(api: Api) -> None:
+    client = api.connect()
+    client.vanish()
+    client.send('{"action":"echo","data":1}')
+
+
+def test_a_reply_that_cannot_be_sent_is_logged(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(app.log, "propagate", True)
+    client = api.connect()
+    api.refusals[client.connection_id] = (403, "ForbiddenException")
+    client.send('{"action":"help"}')
+    assert client.connection_id in caplog.text

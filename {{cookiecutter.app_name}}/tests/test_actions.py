@@ -1,0 +1,204 @@
+"""Names, channels, messages and presence, through the handlers, on a real DynamoDB API."""
+
+import pytest
+
+from chalicelib.storage import connections, table
+from tests.client import Api, Rejected
+from tests.conftest import age, error
+
+
+def test_guests_have_a_name_until_they_choose_one(api: Api) -> None:
+    guest, ann = api.connect(), api.connect(name="  Ann\u3000")
+    members = guest.request("who", channel="lobby")["members"]
+    names = {member["connection_id"]: member["name"] for member in members}
+    assert names == {
+        guest.connection_id: f"guest-{guest.connection_id[:4]}",
+        ann.connection_id: "Ann",
+    }
+    assert guest.request("name", name=" Zoë 👩\u200d🚀 ") == {
+        "type": "named",
+        "name": "Zoë 👩\u200d🚀",
+    }
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 65, "a\nb", "a\u202eb", "\u200d", 7, None])
+def test_a_name_that_will_not_do(api: Api, name: object) -> None:
+    client = api.connect()
+    reply = client.request("name", name=name)
+    assert error(reply) == ("bad_field", "name")
+    assert reply["field"] == "name"
+
+
+def test_connecting_with_a_name_that_will_not_do_is_refused(api: Api) -> None:
+    with pytest.raises(Rejected, match="400"):
+        api.connect(name="a\nb")
+    assert list(connections.members("lobby")) == []
+
+
+def test_the_door_can_be_closed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.may_connect", lambda event: False)
+    with pytest.raises(Rejected, match="403"):
+        api.connect()
+    assert list(connections.members("lobby")) == []
+
+
+def test_presence_is_told_to_the_other_members(api: Api) -> None:
+    ann, bob = api.connect(name="Ann"), api.connect(name="Bob")
+    outsider = api.connect()
+    for client in (ann, bob, bob):  # to join again changes nothing
+        assert client.request("join", channel="tea") == {"type": "joined", "channel": "tea"}
+    bob.request("name", name="Rob")
+    bob.request("leave", channel="tea")
+    bob.request("leave", channel="tea")
+    bob.request("join", channel="tea")
+    bob.disconnect()
+    events = [ann.push() for _ in range(5)]
+    assert [event["event"] for event in events] == ["joined", "named", "left", "joined", "left"]
+    assert events[1] == {
+        "type": "presence",
+        "channel": "tea",
+        "event": "named",
+        "member": {"connection_id": bob.connection_id, "name": "Rob"},
+    }
+    assert (ann.waiting(), outsider.waiting()) == (0, 0)
+
+
+def test_everybody_is_in_the_lobby_and_nobody_leaves_it(api: Api) -> None:
+    ann, bob = api.connect(), api.connect()
+    assert ann.request("join", channel="lobby") == {"type": "joined", "channel": "lobby"}
+    reply = ann.request("leave", channel="lobby")
+    assert error(reply) == ("bad_field", "leave")
+    assert reply["field"] == "channel"
+    ann.request("broadcast", data=1)
+    assert bob.push()["channel"] == "lobby"
+
+
+def test_a_message_reaches_every_member_and_its_sender(api: Api) -> None:
+    ann, bob, carl = (api.connect(name=name) for name in ("Ann", "Bob", "Carl"))
+    ann.request("join", channel="tea")
+    bob.request("join", channel="tea")
+    ann.push()
+    ann.send('{"action":"broadcast","channel":"tea","data":{"n":1},"id":"r1","client_id":"c1"}')
+    message, reply = ann.push(), ann.receive()
+    assert reply == {
+        "type": "sent",
+        "channel": "tea",
+        "message_id": message["message_id"],
+        "id": "r1",
+    }
+    assert bob.push() == message
+    assert carl.waiting() == 0
+    assert message.pop("sent_at") > 1_600_000_000_000
+    assert message.pop("message_id")
+    assert message == {
+        "type": "message",
+        "channel": "tea",
+        "from": {"connection_id": ann.connection_id, "name": "Ann"},
+        "data": {"n": 1},
+        "client_id": "c1",
+        "ref": "r1",
+    }
+    ann.request("broadcast", channel="tea", data=2)
+    assert not {"ref", "client_id"} & bob.push().keys()
+
+
+def test_message_ids_sort_by_time(api: Api) -> None:
+    client = api.connect()
+    ids = [client.request("broadcast", data=n)["message_id"] for n in range(5)]
+    sent_at = [client.push()["sent_at"] for _ in ids]
+    assert [i for _, i in sorted(zip(sent_at, ids, strict=True))] == sorted(ids)
+
+
+def test_only_members_broadcast(api: Api) -> None:
+    client = api.connect()
+    assert error(client.request("broadcast", channel="tea", data=1)) == (
+        "not_a_member",
+        "broadcast",
+    )
+    client.request("join", channel="tea")
+    client.request("leave", channel="tea")
+    assert error(client.request("broadcast", channel="tea", data=1)) == (
+        "not_a_member",
+        "broadcast",
+    )
+
+
+def test_who_and_channels_show_a_hundred_and_say_that_there_are_more(api: Api) -> None:
+    client = api.connect()
+    home = table.call("get_item", Key=table.key("lobby", client.connection_id))["Item"]
+    put([{**home, "connection_id": {"S": f"fake{n}"}} for n in range(99)])
+    reply = client.request("who", channel="lobby")
+    assert (len(reply["members"]), reply["more"]) == (100, False)
+    put([{**home, "connection_id": {"S": "fake99"}}])
+    reply = client.request("who", channel="lobby")
+    assert (len(reply["members"]), reply["more"]) == (100, True)
+
+    put([{**home, "channels": {"SS": [f"c{n:03}" for n in range(99)]}}])
+    reply = client.request("channels")
+    assert (len(reply["channels"]), reply["more"]) == (100, False)
+    assert reply["channels"][:2] == [
+        {"channel": "lobby", "members": 101},
+        {"channel": "c000", "members": 1},
+    ]
+    connections.join(connections.get(client.connection_id), "one.more")
+    assert client.request("channels")["more"] is True
+
+
+def test_what_was_delivered_is_not_asked_for_again(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clearing up after a broadcast may fail; its sender has nothing to do with that."""
+    ann, ghost, bob = api.connect(), api.connect(), api.connect()
+    ghost.vanish()
+
+    def busy(connection_id: str, channel: str) -> None:
+        raise table.Busy("again")
+
+    monkeypatch.setattr("chalicelib.delivery.members.prune", busy)
+    assert ann.request("broadcast", data=1)["type"] == "sent"
+    assert bob.push()["data"] == 1
+
+
+def test_presence_that_cannot_be_sent_does_not_undo_what_happened(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = api.connect()
+
+    def busy(channel: str) -> list[str]:
+        raise table.Busy("again")
+
+    monkeypatch.setattr("chalicelib.delivery.members.members", busy)
+    assert ann.request("join", channel="tea") == {"type": "joined", "channel": "tea"}
+    assert ann.request("leave", channel="tea") == {"type": "left", "channel": "tea"}
+
+
+def test_a_connection_joins_only_so_many_channels(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.actions.MAX_CHANNELS", 2)
+    client = api.connect()
+    for channel in ("a", "b", "b"):
+        assert client.request("join", channel=channel)["type"] == "joined"
+    assert error(client.request("join", channel="c")) == ("bad_field", "join")
+    client.request("leave", channel="a")
+    assert client.request("join", channel="c")["type"] == "joined"
+
+
+def test_who_is_gone_is_forgotten_and_the_others_are_served(api: Api) -> None:
+    ann, ghost, bob = api.connect(), api.connect(), api.connect()
+    for client in (ann, ghost, bob):
+        client.request("join", channel="tea")
+    age(ghost)
+    ghost.vanish()
+    assert ann.request("broadcast", channel="tea", data=1)["type"] == "sent"
+    assert [bob.push()["type"] for _ in range(bob.waiting())] == ["message"]
+    for channel in ("tea", "lobby"):
+        assert set(connections.members(channel)) == {ann.connection_id, bob.connection_id}
+
+
+def put(rows: list[table.Row]) -> None:
+    """Write rows as they are."""
+    while rows:
+        batch, rows = rows[:25], rows[25:]
+        requests = [{"PutRequest": {"Item": row}} for row in batch]
+        table.dynamodb().batch_write_item(RequestItems={table.table_name(): requests})

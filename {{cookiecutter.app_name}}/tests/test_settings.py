@@ -1,0 +1,42 @@
+"""The app's own settings do what they say."""
+
+import json
+import logging
+import re
+
+import pytest
+
+from chalice_ws.project.config import read_config
+from tests.client import Api
+from tests.conftest import PROJECT
+
+
+@pytest.mark.parametrize(
+    "stage", json.loads((PROJECT / ".chalice/config.json").read_text())["stages"]
+)
+def test_help_names_the_actions_of_the_config(
+    api: Api, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actions = read_config(PROJECT, stage).environment_variables["WS_ACTIONS"]
+    monkeypatch.setenv("WS_ACTIONS", actions)
+    assert list(api.connect().request("help")["actions"]) == actions.replace(" ", "").split(",")
+
+
+def test_what_came_of_a_push_is_logged_for_the_metrics(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The filters in resources/production.json find their fields in what is logged."""
+    resources = json.loads((PROJECT / "resources/production.json").read_text())["Resources"]
+    filters = [each for each in resources.values() if each.get("Type") == "AWS::Logs::MetricFilter"]
+    fields = set(re.findall(r"\$\.(\w+) > 0", json.dumps(filters)))
+    assert fields == {"delivered", "gone", "failed", "untried", "throttled"}
+    slow, client = api.connect(), api.connect()
+    api.refusals[slow.connection_id] = (429, "LimitExceededException")
+    with caplog.at_level(logging.INFO, logger="chalicelib"):
+        outcome = api.run("notify", {"channel": "lobby", "data": 1}, seconds=4)
+    logged: dict[str, int] = {}
+    for record in caplog.records:
+        logged |= {field: each for field, each in vars(record).items() if field in fields}
+    assert logged.pop("throttled") >= 1
+    assert {**logged, "message_id": outcome["message_id"]} == outcome
+    assert client.push()["data"] == 1
