@@ -132,5 +132,5 @@ def test_a_queue_that_is_wrong_is_named(app: Path, tmp_path: Path) -> None:
     result = subprocess.run(command, cwd=app, capture_output=True, text=True)
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
-    assert line.startswith("error: no resources from ")
-    assert "resources/scale.json" in line
+    assert line.startswith("error: ")
+    assert "resources/scale.json is not valid JSON" in line

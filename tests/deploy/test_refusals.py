@@ -115,9 +115,12 @@ def test_a_name_that_is_too_long(
 
 
 def test_what_is_misspelt(aws: Aws, copy: Path, deploy: Run) -> None:
-    one_line(deploy("up", "--stage", "pord"), "no stage 'pord' .*; use one of dev, prod")
+    one_line(
+        deploy("up", "--stage", "pord"),
+        r"the stage is not in .* \(got 'pord'\); use one of dev, prod",
+    )
     wrong = deploy("up", "--stage", "prod", "prodution")
-    one_line(wrong, r"got 'resources\.prodution\.json'\); use some of production, scale, xray")
+    one_line(wrong, r"got 'resources/prodution\.json'\); use some of production, scale, xray")
     resources = copy / "resources" / "production.json"
     resources.write_text(
         resources.read_text().replace('"WebsocketAPIStage"', '"WebsocketApiStage"')
@@ -139,7 +142,7 @@ def test_an_app_that_cannot_be_packaged(
     assert failed.returncode == 1
     line = failed.stderr.splitlines()[-1]  # after what Chalice has to say
     assert re.match(
-        r"error: (chalice cannot package the app; |no resources from .*resources)", line
+        r"error: (chalice cannot package the app; |.*resources.* is not valid JSON)", line
     )
     assert aws.changes() == []
 

@@ -210,5 +210,5 @@ def test_settings_that_are_not_json_change_nothing(edited: Gateway) -> None:
     with client(edited.url) as guest:
         with reloaded(edited, NOT_RELOADED):
             edit(edited, ".chalice/config.json", '"version"', "version")
-        assert "is not JSON" in edited.printed()
+        assert "is not valid JSON" in edited.printed()
         assert ask(guest, "eval os.environ['GREETING']") == "old"

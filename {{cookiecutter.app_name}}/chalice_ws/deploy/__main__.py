@@ -18,7 +18,7 @@ from chalice_ws.deploy.logs import show
 from chalice_ws.deploy.package import Template, check_names, package
 from chalice_ws.deploy.stack import Stack
 from chalice_ws.project.config import AppError, read_config
-from chalice_ws.project.resources import create_tables, read_resources
+from chalice_ws.project.resources import create_tables, needed_extras, read_resources
 
 
 class Door:
@@ -53,9 +53,7 @@ class Door:
 
     def package(self) -> Template:
         """Make the stage's template and zip under build/."""
-        extras = self.options.extras
-        if "FANOUT_LIMIT" in self.config.environment_variables and "scale" not in extras:
-            extras = [*extras, "scale"]  # one setting, here and on this machine
+        extras = [*self.options.extras, *needed_extras(self.config)]
         template = package(self.options.stage, extras, self.folder)
         check_names(template, f"{self.config.app_name}-{self.options.stage}")
         return template

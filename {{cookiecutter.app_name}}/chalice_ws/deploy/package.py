@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chalice_ws.deploy.errors import DeployError
+from chalice_ws.project.resources import merge, read_resource_file, resource_files
 
 Template = dict[str, Any]
 
@@ -29,22 +30,14 @@ def package(stage: str, extras: list[str], folder: Path) -> Template:
         folder: gets template.json and the zip that it names.
 
     Raises:
+        AppError: a resource file does not exist, or is not valid.
         DeployError: the app cannot be packaged, or the resources do not fit it.
     """
-    files = [Path("resources.json"), *(Path(f"resources/{name}.json") for name in extras)]
-    for path in files:
-        if not path.exists():
-            known = sorted(each.stem for each in Path("resources").glob("*.json"))
-            use = f"use some of {', '.join(known)}"
-            raise DeployError(f"there is no such file (got {str(path)!r}); {use}")
+    files = resource_files(Path(), extras)
     _chalice("package", "--stage", stage, str(folder))
     template = json.loads((folder / "sam.json").read_text(encoding="utf-8"))
     for path in files:
-        try:
-            more = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise DeployError(f"{path} is not JSON ({error}); mend it there") from None
-        template = merged(template, more, str(path))
+        template = merged(template, read_resource_file(path), str(path))
     template = _with_texts(_with_deployment(template))
     (folder / "template.json").write_text(json.dumps(template, indent=2), encoding="utf-8")
     return template
@@ -62,7 +55,7 @@ def merged(template: Template, more: Template, source: str) -> Template:
             likely = ", ".join(get_close_matches(name, there, 3, 0))
             what = f"{source} changes a resource that is not there (got {name!r})"
             raise DeployError(f"{what}; use one such as {likely}")
-    result: Template = _merge(template, more)
+    result: Template = merge(template, more)
     return result
 
 
@@ -74,12 +67,6 @@ def check_names(template: Template, stack: str) -> None:
             use = "use a shorter app_name in .chalice/config.json, or function name in app.py"
             what = f"a name of {length} characters is too long, {LONGEST} are the most"
             raise DeployError(f"{what} (got '{stack}-{name}-...'); {use}")
-
-
-def _merge(old: Any, new: Any) -> Any:
-    if not (isinstance(old, dict) and isinstance(new, dict)):
-        return new
-    return {**old, **{key: _merge(old.get(key), value) for key, value in new.items()}}
 
 
 def _with_deployment(template: Template) -> Template:

@@ -2,28 +2,66 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from chalice.config import Config
-from chalice.constants import DEFAULT_STAGE_NAME
+from chalice.constants import (
+    DEFAULT_APIGATEWAY_STAGE_NAME,
+    DEFAULT_ENDPOINT_TYPE,
+    DEFAULT_STAGE_NAME,
+)
 
 
 class AppError(Exception):
-    """The app cannot be served; the message says why in one line."""
+    """A fault of the app. The message is one line: what is wrong, and what to do."""
 
 
 def read_config(project_dir: Path, stage: str) -> Config:
-    """Read .chalice/config.json as Chalice does; raises AppError."""
+    """Read the settings of a stage from .chalice/config.json.
+
+    Raises:
+        AppError: the file or the stage is missing, or the file is not valid.
+    """
     path = project_dir / ".chalice" / "config.json"
+    if not path.exists():
+        got = f"(got {str(project_dir)!r}, without .chalice/config.json)"
+        raise AppError(f"the folder is not a Chalice app {got}; use the folder of app.py")
+    content = read_json(path)
+    stages = content.get("stages", {})
+    if not isinstance(stages, dict) or not all(isinstance(each, dict) for each in stages.values()):
+        raise AppError(f'{shown(path)}: stages is not valid; use {{"stages": {{"dev": {{}}}}}}')
+    # Chalice takes its default stage where the file does not name it.
+    if stage not in stages and stage != DEFAULT_STAGE_NAME:
+        known = ", ".join(stages or [DEFAULT_STAGE_NAME])
+        raise AppError(f"the stage is not in {shown(path)} (got {stage!r}); use one of {known}")
+    # As chalice.cli.factory.CLIFactory, which would read the file from its own working directory.
+    defaults = {
+        "project_dir": str(project_dir),
+        "api_gateway_stage": DEFAULT_APIGATEWAY_STAGE_NAME,
+        "api_gateway_endpoint_type": DEFAULT_ENDPOINT_TYPE,
+        "autogen_policy": True,
+    }
+    return Config(chalice_stage=stage, config_from_disk=content, default_params=defaults)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a file that holds one JSON object.
+
+    Raises:
+        AppError: the file cannot be read, or holds anything else.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise AppError(f"no Chalice app in {project_dir}: no .chalice/config.json") from None
-    except ValueError as error:
-        raise AppError(f"{path} is not JSON: {error}") from None
+    except OSError as error:
+        raise AppError(f"{shown(path)} cannot be read (got {error.strerror}); restore it") from None
+    except (ValueError, RecursionError) as error:
+        raise AppError(f"{shown(path)} is not valid JSON (got {error}); correct it") from None
     if not isinstance(content, dict):
-        raise AppError(f"{path} is not a JSON object")
-    stages = content.get("stages") or {}
-    if stage not in stages and stage != DEFAULT_STAGE_NAME:
-        raise AppError(f"no stage {stage!r} in {path}; use one of {', '.join(stages)}")
-    defaults = {"project_dir": str(project_dir), "api_gateway_stage": "api"}
-    return Config(chalice_stage=stage, config_from_disk=content, default_params=defaults)
+        got = type(content).__name__
+        raise AppError(f"{shown(path)} is not a JSON object (got a {got}); put it in {{}}")
+    return content
+
+
+def shown(path: Path) -> Path:
+    """Return a path as messages show it: relative to the working directory if below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

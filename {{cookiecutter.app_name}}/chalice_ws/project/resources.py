@@ -1,25 +1,28 @@
-"""What resources*.json, the part of the CloudFormation template that is the owner's, means here."""
+"""The resource files: the app's own part of its CloudFormation template.
 
-import json
+resources.json applies to each stage. A file X.json in the folder resources/ applies to the stages
+that name X among their extras.
+"""
+
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import boto3
 from chalice.config import Config
 
-from chalice_ws.project.config import AppError
+from chalice_ws.project.config import AppError, read_json, shown
 
 TABLE = "AWS::DynamoDB::Table"
 QUEUE = "AWS::SQS::Queue"
 SOURCE = "AWS::Lambda::EventSourceMapping"
 
-# The one that moto has.
+# moto's account.
 ACCOUNT = "123456789012"
 
-
-# What CreateTable takes of an AWS::DynamoDB::Table; the rest has no meaning here.
-_CREATE = {
+# The properties of an AWS::DynamoDB::Table that CreateTable accepts.
+_TABLE_PROPERTIES = {
     "AttributeDefinitions",
     "BillingMode",
     "GlobalSecondaryIndexes",
@@ -32,65 +35,63 @@ _CREATE = {
 
 
 class Resources:
-    """A CloudFormation template.
+    """The resources of a stack, with the references among them resolved.
 
     Args:
-        paths: the files that it is merged from; those that are not there are empty.
-        stack: what ${AWS::StackName} stands for.
+        paths: the resource files, in the order in which they are merged.
+        stack: the value of ${AWS::StackName}.
 
     Raises:
-        ValueError: a file is not JSON, or no template.
+        AppError: a file cannot be read, or is not a template.
     """
 
-    def __init__(self, paths: list[Path], stack: str) -> None:
+    def __init__(self, paths: Iterable[Path], stack: str) -> None:
         self._resources: dict[str, Any] = {}
         self._names = {"AWS::StackName": stack}
         self._arns: dict[str, str] = {}
-        try:
-            for path in paths:
-                content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-                self._resources = _merge(self._resources, content.get("Resources", {}))
-            for logical_id, properties in self._properties(QUEUE):
-                name = self._resolve(properties.get("QueueName", f"{stack}-{logical_id}"))
-                # An SQS client goes where AWS_ENDPOINT_URL says: only the path matters.
-                self._names[logical_id] = f"http://localhost/{ACCOUNT}/{name}"
-                region = os.environ.get("AWS_REGION", "us-east-1")
-                self._arns[logical_id] = f"arn:aws:sqs:{region}:{ACCOUNT}:{name}"
-            for logical_id, properties in self._properties(TABLE):
-                name = self._resolve(properties.get("TableName", f"{stack}-{logical_id}"))
-                self._names[logical_id] = name
-        except (AttributeError, KeyError, TypeError) as error:
-            raise ValueError(f"not of a template's form: {error!r}") from None
+        for path in paths:
+            self._resources = merge(self._resources, read_resource_file(path)["Resources"])
+        for logical_id, properties in self._properties(QUEUE):
+            name = self._resolve(properties.get("QueueName", f"{stack}-{logical_id}"))
+            # An SQS client connects to AWS_ENDPOINT_URL. Only the path of this URL matters.
+            self._names[logical_id] = f"http://localhost/{ACCOUNT}/{name}"
+            region = os.environ.get("AWS_REGION", "us-east-1")
+            self._arns[logical_id] = f"arn:aws:sqs:{region}:{ACCOUNT}:{name}"
+        for logical_id, properties in self._properties(TABLE):
+            name = self._resolve(properties.get("TableName", f"{stack}-{logical_id}"))
+            self._names[logical_id] = name
 
     def tables(self) -> list[dict[str, Any]]:
-        """The properties of each table, its name among them."""
+        """Return the properties of each table, with its TableName."""
         return [
             {**self._resolve(properties), "TableName": self._names[logical_id]}
             for logical_id, properties in self._properties(TABLE)
         ]
 
     def queues(self) -> dict[str, dict[str, Any]]:
-        """The properties of each queue by its URL."""
+        """Return the properties of each queue by its URL."""
         queues = self._properties(QUEUE)
         return {self._names[logical_id]: self._resolve(each) for logical_id, each in queues}
 
     def sources(self) -> list[dict[str, Any]]:
-        """The properties of each queue's event source mapping, its queue's URL as QueueUrl."""
+        """Return the properties of each event source mapping of a queue, with the QueueUrl."""
         urls = {arn: self._names[logical_id] for logical_id, arn in self._arns.items()}
         sources = [self._resolve(properties) for _, properties in self._properties(SOURCE)]
-        found = ((urls.get(str(source["EventSourceArn"])), source) for source in sources)
+        found = ((urls.get(str(source.get("EventSourceArn"))), source) for source in sources)
         return [{**source, "QueueUrl": url} for url, source in found if url]
 
     def variables(self, logical_id: str) -> dict[str, str]:
-        """The environment that the template gives to a function, beside the settings."""
+        """Return the environment variables that the resource files give to a function."""
         properties = self._resources.get(logical_id, {}).get("Properties", {})
         variables = self._resolve(properties.get("Environment", {}).get("Variables", {}))
         return {name: value for name, value in variables.items() if isinstance(value, str)}
 
     def _properties(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
-        # A resource that patches one of Chalice's has no type.
+        # A resource without a type changes one that Chalice makes.
         found = self._resources.items()
-        return [(name, each["Properties"]) for name, each in found if each.get("Type") == kind]
+        return [
+            (name, each.get("Properties", {})) for name, each in found if each.get("Type") == kind
+        ]
 
     def _resolve(self, value: Any) -> Any:
         if isinstance(value, list):
@@ -109,30 +110,70 @@ class Resources:
         return {key: self._resolve(each) for key, each in value.items()}
 
 
-def _merge(one: Any, other: Any) -> Any:
-    # As Chalice merges a template into its own.
-    if not (isinstance(one, dict) and isinstance(other, dict)):
-        return other
-    return {**one, **{name: _merge(one.get(name), each) for name, each in other.items()}}
+def merge(old: Any, new: Any) -> Any:
+    """Return `old` with `new` merged into it: objects by key, any other value replaced.
+
+    Chalice merges the file of `chalice package --merge-template` the same way.
+    """
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return new
+    return {**old, **{key: merge(old.get(key), value) for key, value in new.items()}}
+
+
+def resource_files(project: Path, extras: Iterable[str]) -> list[Path]:
+    """Return the resource files of an app: resources.json, then resources/X.json for each extra X.
+
+    An app without resources.json has no resources of its own.
+
+    Raises:
+        AppError: an extra has no file.
+    """
+    base = project / "resources.json"
+    paths = [base] if base.exists() else []
+    for name in dict.fromkeys(extras):
+        path = project / "resources" / f"{name}.json"
+        if not path.exists():
+            known = sorted(each.stem for each in path.parent.glob("*.json"))
+            use = f"use some of {', '.join(known)}" if known else "add the file"
+            raise AppError(f"the resource file does not exist (got {str(shown(path))!r}); {use}")
+        paths.append(path)
+    return paths
+
+
+def read_resource_file(path: Path) -> dict[str, Any]:
+    """Read a resource file. The result always has Resources, an object of objects.
+
+    Raises:
+        AppError: the file cannot be read, or is not a template.
+    """
+    content = {"Resources": {}, **read_json(path)}
+    resources = content["Resources"]
+    if not isinstance(resources, dict):
+        raise AppError(f"{shown(path)}: Resources is not an object; use {{}}")
+    for name, resource in resources.items():
+        if not isinstance(resource, dict) or not isinstance(resource.get("Properties", {}), dict):
+            use = 'use {"Type": "...", "Properties": {}}'
+            raise AppError(f"{shown(path)}: {name} is not a resource (got {resource!r}); {use}")
+    return content
+
+
+def needed_extras(config: Config) -> list[str]:
+    """Return the extras that the settings of a stage need: FANOUT_LIMIT needs its queue."""
+    path = Path(config.project_dir) / "resources" / "scale.json"
+    return ["scale"] if "FANOUT_LIMIT" in config.environment_variables and path.exists() else []
 
 
 def read_resources(config: Config) -> Resources:
-    """Read resources.json of the app, with what it needs past one function; raises AppError."""
-    names = ["resources.json"]
-    if "FANOUT_LIMIT" in config.environment_variables:
-        names.append("resources/scale.json")
-    paths = [Path(config.project_dir) / name for name in names]
-    try:
-        return Resources(paths, f"{config.app_name}-{config.chalice_stage}")
-    except ValueError as error:
-        raise AppError(f"no resources from {' and '.join(map(str, paths))}: {error}") from None
+    """Read the resources of a stage that the local gateway needs; raises AppError."""
+    paths = resource_files(Path(config.project_dir), needed_extras(config))
+    return Resources(paths, f"{config.app_name}-{config.chalice_stage}")
 
 
 def create_tables(tables: list[dict[str, Any]]) -> None:
-    """Create tables, here or on AWS, from the properties that CloudFormation would be given."""
+    """Create tables from the properties that CloudFormation takes."""
     dynamodb = boto3.client("dynamodb")
     for table in tables:
-        dynamodb.create_table(**{key: table[key] for key in _CREATE & table.keys()})
+        dynamodb.create_table(**{key: table[key] for key in _TABLE_PROPERTIES & table.keys()})
         if ttl := table.get("TimeToLiveSpecification"):
             name = table["TableName"]
             dynamodb.get_waiter("table_exists").wait(TableName=name)
