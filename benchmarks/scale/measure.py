@@ -137,7 +137,7 @@ def main(cases: list[tuple[int, int, int]]) -> None:
     resources = template.Resources(
         [Path("resources.json"), Path("resources/scale.json")], "measured"
     )
-    found("chalice_ws.local.sqs").create(resources.queues())
+    tables.create_queues(resources.queues())
     os.environ.update(resources.variables("Fanout"))
     os.environ.update(FANOUT_LIMIT=str(LIMIT), FANOUT_RPS=str(RPS), HISTORY_SECONDS="0")
     ours, theirs = processes.Pipe()

@@ -1,4 +1,4 @@
-"""The local gateway as its users meet it: a process, its addresses, and what it prints."""
+"""A local gateway in a process of its own, and clients for it."""
 
 import http.client
 import json
@@ -24,27 +24,29 @@ from websockets.sync.client import ClientConnection, connect
 
 ID = re.compile(r"[A-Za-z0-9_-]{15}=")
 APPS = Path(__file__).parent / "apps"
-SECONDS = 15
 KB = 1024
 
-# Seconds after which a worker has loaded the app, on a busy machine too.
-LOADED = 5
+# A limit for what must happen, however busy the machine is. It only ends a test that hangs.
+SECONDS = 120
 
-# In each value that leads to an account of whoever runs the tests.
+# A worker of this age has loaded the app.
+LOADED_SECONDS = 5
+
+# A part of each setting that would lead to an account of the developer.
 FOREIGN = "foreign"
 
 T = TypeVar("T")
 
 
 def frames(order: str, letter: str = "x") -> list[str]:
-    """A text of exactly 128 KB in frames of 32 KB, the most that AWS takes in one."""
+    """Return a text of exactly 128 KB in frames of 32 KB, AWS's maximum for a frame."""
     size = len(letter.encode())
     first = f"{order:<32}" + letter * ((32 * KB - 32) // size)
     return [first, *[letter * (32 * KB // size)] * 3]
 
 
 class Answer(NamedTuple):
-    """What came back over plain HTTP."""
+    """An HTTP response."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -55,9 +57,9 @@ class Gateway:
     """A running gateway.
 
     Args:
-        process: what runs.
-        project: the folder of the app that it runs.
-        printed: the file that it prints to.
+        process: the gateway's process.
+        project: the folder of its app.
+        printed: the file with its output.
     """
 
     def __init__(self, process: "subprocess.Popen[bytes]", project: Path, printed: Path) -> None:
@@ -68,28 +70,28 @@ class Gateway:
 
     @property
     def pid(self) -> int:
-        """The gateway's own process, as those that it starts know it."""
+        """The id of the gateway's process, and of its process group."""
         return self._process.pid
 
     @property
     def url(self) -> str:
-        """Where WebSocket clients connect."""
+        """The address for WebSocket clients."""
         return f"ws://127.0.0.1:{self.port}/{self.stage}"
 
     @property
     def page(self) -> str:
-        """Where the page is."""
+        """The address of the web page."""
         return f"http://127.0.0.1:{self.port}/"
 
     def http(self, method: str, path: str, body: bytes = b"") -> Answer:
-        """Send a plain HTTP request, its path as it is."""
+        """Send an HTTP request, without a change to its path."""
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, SECONDS)) as connection:
             connection.request(method, path, body)
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
 
     def connections(self, connection_id: str) -> str:
-        """The path of a connection in the management API."""
+        """Return the path of a connection in the management API."""
         return f"/{self.stage}/@connections/{quote(connection_id, safe='')}"
 
     def invoke(self, function: str, event: object) -> Answer:
@@ -98,71 +100,72 @@ class Gateway:
         return self.http("POST", path, json.dumps(event).encode())
 
     def printed(self) -> str:
-        """What it has printed so far."""
+        """Return the output so far."""
         return self._printed.read_text()
 
     def prints(self, text: str, times: int = 1) -> None:
-        """Wait until it has printed a text, so many times in all."""
+        """Wait until a text is in the output, as many times."""
         poll(lambda: self.printed().count(text) >= times or None)
 
     def events(self) -> list[dict[str, Any]]:
-        """The lines that the bare app has written so far."""
+        """Return the lines that the bare app has written so far."""
         file = self.project / "events.jsonl"
         text = file.read_text() if file.exists() else ""
         return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
-    def event(self, is_it: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    def wait_for_event(self, is_it: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Wait for an event, and return its line."""
         return poll(lambda: next((line for line in self.events() if is_it(line["event"])), None))
 
-    def connected(self, mark: str) -> dict[str, Any]:
-        """Wait for the event of the handshake that has a mark in its query string."""
-        line = self.event(lambda event: mark in event.get("queryStringParameters", {}).values())
+    def wait_for_connect(self, mark: str) -> dict[str, Any]:
+        """Wait for the event of the handshake with a mark in its query string."""
+        line = self.wait_for_event(
+            lambda event: mark in event.get("queryStringParameters", {}).values()
+        )
         return dict(line["event"])
 
-    def said(self, text: str) -> dict[str, Any]:
+    def wait_for_message(self, text: str) -> dict[str, Any]:
         """Wait for the event of a message."""
-        return dict(self.event(lambda event: event.get("body") == text)["event"])
+        return dict(self.wait_for_event(lambda event: event.get("body") == text)["event"])
 
-    def disconnected(self, connection_id: str) -> dict[str, Any]:
+    def wait_for_disconnect(self, connection_id: str) -> dict[str, Any]:
         """Wait for the event of a connection's end."""
 
         def is_it(event: dict[str, Any]) -> bool:
             context = event["requestContext"]
             return (context["eventType"], context["connectionId"]) == ("DISCONNECT", connection_id)
 
-        return dict(self.event(is_it)["event"])
+        return dict(self.wait_for_event(is_it)["event"])
 
-    def ending(self, connection_id: str) -> tuple[int, str]:
-        """Wait for a connection's end; return the code and reason that $disconnect was told."""
-        context = self.disconnected(connection_id)["requestContext"]
+    def wait_for_ending(self, connection_id: str) -> tuple[int, str]:
+        """Wait for a connection's end; return its close code and reason in $disconnect."""
+        context = self.wait_for_disconnect(connection_id)["requestContext"]
         return context["disconnectStatusCode"], context["disconnectReason"]
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process."""
         self._process.send_signal(number)
 
-    def status(self) -> int:
+    def wait_for_exit(self) -> int:
         """Wait for the process to end; return its exit status."""
         return self._process.wait(SECONDS)
 
     def processes(self) -> list[int]:
-        """The process and those that it started, as far as they run."""
+        """Return the ids of the gateway's processes that run."""
         found = []
         for path in Path("/proc").glob("[0-9]*/stat"):
             with suppress(FileNotFoundError, ProcessLookupError):
-                # What comes before may have spaces in it.
+                # The name before ")" may have spaces in it.
                 state, _, group = path.read_text().rpartition(")")[2].split()[:3]
-                # Z has ended, and whoever should take note of it has not yet.
+                # Z is a process that has ended, and whose parent has not noticed yet.
                 if int(group) == self.pid and state != "Z":
                     found.append(int(path.parent.name))
         return found
 
-    def workers(self, age: float = LOADED) -> list[int]:
-        """The processes that run handlers, if they have run for so many seconds.
+    def workers(self, age: float = LOADED_SECONDS) -> list[int]:
+        """Return the ids of the worker processes that are at least `age` seconds old.
 
-        The gateway starts no other in the place of one that ends while it loads, until a file is
-        saved: it takes the app for one that does not load.
+        The gateway takes an app for broken whose worker ends while it loads.
         """
         found = []
         uptime = float(Path("/proc/uptime").read_text().split()[0])
@@ -170,23 +173,23 @@ class Gateway:
             with suppress(FileNotFoundError, ProcessLookupError):
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 parent, started = int(fields[1]), int(fields[19]) / os.sysconf("SC_CLK_TCK")
-                # The gateway's own children are not workers; the process server forks those.
+                # Workers are forked by the fork server, which is the gateway's child.
                 if parent not in (self.pid, os.getpid()) and uptime - started >= age:
                     found.append(pid)
         return found
 
     def has_processes(self) -> bool:
-        """Whether the process, or one that it started, still runs."""
+        """Return whether a process of the gateway still runs."""
         try:
             os.killpg(self.pid, 0)
         except ProcessLookupError:
             return False
-        # Where there is no /proc, wait for those too that have ended and are still in the list.
+        # Without /proc, processes that have ended count until their parent notices.
         return not Path("/proc/self/stat").exists() or bool(self.processes())
 
-    def leaves_nothing(self) -> None:
-        """Wait until neither the process nor any that it started is there."""
-        self.status()
+    def wait_until_all_end(self) -> None:
+        """Wait until no process of the gateway is left."""
+        self.wait_for_exit()
         poll(lambda: not self.has_processes() or None)
 
     def _address(self) -> tuple[int, str] | None:
@@ -200,14 +203,14 @@ class Gateway:
 def running(
     app: Path, name: str, tmp: Path, *options: str, **settings: object
 ) -> Iterator[Gateway]:
-    """Run one of the apps beside this file, copied, with the gateway of a generated app.
+    """Run a copy of one of the apps in apps/ with the gateway of a generated app.
 
     Args:
         app: the generated app.
-        name: of the app to run.
+        name: the name of the app to run.
         tmp: an empty folder.
-        options: for the command line.
-        settings: to add to its config.json.
+        options: of the command line.
+        settings: the settings to add to config.json.
     """
     project = shutil.copytree(APPS / name, tmp / name)
     configure(project, **settings)
@@ -222,7 +225,7 @@ def configure(project: Path, **settings: object) -> None:
 
 
 def replace(path: Path, text: str) -> None:
-    """Save a file as editors do, so that nobody ever reads half of it."""
+    """Replace a file at once, as editors do."""
     new = path.with_name(f"{path.name}.new")
     new.write_text(text)
     new.replace(path)
@@ -230,7 +233,7 @@ def replace(path: Path, text: str) -> None:
 
 @contextmanager
 def serving(app: Path, project: Path, tmp: Path, *options: str) -> Iterator[Gateway]:
-    """Run an app where it is, with the gateway of a generated app."""
+    """Run an app in its own folder with the gateway of a generated app."""
     printed = tmp / "printed.txt"
     with printed.open("wb") as output:
         process = subprocess.Popen(
@@ -239,12 +242,13 @@ def serving(app: Path, project: Path, tmp: Path, *options: str) -> Iterator[Gate
             env=environment(tmp),
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # so that what it starts can be told from what we started
+            # The processes that it starts are in its process group.
+            start_new_session=True,
         )
     try:
         yield Gateway(process, project, printed)
     finally:
-        # All that it started too, should a test have failed that sees to it that they end.
+        # The process group, since a test may fail before all processes have ended.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -252,7 +256,7 @@ def serving(app: Path, project: Path, tmp: Path, *options: str) -> Iterator[Gate
 
 @contextmanager
 def dynamodb(app: Path) -> Iterator[str]:
-    """A DynamoDB that outlives gateways, for their --database; gives its URL."""
+    """Run a DynamoDB that outlives gateways, for their --database; yield its URL."""
     serve = "from chalice_ws.local.services import serve; print(serve(), flush=True); input()"
     process = subprocess.Popen(
         [sys.executable, "-c", serve],
@@ -272,19 +276,20 @@ def dynamodb(app: Path) -> Iterator[str]:
 
 
 def command(project: Path, *options: str) -> list[str]:
-    """The command line of a gateway on a free port."""
+    """Return the command line of a gateway on a free port."""
     return [
         sys.executable,
         "-m",
         "chalice_ws.local",
         "--port=0",
+        f"--integration-timeout={SECONDS}",
         f"--project-dir={project}",
         *options,
     ]
 
 
 def environment(tmp: Path) -> dict[str, str]:
-    """Variables of a machine that has all of AWS set up, none of which may be used."""
+    """Return the variables of a machine with AWS settings, none of which may be used."""
     home = tmp / "home"
     (home / ".aws").mkdir(parents=True, exist_ok=True)
     keys = f"aws_access_key_id = {FOREIGN}\naws_secret_access_key = {FOREIGN}\n"
@@ -306,29 +311,30 @@ def environment(tmp: Path) -> dict[str, str]:
 
 
 def poll(look: Callable[[], T | None], seconds: float = SECONDS) -> T:
-    """Look again and again until there is something; raises AssertionError if there never is."""
+    """Call `look` until it returns a value other than None, and return that."""
     end = time.monotonic() + seconds
     while (found := look()) is None:
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, f"no value within {seconds} s"
         time.sleep(0.01)
     return found
 
 
 @contextmanager
 def client(url: str, **options: Any) -> Iterator[ClientConnection]:
-    """A WebSocket client."""
-    with connect(url, proxy=None, open_timeout=SECONDS, **options) as socket:
+    """Connect a WebSocket client, without pings of its own."""
+    options = {"proxy": None, "open_timeout": SECONDS, "ping_interval": None, **options}
+    with connect(url, **options) as socket:
         yield socket
 
 
 def ask(socket: ClientConnection, text: str) -> str:
-    """Send a text, and return the next that comes."""
+    """Send a text, and return the next one received."""
     socket.send(text)
     return str(socket.recv(timeout=SECONDS))
 
 
 def id_of(socket: ClientConnection) -> str:
-    """The connection's id, as the bare app is told it."""
+    """Return the connection's id, from the bare app."""
     return str(json.loads(ask(socket, "event"))["requestContext"]["connectionId"])
 
 
@@ -342,7 +348,7 @@ def ended(socket: ClientConnection) -> tuple[int, str]:
 
 @contextmanager
 def raw_client(gateway: Gateway, query: str) -> Iterator[socket.socket]:
-    """A connection without a library, which would hide how it ends."""
+    """Connect a WebSocket client without a library, which would hide some of the frames."""
     with socket.create_connection(("127.0.0.1", gateway.port), SECONDS) as raw:
         raw.sendall(
             f"GET /{gateway.stage}?{query} HTTP/1.1\r\nHost: 127.0.0.1:{gateway.port}\r\n"
@@ -358,7 +364,7 @@ def raw_client(gateway: Gateway, query: str) -> Iterator[socket.socket]:
 
 @contextmanager
 def boto3_client(service: str, endpoint: str) -> Iterator[Any]:
-    """A real client of a service, with nothing of this machine's configuration."""
+    """Make a boto3 client that uses none of this machine's settings."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)

@@ -1,5 +1,4 @@
-// What AWS's own JavaScript client makes of the management API: an order on each line, in JSON,
-// and a line with what came of it.
+// Send commands with AWS's JavaScript client: read a JSON command from each line, write its result.
 const aws = require("@aws-sdk/client-apigatewaymanagementapi");
 
 const credentials = { accessKeyId: "any", secretAccessKey: "any" };

@@ -1,4 +1,4 @@
-"""An app that tests edit while the local gateway runs it, and what to see of that."""
+"""Helpers for tests that edit an app while the local gateway runs it."""
 
 import secrets
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from websockets.sync.client import ClientConnection
 from tests.local.gateway import APPS, SECONDS, Gateway, configure, replace
 
 RELOADED = "loaded again"
-NOT_RELOADED = "the code from before goes on"
+NOT_RELOADED = "the previous code stays in use"
 
 
 def prepared(project: Path) -> Path:
-    """The bare app with a word that can be changed in each of its files."""
+    """Copy the bare app, with a word to change in each of its files."""
     copytree(APPS / "bare", project)
     (project / "chalicelib").mkdir()
     (project / "chalicelib" / "words.py").write_text("WORD = 'old'\n")
@@ -26,21 +26,22 @@ def prepared(project: Path) -> Path:
 
 
 @contextmanager
-def reloaded(gateway: Gateway, told: str = RELOADED) -> Iterator[None]:
-    """The block saves something, and after it the gateway has loaded it, or tried to."""
-    before = gateway.printed().count(told)
+def reloaded(gateway: Gateway, message: str = RELOADED) -> Iterator[None]:
+    """Wait, after the block has changed a file, until the gateway has loaded it or failed to."""
+    before = gateway.printed().count(message)
     yield
-    gateway.prints(told, times=before + 1)
+    gateway.prints(message, times=before + 1)
 
 
 def edit(gateway: Gateway, name: str, old: str, new: str) -> None:
+    """Replace a text in a file of the app."""
     text = (gateway.project / name).read_text()
     assert old in text
     replace(gateway.project / name, text.replace(old, new))
 
 
 def exchange(*guests: ClientConnection) -> None:
-    """Send several messages at once, and see that all are answered, by no other than themselves."""
+    """Send ten messages at once from each client, and check that each gets its own replies."""
     texts = {f"message {number}" for number in range(10)}
     for each in guests:
         for text in texts:
@@ -51,10 +52,10 @@ def exchange(*guests: ClientConnection) -> None:
 
 @contextmanager
 def waiting(gateway: Gateway, guest: ClientConnection) -> Iterator[None]:
-    """A handler runs as long as the block, and ends in order after it."""
+    """Keep a handler running during the block, and check its reply after it."""
     gate = secrets.token_hex(4)
     guest.send(f"wait {gate}")
-    gateway.said(f"wait {gate}")
+    gateway.wait_for_message(f"wait {gate}")
     try:
         yield
     finally:

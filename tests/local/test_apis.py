@@ -1,4 +1,4 @@
-"""The local gateway for boto3 clients: the management API and invoking functions."""
+"""The gateway's AWS APIs: the management API and Lambda's Invoke."""
 
 import http.client
 import json
@@ -53,13 +53,13 @@ def guest(bare: Gateway) -> Iterator[ClientConnection]:
 # The management API
 
 
-def test_post_sends(bare: Gateway, guest: ClientConnection) -> None:
+def test_post_sends_the_body_as_text(bare: Gateway, guest: ClientConnection) -> None:
     answer = bare.http("POST", bare.connections(id_of(guest)), "é ☃".encode())
     assert (answer.status, answer.body) == (200, b"")
     assert guest.recv(timeout=SECONDS) == "é ☃"
 
 
-def test_post_reaches_one_connection(
+def test_post_reaches_its_connection_alone(
     bare: Gateway, management: Any, guest: ClientConnection
 ) -> None:
     with client(bare.url) as other:
@@ -70,13 +70,15 @@ def test_post_reaches_one_connection(
 
 @pytest.mark.parametrize("folder", ["@connections", "%40connections"])
 @pytest.mark.parametrize("end", ["=", "%3D", "%3d"])
-def test_path_may_be_encoded(bare: Gateway, guest: ClientConnection, folder: str, end: str) -> None:
+def test_post_to_encoded_path_is_accepted(
+    bare: Gateway, guest: ClientConnection, folder: str, end: str
+) -> None:
     name = id_of(guest).removesuffix("=") + end
     assert bare.http("POST", f"/{bare.stage}/{folder}/{name}", b"hello").status == 200
     assert guest.recv(timeout=SECONDS) == "hello"
 
 
-def test_get_tells(bare: Gateway, guest: ClientConnection) -> None:
+def test_get_describes_the_connection(bare: Gateway, guest: ClientConnection) -> None:
     event = json.loads(ask(guest, "event"))["requestContext"]
     answer = bare.http("GET", bare.connections(event["connectionId"]))
     found = json.loads(answer.body)
@@ -87,7 +89,9 @@ def test_get_tells(bare: Gateway, guest: ClientConnection) -> None:
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", found[name])
 
 
-def test_get_tells_boto3(management: Any, guest: ClientConnection) -> None:
+def test_get_through_boto3_describes_the_connection(
+    management: Any, guest: ClientConnection
+) -> None:
     event = json.loads(ask(guest, "event"))["requestContext"]
     found = management.get_connection(ConnectionId=event["connectionId"])
     assert found["Identity"] == {"SourceIp": "127.0.0.1", "UserAgent": "Test/1"}
@@ -95,7 +99,7 @@ def test_get_tells_boto3(management: Any, guest: ClientConnection) -> None:
     assert found["ConnectedAt"] <= found["LastActiveAt"]
 
 
-def test_delete_closes(management: Any, guest: ClientConnection) -> None:
+def test_delete_closes_the_connection(management: Any, guest: ClientConnection) -> None:
     connection_id = id_of(guest)
     found = management.delete_connection(ConnectionId=connection_id)
     assert found["ResponseMetadata"]["HTTPStatusCode"] == 204
@@ -103,14 +107,14 @@ def test_delete_closes(management: Any, guest: ClientConnection) -> None:
     check_gone(management, connection_id)
 
 
-def test_who_left_is_gone(bare: Gateway, management: Any) -> None:
+def test_connection_that_has_ended_is_gone(bare: Gateway, management: Any) -> None:
     with client(bare.url) as each:
         connection_id = id_of(each)
-    bare.disconnected(connection_id)
+    bare.wait_for_disconnect(connection_id)
     check_gone(management, connection_id)
 
 
-def test_who_never_was_is_gone(management: Any) -> None:
+def test_connection_that_never_existed_is_gone(management: Any) -> None:
     check_gone(management, NEVER_SEEN)
 
 
@@ -124,7 +128,7 @@ def check_gone(management: Any, connection_id: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["nope", NEVER_SEEN[:-1], NEVER_SEEN + "A", "AAA/AAA+AAAAAAA="])
-def test_malformed_id_is_a_bad_request(management: Any, name: str) -> None:
+def test_connection_id_that_is_not_valid_is_a_bad_request(management: Any, name: str) -> None:
     with pytest.raises(ClientError) as refused:
         management.post_to_connection(ConnectionId=name, Data=b"hello")
     told = refused.value.response
@@ -133,7 +137,7 @@ def test_malformed_id_is_a_bad_request(management: Any, name: str) -> None:
     assert told["Error"]["Message"] == f"Invalid connectionId: {name}"
 
 
-def test_post_of_128_kb_passes(management: Any, guest: ClientConnection) -> None:
+def test_post_of_128_kb_is_sent(management: Any, guest: ClientConnection) -> None:
     text = "é" * (64 * KB)
     management.post_to_connection(ConnectionId=id_of(guest), Data=text.encode())
     assert guest.recv(timeout=SECONDS) == text
@@ -170,7 +174,7 @@ def test_error_of_a_large_post_names_its_type(bare: Gateway, guest: ClientConnec
     assert answer.headers["x-amzn-ErrorType"] == "PayloadTooLargeException"
 
 
-def test_other_stage_is_forbidden(bare: Gateway, guest: ClientConnection) -> None:
+def test_path_of_another_stage_is_forbidden(bare: Gateway, guest: ClientConnection) -> None:
     endpoint = f"http://127.0.0.1:{bare.port}/other"
     with boto3_client("apigatewaymanagementapi", endpoint) as elsewhere:
         connection_id = id_of(guest)
@@ -178,21 +182,21 @@ def test_other_stage_is_forbidden(bare: Gateway, guest: ClientConnection) -> Non
             elsewhere.post_to_connection(ConnectionId=connection_id, Data=b"hello")
 
 
-def test_inside_connect_the_own_id_is_gone(bare: Gateway) -> None:
+def test_post_during_connect_is_gone(bare: Gateway) -> None:
     mark = secrets.token_hex(4)
     with client(f"{bare.url}?post={mark}") as each:
         query = {"post": mark}
-        line = bare.event(lambda event: event.get("queryStringParameters") == query)
+        line = bare.wait_for_event(lambda event: event.get("queryStringParameters") == query)
         assert line["outcome"] == "WebsocketDisconnectedError"
-        # Nor does the message come later.
+        # The message is not sent later either.
         assert ask(each, "hello") == "hello"
 
 
 @pytest.mark.parametrize(
     "path", ["/2015-03-31/functions/echo/invocations", "/api/@connections/AAAAAAAAAAAAAAA="]
 )
-def test_web_pages_elsewhere_cannot_call_it(bare: Gateway, path: str) -> None:
-    """A browser sends such a POST for any page, without asking."""
+def test_call_of_a_web_page_is_forbidden(bare: Gateway, path: str) -> None:
+    """A browser sends such a POST for any page, without a preflight request."""
     with closing(http.client.HTTPConnection("127.0.0.1", bare.port, SECONDS)) as connection:
         connection.request("POST", path, b"{}", {"Origin": "https://page.example"})
         assert connection.getresponse().status == 403
@@ -215,12 +219,12 @@ def test_invoke_returns_the_value(functions: Any, name: str) -> None:
     assert value["function"] == "bare-dev-echo"
 
 
-def test_function_has_the_variables_of_the_config(functions: Any) -> None:
+def test_function_has_the_variables_of_its_settings(functions: Any) -> None:
     found = functions.invoke(FunctionName="echo")
     assert json.load(found["Payload"])["greeting"] == "hello"
 
 
-def test_function_of_another_stage(app: Path, tmp_path: Path) -> None:
+def test_invoke_runs_the_function_of_its_stage(app: Path, tmp_path: Path) -> None:
     with (
         running(app, "silent", tmp_path, "--stage=prod") as gateway,
         boto3_client("lambda", f"http://127.0.0.1:{gateway.port}") as functions,
@@ -237,13 +241,13 @@ def test_invoke_as_an_event_does_not_wait(bare: Gateway, functions: Any) -> None
     poll(lambda: (bare.project / mark).exists() or None)
 
 
-def test_failure_of_an_event_is_not_told(functions: Any) -> None:
+def test_invoke_as_an_event_reports_no_failure(functions: Any) -> None:
     found = functions.invoke(FunctionName="fail", InvocationType="Event")
     assert found["StatusCode"] == 202
     assert "FunctionError" not in found
 
 
-def test_dry_run_does_not_run(bare: Gateway, functions: Any) -> None:
+def test_invoke_as_a_dry_run_runs_nothing(bare: Gateway, functions: Any) -> None:
     mark = secrets.token_hex(4)
     payload = json.dumps({"touch": mark})
     found = functions.invoke(FunctionName="echo", InvocationType="DryRun", Payload=payload)
@@ -259,7 +263,9 @@ def test_dry_run_does_not_run(bare: Gateway, functions: Any) -> None:
         ('{"exit": true}', ("Runtime.ExitError", "Runtime exited")),
     ],
 )
-def test_failure_is_a_function_error(functions: Any, order: str, report: tuple[str, str]) -> None:
+def test_invoke_of_a_failing_function_is_a_function_error(
+    functions: Any, order: str, report: tuple[str, str]
+) -> None:
     found = functions.invoke(FunctionName="fail", Payload=order)
     body = json.load(found["Payload"])
     assert (found["StatusCode"], found["FunctionError"]) == (200, "Unhandled")
@@ -268,17 +274,17 @@ def test_failure_is_a_function_error(functions: Any, order: str, report: tuple[s
 
 @pytest.mark.parametrize("kind", ["RequestResponse", "Event", "DryRun"])
 @pytest.mark.parametrize("name", ["nobody", "bare-prod-echo"])
-def test_unknown_function_is_not_found(functions: Any, name: str, kind: str) -> None:
+def test_invoke_of_an_unknown_function_is_not_found(functions: Any, name: str, kind: str) -> None:
     with pytest.raises(functions.exceptions.ResourceNotFoundException):
         functions.invoke(FunctionName=name, InvocationType=kind)
 
 
-def test_payload_that_is_not_json_is_refused(functions: Any) -> None:
+def test_invoke_with_a_payload_other_than_json_is_refused(functions: Any) -> None:
     with pytest.raises(functions.exceptions.InvalidRequestContentException):
         functions.invoke(FunctionName="echo", Payload=b"{")
 
 
-def test_account_of_this_machine_is_not_used(functions: Any) -> None:
+def test_function_uses_no_account_of_this_machine(functions: Any) -> None:
     found = json.load(functions.invoke(FunctionName="aws")["Payload"])
     assert FOREIGN not in json.dumps(found)
     assert found["key"]

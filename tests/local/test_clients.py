@@ -1,4 +1,4 @@
-"""Apps that were not made from this template, and clients that were not made for it."""
+"""Other Chalice apps, and other WebSocket and AWS clients."""
 
 import json
 import subprocess
@@ -40,50 +40,50 @@ def hear(socket: ClientConnection) -> str:
     return str(socket.recv(timeout=SECONDS))
 
 
-# The smallest app
+# A small app
 
 
-def test_parrot_repeats(parrot: Gateway) -> None:
+def test_small_app_replies(parrot: Gateway) -> None:
     assert parrot.stage == "ws"
     with client(parrot.url) as one, client(parrot.url) as other:
-        # Loud, as the variable of this one function says.
+        # A variable of this function alone asks for capital letters.
         assert ask(one, "hello") == "HELLO"
         assert ask(other, "é ☃") == "É ☃"
 
 
-def test_parrot_knows_who_asks(parrot: Gateway) -> None:
+def test_small_app_reads_the_user_agent(parrot: Gateway) -> None:
     with client(parrot.url, user_agent_header="Pirate/1") as guest:
         assert ask(guest, "who am I") == "Pirate/1"
 
 
-def test_parrot_closes(parrot: Gateway) -> None:
+def test_small_app_closes_a_connection(parrot: Gateway) -> None:
     with client(parrot.url) as guest, client(parrot.url) as other:
         assert ask(guest, "bye") == "bye"
         assert ended(guest)[0] == 1000
         assert ask(other, "hello") == "HELLO"
 
 
-def test_parrots_middleware_keeps_messages_from_it(parrot: Gateway) -> None:
+def test_middleware_replaces_a_handler(parrot: Gateway) -> None:
     with client(parrot.url) as guest:
         guest.send("")
         assert ask(guest, "hello") == "HELLO"
 
 
-def test_parrots_blueprint_has_a_function(parrot: Gateway) -> None:
+def test_function_of_a_blueprint_is_invoked(parrot: Gateway) -> None:
     answer = parrot.invoke("job_count", {"text": "abba"})
     assert (answer.status, json.loads(answer.body)) == (200, {"a": 2, "b": 2})
     assert parrot.invoke("parrot-dev-job_count", {"text": ""}).status == 200
 
 
-# A chat
+# A chat with a table
 
 
-def test_rooms_have_their_table(rooms: Gateway) -> None:
+def test_table_of_the_app_is_created(rooms: Gateway) -> None:
     assert "tables: rooms-dev-people" in rooms.printed()
     assert rooms.stage == "api"
 
 
-def test_rooms_are_apart(rooms: Gateway) -> None:
+def test_message_stays_in_its_room(rooms: Gateway) -> None:
     with client(rooms.url) as ann, client(rooms.url) as bob, client(rooms.url) as cid:
         assert ask(ann, "anybody?") == "enter a room first"
         for guest, name, room in ((ann, "Ann", "red"), (bob, "Bob", "red"), (cid, "Cid", "blue")):
@@ -96,11 +96,11 @@ def test_rooms_are_apart(rooms: Gateway) -> None:
         bob.close()
         assert hear(ann) == "Bob leaves"
         assert ask(ann, "/who") == "Ann"
-        # Nothing of all this has come to the other room.
+        # The other room has received none of these messages.
         assert ask(cid, "alone") == "Cid: alone"
 
 
-def test_who_drops_out_leaves_the_room(rooms: Gateway) -> None:
+def test_lost_connection_leaves_its_room(rooms: Gateway) -> None:
     with client(rooms.url) as ann:
         ask(ann, "/name Ann")
         ask(ann, "/enter green")
@@ -116,11 +116,12 @@ def test_who_drops_out_leaves_the_room(rooms: Gateway) -> None:
 
 
 def wscat(node: Path, tmp: Path, *options: str) -> str:
-    """Run wscat to its end; return what it prints."""
+    """Run wscat until it ends; return its output."""
     process = subprocess.Popen(
         [str(node / ".bin" / "wscat"), "--no-color", *options],
         env=environment(tmp),
-        stdin=subprocess.PIPE,  # it ends when this does, so it is left open
+        # wscat ends with its input, so this is left open.
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -134,8 +135,8 @@ def wscat(node: Path, tmp: Path, *options: str) -> str:
         return process.stdout.read()
 
 
-def test_wscat_talks(node: Path, parrot: Gateway, tmp_path: Path) -> None:
-    # It waits for the answer, and ends by itself when it is closed.
+def test_wscat_gets_a_reply(node: Path, parrot: Gateway, tmp_path: Path) -> None:
+    # wscat waits for the reply, and ends when the app closes its connection.
     assert wscat(node, tmp_path, "-c", parrot.url, "-w", "-1", "-x", "bye") == "bye\n"
 
 
@@ -144,15 +145,15 @@ def test_wscat_is_refused(node: Path, bare: Gateway, tmp_path: Path) -> None:
     assert "Unexpected server response: 403" in printed
 
 
-def test_wscat_agrees_on_a_subprotocol(node: Path, bare: Gateway, tmp_path: Path) -> None:
+def test_wscat_gets_its_subprotocol(node: Path, bare: Gateway, tmp_path: Path) -> None:
     url = f"{bare.url}?protocol=chat"
     assert "error" not in wscat(node, tmp_path, "-c", url, "-s", "chat", "-x", "close").lower()
-    # It insists on one that it has offered.
+    # wscat fails without the subprotocol that it offers.
     assert "error" in wscat(node, tmp_path, "-c", bare.url, "-s", "chat", "-x", "close").lower()
 
 
 def order(node: Path, tmp: Path, endpoint: str, *commands: tuple[str, Any]) -> list[Any]:
-    """Have AWS's JavaScript client send commands, and return what came of each."""
+    """Send commands with AWS's JavaScript client; return the result of each."""
     done = subprocess.run(
         ["node", str(Path(__file__).parent / "management.cjs"), endpoint],
         env={**environment(tmp), "NODE_PATH": str(node)},
@@ -166,7 +167,7 @@ def order(node: Path, tmp: Path, endpoint: str, *commands: tuple[str, Any]) -> l
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_javascript_manages_connections(node: Path, bare: Gateway, tmp_path: Path) -> None:
+def test_javascript_client_manages_connections(node: Path, bare: Gateway, tmp_path: Path) -> None:
     endpoint = f"http://127.0.0.1:{bare.port}/{bare.stage}"
     with client(bare.url, user_agent_header="Test/1") as guest:
         to = {"ConnectionId": id_of(guest)}
@@ -188,7 +189,7 @@ def test_javascript_manages_connections(node: Path, bare: Gateway, tmp_path: Pat
     assert gone == [{"status": 410, "error": "GoneException"}] * 2
 
 
-def test_javascript_is_told_what_is_wrong(node: Path, bare: Gateway, tmp_path: Path) -> None:
+def test_javascript_client_gets_typed_errors(node: Path, bare: Gateway, tmp_path: Path) -> None:
     endpoint = f"http://127.0.0.1:{bare.port}"
     with client(bare.url) as guest:
         to = {"ConnectionId": id_of(guest)}

@@ -1,4 +1,4 @@
-"""The local gateway's command line: what cannot be served is said in one line."""
+"""The command line: an error is one line on stderr."""
 
 import socket
 import subprocess
@@ -11,7 +11,7 @@ from tests.local.gateway import APPS, SECONDS, command, environment
 
 
 def run(app: Path, project: Path, tmp: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Start a gateway that has to give up."""
+    """Run a gateway that must end by itself."""
     return subprocess.run(
         command(project, *options),
         cwd=app,
@@ -23,16 +23,16 @@ def run(app: Path, project: Path, tmp: Path, *options: str) -> subprocess.Comple
     )
 
 
-def refusal(app: Path, project: Path, tmp: Path, *options: str) -> tuple[list[str], str]:
-    """As `run`; return the lines of its stderr, and its stdout."""
+def fail(app: Path, project: Path, tmp: Path, *options: str) -> tuple[list[str], str]:
+    """Run a gateway that must fail; return the lines of its stderr, and its stdout."""
     done = run(app, project, tmp, *options)
     assert done.returncode > 0, done
     return done.stderr.splitlines(), done.stdout
 
 
-def refused_in_a_line(app: Path, project: Path, tmp: Path, *options: str) -> str:
-    """As `refusal`; return the one line that says why."""
-    lines, printed = refusal(app, project, tmp, *options)
+def error_line(app: Path, project: Path, tmp: Path, *options: str) -> str:
+    """Run a gateway that must fail with one line on stderr; return the line."""
+    lines, printed = fail(app, project, tmp, *options)
     assert len(lines) == 1, lines
     assert lines[0].startswith("error: ")
     assert "Traceback" not in printed
@@ -43,27 +43,27 @@ def test_busy_port_is_an_error(app: Path, tmp_path: Path) -> None:
     project = copytree(APPS / "bare", tmp_path / "bare")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        line = refused_in_a_line(app, project, tmp_path, f"--port={port}")
+        line = error_line(app, project, tmp_path, f"--port={port}")
     assert str(port) in line
 
 
-def test_folder_without_an_app_is_an_error(app: Path, tmp_path: Path) -> None:
+def test_folder_without_app_is_an_error(app: Path, tmp_path: Path) -> None:
     project = tmp_path / "empty"
     project.mkdir()
-    assert str(project) in refused_in_a_line(app, project, tmp_path)
+    assert str(project) in error_line(app, project, tmp_path)
 
 
 def test_missing_app_py_is_an_error(app: Path, tmp_path: Path) -> None:
     project = copytree(APPS / "bare", tmp_path / "bare")
     (project / "app.py").unlink()
-    lines, _ = refusal(app, project, tmp_path)
+    lines, _ = fail(app, project, tmp_path)
     assert lines[-1].startswith("error: ")
     assert "app.py" in lines[-1]
 
 
 def test_app_that_does_not_import_is_an_error(app: Path, tmp_path: Path) -> None:
     project = copytree(APPS / "failing", tmp_path / "failing")
-    lines, _ = refusal(app, project, tmp_path)
+    lines, _ = fail(app, project, tmp_path)
     assert lines[-1].startswith("error: ")
     assert "no luck today" in lines[-1]
     assert "app.py" in lines[-1]
@@ -81,7 +81,7 @@ def test_app_that_cannot_be_served_is_an_error(
     app: Path, tmp_path: Path, name: str, option: str, told: str
 ) -> None:
     project = copytree(APPS / name, tmp_path / name)
-    assert told in refused_in_a_line(app, project, tmp_path, option)
+    assert told in error_line(app, project, tmp_path, option)
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_app_that_cannot_be_served_is_an_error(
 def test_wrong_value_is_an_error(app: Path, tmp_path: Path, option: str, value: str) -> None:
     done = run(app, APPS / "bare", tmp_path, option, value)
     assert (done.returncode, done.stdout) == (2, "")
-    # After the usage, which argparse always shows.
+    # argparse writes the usage first.
     (line,) = [line for line in done.stderr.splitlines() if "error:" in line]
     assert line == done.stderr.splitlines()[-1]
-    assert f"argument {option}: '{value}' is no" in line
-    assert "; use " in line
+    assert f"argument {option}: not a" in line
+    assert f"(got '{value}'); use " in line

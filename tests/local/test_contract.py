@@ -1,4 +1,4 @@
-"""The local gateway keeps to what API Gateway does: the handshake and the events."""
+"""The handshake and the events, compared with those of API Gateway."""
 
 import json
 import re
@@ -51,7 +51,7 @@ CONTEXT = {
     "stage",
 }
 
-# What a masked frame of a client looks like that ends the connection and gives no code.
+# A client's close frame without a code, masked.
 CLOSE_WITHOUT_CODE = b"\x88\x80\0\0\0\0"
 
 
@@ -94,17 +94,17 @@ def test_handshake_waits_for_connect(bare: Gateway) -> None:
     with ThreadPoolExecutor() as pool:
         status = pool.submit(attempt)
         try:
-            context = bare.connected(gate)["requestContext"]
-            # $connect runs, and there is no connection yet.
+            context = bare.wait_for_connect(gate)["requestContext"]
+            # $connect still runs, so the connection does not exist yet.
             assert bare.http("GET", bare.connections(context["connectionId"])).status == 410
         finally:
             (bare.project / gate).touch()
-        # Accepted before $connect had returned, it would not have learned of this.
+        # A client accepted before $connect returns would not get this status.
         assert status.result(SECONDS) == 403
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
-def test_success_of_connect_gives_101(bare: Gateway, status: int) -> None:
+def test_connect_with_status_2xx_accepts_the_client(bare: Gateway, status: int) -> None:
     with client(f"{bare.url}?status={status}") as each:
         assert each.response
         assert each.response.status_code == 101
@@ -113,7 +113,7 @@ def test_success_of_connect_gives_101(bare: Gateway, status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 500, 501])
-def test_other_statuses_are_the_answer(bare: Gateway, status: int) -> None:
+def test_connect_with_another_status_refuses_the_client(bare: Gateway, status: int) -> None:
     with pytest.raises(InvalidStatus) as refused, client(f"{bare.url}?status={status}"):
         pass
     response = refused.value.response
@@ -122,19 +122,19 @@ def test_other_statuses_are_the_answer(bare: Gateway, status: int) -> None:
     assert b"secret" not in (response.body or b"")
 
 
-def test_exception_in_connect_gives_502(bare: Gateway) -> None:
+def test_connect_that_raises_gives_502(bare: Gateway) -> None:
     with pytest.raises(InvalidStatus) as refused, client(f"{bare.url}?raise=1"):
         pass
     assert refused.value.response.status_code == 502
     assert b"as ordered" not in (refused.value.response.body or b"")
 
 
-def test_subprotocol_is_not_echoed(bare: Gateway) -> None:
+def test_subprotocol_is_not_chosen_by_the_gateway(bare: Gateway) -> None:
     with client(bare.url, subprotocols=[Subprotocol("chat")]) as each:
         assert each.subprotocol is None
 
 
-def test_subprotocol_comes_from_connect(bare: Gateway) -> None:
+def test_subprotocol_is_chosen_by_connect(bare: Gateway) -> None:
     offered = [Subprotocol("chat"), Subprotocol("news")]
     with client(f"{bare.url}?protocol=news", subprotocols=offered) as each:
         assert each.subprotocol == "news"
@@ -142,16 +142,16 @@ def test_subprotocol_comes_from_connect(bare: Gateway) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api", "/api/"])
-def test_plain_get_gives_426(bare: Gateway, path: str) -> None:
+def test_get_without_upgrade_gives_426(bare: Gateway, path: str) -> None:
     assert bare.http("GET", path).status == 426
 
 
-def test_path_may_end_in_a_slash(bare: Gateway) -> None:
+def test_path_with_a_slash_at_its_end_is_accepted(bare: Gateway) -> None:
     with client(f"{bare.url}/") as each:
         assert ask(each, "hello") == "hello"
 
 
-def test_without_connect_handler_all_are_accepted(silent: Gateway) -> None:
+def test_app_without_connect_handler_accepts_every_client(silent: Gateway) -> None:
     assert silent.stage == "v1"
     with client(silent.url) as each:
         assert each.response
@@ -161,11 +161,11 @@ def test_without_connect_handler_all_are_accepted(silent: Gateway) -> None:
 # Events
 
 
-def test_every_event_is_of_its_schema(bare: Gateway) -> None:
-    """All that this module's tests have caused so far, and one connection more."""
+def test_events_match_their_schema(bare: Gateway) -> None:
+    """Check the events of this module's tests so far, and those of one more connection."""
     with client(f"{bare.url}?a=1&a=2") as guest:
         connection_id = id_of(guest)
-    bare.disconnected(connection_id)
+    bare.wait_for_disconnect(connection_id)
     events = [line["event"] for line in bare.events()]
     assert {event["requestContext"]["eventType"] for event in events} == {
         "CONNECT",
@@ -185,7 +185,7 @@ def test_connect_event(bare: Gateway) -> None:
     headers = [("X-Twice", "1"), ("X-Twice", "2")]
     query = f"mark={mark}&tag=a&tag=b%20c&empty="
     with client(f"{bare.url}?{query}", additional_headers=headers, user_agent_header="Test/1"):
-        event = bare.connected(mark)
+        event = bare.wait_for_connect(mark)
     context = event["requestContext"]
     check_context(event, since)
     assert event.keys() == ALWAYS | HEADERS | QUERY
@@ -202,10 +202,12 @@ def test_connect_event(bare: Gateway) -> None:
     assert event["multiValueQueryStringParameters"] == expected
 
 
-def test_connect_event_without_query_and_agent(bare: Gateway) -> None:
+def test_connect_event_without_query_and_user_agent(bare: Gateway) -> None:
     with client(bare.url, user_agent_header=None) as each:
         wanted = id_of(each)
-        event = bare.event(lambda event: event["requestContext"]["connectionId"] == wanted)["event"]
+        event = bare.wait_for_event(
+            lambda event: event["requestContext"]["connectionId"] == wanted
+        )["event"]
     assert event.keys() == ALWAYS | HEADERS
     assert event["requestContext"]["eventType"] == "CONNECT"
     assert event["requestContext"]["identity"] == {"sourceIp": "127.0.0.1"}
@@ -216,8 +218,8 @@ def test_message_event(bare: Gateway) -> None:
     with client(f"{bare.url}?mark={mark}", user_agent_header="Test/1") as each:
         texts = [f"{mark} é ☃ one", f"{mark} two"]
         assert [ask(each, text) for text in texts] == texts
-    arrival = bare.connected(mark)["requestContext"]
-    first, second = (bare.said(text) for text in texts)
+    arrival = bare.wait_for_connect(mark)["requestContext"]
+    first, second = (bare.wait_for_message(text) for text in texts)
     context = first["requestContext"]
     check_context(first, since)
     assert first.keys() == ALWAYS | {"body"}
@@ -233,8 +235,8 @@ def test_message_event(bare: Gateway) -> None:
 def test_disconnect_event(bare: Gateway) -> None:
     since, mark = now_ms(), secrets.token_hex(4)
     with client(f"{bare.url}?mark={mark}", user_agent_header="Test/1"):
-        arrival = bare.connected(mark)["requestContext"]
-    event = bare.disconnected(arrival["connectionId"])
+        arrival = bare.wait_for_connect(mark)["requestContext"]
+    event = bare.wait_for_disconnect(arrival["connectionId"])
     context = event["requestContext"]
     check_context(event, since)
     assert event.keys() == ALWAYS | HEADERS
@@ -255,25 +257,28 @@ def test_disconnect_has_the_clients_code(bare: Gateway, code: int, reason: str) 
     with client(bare.url) as each:
         connection_id = id_of(each)
         each.close(code, reason)
-    assert bare.ending(connection_id) == (code, reason)
+    assert bare.wait_for_ending(connection_id) == (code, reason)
 
 
 def test_disconnect_without_a_code_is_1005(bare: Gateway) -> None:
     mark = secrets.token_hex(4)
     with raw_client(bare, f"mark={mark}") as raw:
         raw.sendall(CLOSE_WITHOUT_CODE)
-        connection_id = bare.connected(mark)["requestContext"]["connectionId"]
-        assert bare.ending(connection_id) == (1005, "Client-side close frame status not set")
+        connection_id = bare.wait_for_connect(mark)["requestContext"]["connectionId"]
+        assert bare.wait_for_ending(connection_id) == (
+            1005,
+            "Client-side close frame status not set",
+        )
 
 
 @pytest.mark.parametrize("reset", [False, True])
 def test_disconnect_without_a_close_frame_is_1006(bare: Gateway, reset: bool) -> None:
     mark = secrets.token_hex(4)
     with raw_client(bare, f"mark={mark}") as raw:
-        connection_id = bare.connected(mark)["requestContext"]["connectionId"]
+        connection_id = bare.wait_for_connect(mark)["requestContext"]["connectionId"]
         if reset:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    code, reason = bare.ending(connection_id)
+    code, reason = bare.wait_for_ending(connection_id)
     assert (code, type(reason)) == (1006, str)
 
 
@@ -281,22 +286,23 @@ def test_disconnect_after_delete_is_1000(bare: Gateway) -> None:
     with client(bare.url) as each:
         connection_id = id_of(each)
         assert bare.http("DELETE", bare.connections(connection_id)).status == 204
-        assert bare.ending(connection_id) == (1000, "Connection Closed Normally")
+        assert bare.wait_for_ending(connection_id) == (1000, "Connection Closed Normally")
 
 
 def test_binary_frame_closes_with_1003(bare: Gateway, guest: ClientConnection) -> None:
     connection_id = id_of(guest)
     guest.send(b"binary")
     assert ended(guest)[0] == 1003
-    assert bare.ending(connection_id)[0] == 1003
+    assert bare.wait_for_ending(connection_id)[0] == 1003
 
 
 def test_message_over_128_kb_closes_with_1009(bare: Gateway, guest: ClientConnection) -> None:
     connection_id = id_of(guest)
-    with suppress(ConnectionClosed):  # it may come before all is sent
+    # The close frame may come before everything is sent.
+    with suppress(ConnectionClosed):
         guest.send([*frames("size"), "x"])
     assert ended(guest)[0] == 1009
-    assert bare.ending(connection_id)[0] == 1009
+    assert bare.wait_for_ending(connection_id)[0] == 1009
 
 
 def test_frame_over_128_kb_closes_with_1009(bare: Gateway, guest: ClientConnection) -> None:
@@ -304,4 +310,4 @@ def test_frame_over_128_kb_closes_with_1009(bare: Gateway, guest: ClientConnecti
     with suppress(ConnectionClosed):
         guest.send("x" * (128 * KB + 1))
     assert ended(guest)[0] == 1009
-    assert bare.ending(connection_id)[0] == 1009
+    assert bare.wait_for_ending(connection_id)[0] == 1009

@@ -1,4 +1,4 @@
-"""However the local gateway ends, no process of it is left."""
+"""The end of the gateway: no process is left, and nothing delays it."""
 
 import secrets
 import signal
@@ -26,39 +26,39 @@ from tests.local.gateway import (
 )
 from tests.local.reloading import NOT_RELOADED, edit, prepared, reloaded
 
-# A gateway, one of its connections, and what came back from posts to it.
+# A gateway, the id of a connection, and the responses to posts to it.
 Slow = tuple[Gateway, str, list[Answer]]
 
 
 @pytest.fixture(scope="module")
 def slow(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slow]:
-    """A client that reads nothing, and what those who write to it are answered."""
+    """Post more to a client that reads nothing than the buffers on the way hold."""
     tmp = tmp_path_factory.mktemp("slow")
     with running(app, "bare", tmp) as gateway, raw_client(gateway, "mark=slow"):
-        connection_id = gateway.connected("slow")["requestContext"]["connectionId"]
+        connection_id = gateway.wait_for_connect("slow")["requestContext"]["connectionId"]
         path = gateway.connections(connection_id)
-        # 16 MB, more than the buffers on the way hold.
+        # 16 MB.
         answers = [gateway.http("POST", path, b"x" * (128 * KB)) for _ in range(128)]
         yield gateway, connection_id, answers
 
 
 @contextmanager
 def warm(app: Path, tmp: Path) -> Iterator[tuple[Gateway, ClientConnection]]:
-    """An app to edit, each handler run, so that none has to wait for code that does not load."""
+    """Run an app to edit, and each of its handlers once, so that each has a worker."""
     with serving(app, prepared(tmp / "bare"), tmp) as gateway, client(gateway.url) as guest:
         with client(gateway.url) as other:
             ids = [id_of(each) for each in (guest, other)]
-        gateway.disconnected(ids[1])
+        gateway.wait_for_disconnect(ids[1])
         yield gateway, guest
 
 
 @pytest.fixture
 def spinning(app: Path, tmp_path: Path) -> Iterator[Gateway]:
-    """Nothing in it ends by itself: its handlers spin, and the code that it loads does."""
+    """A gateway with handlers in an endless loop, which loads an app in an endless loop."""
     with warm(app, tmp_path) as (gateway, guest):
         for text in ("eval spin()  # one", "eval spin()  # other"):
             guest.send(text)
-            gateway.said(text)
+            gateway.wait_for_message(text)
         edit(gateway, "app.py", "VERSION = 'old'", "Path('loading').touch(); spin()")
         poll(lambda: (gateway.project / "loading").exists() or None)
         yield gateway
@@ -66,12 +66,12 @@ def spinning(app: Path, tmp_path: Path) -> Iterator[Gateway]:
 
 @pytest.fixture
 def broken(app: Path, tmp_path: Path) -> Iterator[Gateway]:
-    """A spinning handler, and the code on the disk does not load."""
+    """A gateway with a handler in an endless loop, and an app that does not load."""
     with warm(app, tmp_path) as (gateway, guest):
         with reloaded(gateway, NOT_RELOADED):
             edit(gateway, "app.py", "VERSION = 'old'", "def (")
         guest.send("eval spin()")
-        gateway.said("eval spin()")
+        gateway.wait_for_message("eval spin()")
         yield gateway
 
 
@@ -84,64 +84,63 @@ def broken(app: Path, tmp_path: Path) -> Iterator[Gateway]:
         (signal.SIGKILL, "broken"),
     ],
 )
-def test_nothing_is_left(
+def test_signal_leaves_no_process(
     request: pytest.FixtureRequest, number: signal.Signals, state: str
 ) -> None:
     gateway: Gateway = request.getfixturevalue(state)
     gateway.signal(number)
-    assert gateway.status() == (-number if number == signal.SIGKILL else 0)
-    gateway.leaves_nothing()
+    assert gateway.wait_for_exit() == (-number if number == signal.SIGKILL else 0)
+    gateway.wait_until_all_end()
 
 
-def test_spinning_handler_in_the_gateway_does_not_hold_up_its_end(
-    app: Path, tmp_path: Path
-) -> None:
+def test_endless_handler_in_the_gateway_does_not_delay_its_end(app: Path, tmp_path: Path) -> None:
     with running(app, "bare", tmp_path, "--workers=0") as gateway, client(gateway.url) as guest:
         guest.send("eval spin()")
-        gateway.said("eval spin()")
+        gateway.wait_for_message("eval spin()")
         gateway.signal(signal.SIGINT)
-        assert gateway.status() == 0
-        gateway.leaves_nothing()
+        assert gateway.wait_for_exit() == 0
+        gateway.wait_until_all_end()
 
 
-def test_nothing_is_left_of_the_tables(app: Path, tmp_path: Path) -> None:
-    """DynamoDB is a process too."""
+def test_killed_gateway_leaves_no_database_process(app: Path, tmp_path: Path) -> None:
     with serving(app, app, tmp_path) as gateway:
         assert "-connections" in gateway.printed()
         gateway.signal(signal.SIGKILL)
-        gateway.leaves_nothing()
+        gateway.wait_until_all_end()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_in_order(app: Path, tmp_path: Path, number: signal.Signals) -> None:
+def test_signal_closes_connections_and_runs_disconnect(
+    app: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     with running(app, "bare", tmp_path) as gateway:
         with client(gateway.url) as one, client(gateway.url) as other:
             guests = {id_of(each): each for each in (one, other)}
             gateway.signal(number)
             assert [ended(each) for each in guests.values()] == [(1001, "Going away")] * 2
-        assert gateway.status() == 0
+        assert gateway.wait_for_exit() == 0
         poll(lambda: not gateway.has_processes() or None)
         for connection_id in guests:
-            assert gateway.ending(connection_id) == (1001, "Going away")
+            assert gateway.wait_for_ending(connection_id) == (1001, "Going away")
     assert "Traceback" not in (tmp_path / "printed.txt").read_text()
 
 
-def test_late_client_does_not_hold_up_the_end(app: Path, tmp_path: Path) -> None:
+def test_late_client_does_not_delay_the_end(app: Path, tmp_path: Path) -> None:
     gate = secrets.token_hex(4)
     with running(app, "bare", tmp_path) as gateway, ExitStack() as stack:
         with client(gateway.url) as busy:
             busy.send(f"wait {gate}")
-            gateway.said(f"wait {gate}")
+            gateway.wait_for_message(f"wait {gate}")
             gateway.signal(signal.SIGINT)
             assert ended(busy)[0] == 1001
-        # As a page does that connects again at once. It may be refused.
+        # A page connects again at once. It may be refused.
         with suppress(OSError, InvalidHandshake):
             stack.enter_context(client(gateway.url))
         (gateway.project / gate).touch()
-        assert gateway.status() == 0
+        assert gateway.wait_for_exit() == 0
 
 
-def test_pending_handshake_does_not_hold_up_the_end(app: Path, tmp_path: Path) -> None:
+def test_pending_handshake_does_not_delay_the_end(app: Path, tmp_path: Path) -> None:
     gate = secrets.token_hex(4)
 
     def attempt(url: str) -> None:
@@ -151,14 +150,14 @@ def test_pending_handshake_does_not_hold_up_the_end(app: Path, tmp_path: Path) -
     with ThreadPoolExecutor() as pool, running(app, "bare", tmp_path) as gateway:
         with client(gateway.url) as other:
             pool.submit(attempt, f"{gateway.url}?wait={gate}")
-            gateway.connected(gate)
+            gateway.wait_for_connect(gate)
             gateway.signal(signal.SIGINT)
             assert ended(other)[0] == 1001
         (gateway.project / gate).touch()
-        assert gateway.status() == 0
+        assert gateway.wait_for_exit() == 0
 
 
-def test_client_that_reads_nothing_is_a_limit(slow: Slow) -> None:
+def test_posts_to_a_client_that_reads_nothing_get_429(slow: Slow) -> None:
     _, _, answers = slow
     told = {(answer.status, answer.headers["x-amzn-ErrorType"]) for answer in answers}
     assert told == {(200, None), (429, "LimitExceededException")}
@@ -166,8 +165,8 @@ def test_client_that_reads_nothing_is_a_limit(slow: Slow) -> None:
     assert answers[-1].status == 429
 
 
-def test_client_that_reads_nothing_does_not_hold_up_the_end(slow: Slow) -> None:
+def test_client_that_reads_nothing_does_not_delay_the_end(slow: Slow) -> None:
     gateway, connection_id, _ = slow
     gateway.signal(signal.SIGINT)
-    assert gateway.status() == 0
-    assert gateway.ending(connection_id)[0] == 1001
+    assert gateway.wait_for_exit() == 0
+    assert gateway.wait_for_ending(connection_id)[0] == 1001

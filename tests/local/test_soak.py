@@ -1,6 +1,6 @@
-"""The local gateway keeps all of its connections, and nothing of those that have ended.
+"""The gateway under many connections, and its memory and files afterwards.
 
-Each test has a short form, and a long one that `make slow` runs.
+Each test has a short form, and a long one marked slow.
 """
 
 import asyncio
@@ -19,23 +19,29 @@ from tests.local.gateway import SECONDS, Gateway, poll, running, serving
 
 MB = 1024 * 1024
 
-# Handshakes at a time. More would wait in line for their handlers, and for this machine.
-AT_ONCE = 20
+# More handshakes at once would only wait for a worker.
+MAX_CONCURRENCY = 20
 
 T = TypeVar("T")
 
 
 class Use(NamedTuple):
-    """What a gateway and all that it started hold."""
+    """The resources that a gateway uses.
+
+    Args:
+        processes: their number.
+        files: the open files of the gateway's own process.
+        memory: bytes of all processes; shared memory counts once.
+    """
 
     processes: int
-    files: int  # open ones, of the gateway alone
-    memory: int  # bytes, what is shared counted once
+    files: int
+    memory: int
 
 
 @pytest.fixture(scope="module", autouse=True)
 def many_files() -> Iterator[None]:
-    """Let this process, and those that it starts, have a file open for each connection."""
+    """Raise the limit of open files, since each connection is one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield
@@ -49,7 +55,7 @@ def bare(app: Path, tmp_path: Path) -> Iterator[Gateway]:
 
 
 def use(gateway: Gateway) -> Use:
-    """Look into /proc."""
+    """Return the resources that a gateway uses now."""
     members = gateway.processes()
     files = len(os.listdir(f"/proc/{gateway.pid}/fd"))
     return Use(len(members), files, sum(map(_memory, members)))
@@ -66,8 +72,8 @@ def _memory(pid: int) -> int:
 
 @asynccontextmanager
 async def guest(url: str) -> AsyncIterator[ClientConnection]:
-    # Without its keep-alive pings: they would close a connection of a machine that is busy.
-    async with connect(url, proxy=None, open_timeout=60, ping_interval=None) as socket:
+    # Without keepalive pings, which close connections on a busy machine.
+    async with connect(url, proxy=None, open_timeout=SECONDS, ping_interval=None) as socket:
         yield socket
 
 
@@ -76,34 +82,32 @@ async def ask(socket: ClientConnection, text: str) -> str:
     return str(await asyncio.wait_for(socket.recv(), SECONDS))
 
 
-async def in_turns(*work: Coroutine[Any, Any, T]) -> list[T]:
-    """Run all, a few at a time."""
-    room = asyncio.Semaphore(AT_ONCE)
+async def gather_limited(*work: Coroutine[Any, Any, T]) -> list[T]:
+    """Run all, a limited number at once."""
+    slots = asyncio.Semaphore(MAX_CONCURRENCY)
 
     async def one(each: Coroutine[Any, Any, T]) -> T:
-        async with room:
+        async with slots:
             return await each
 
     return await asyncio.gather(*map(one, work))
 
 
 def ended(gateway: Gateway) -> int:
-    """How many $disconnect handlers have ended."""
+    """Return the number of $disconnect handlers that have ended."""
     return gateway.printed().count("$disconnect")
 
 
-# Many at once
+# Many connections at once
 
 
 @pytest.mark.parametrize(
     ("connections", "chatting", "messages"),
     [(20, 5, 3), pytest.param(100, 10, 40, marks=pytest.mark.slow)],
 )
-def test_the_generated_app_loses_nothing(
+def test_generated_app_loses_no_message(
     app: Path, tmp_path: Path, connections: int, chatting: int, messages: int
 ) -> None:
-    """At the size that its DynamoDB, in one process of this machine, carries."""
-
     async def chat(socket: ClientConnection, name: int) -> list[str]:
         heard: list[str] = []
 
@@ -115,7 +119,7 @@ def test_the_generated_app_loses_nothing(
             return frame
 
         async def receive() -> dict[str, Any]:
-            return dict(json.loads(await asyncio.wait_for(socket.recv(), 60)))
+            return dict(json.loads(await asyncio.wait_for(socket.recv(), SECONDS)))
 
         for number in range(messages):
             sent = await request("broadcast", channel="soak", data=f"{name}/{number}")
@@ -127,17 +131,19 @@ def test_the_generated_app_loses_nothing(
     async def run(gateway: Gateway) -> list[list[str]]:
         async with AsyncExitStack() as stack:
             entered = [stack.enter_async_context(guest(gateway.url)) for _ in range(connections)]
-            sockets = await in_turns(*entered)
+            sockets = await gather_limited(*entered)
             for socket in sockets[:chatting]:
                 joined = json.loads(await ask(socket, '{"action":"join","channel":"soak"}'))
                 assert joined["type"] == "joined"
             for earlier, socket in enumerate(sockets[:chatting]):
-                for _ in range(chatting - 1 - earlier):  # those who joined later
+                # One presence frame for each later member.
+                for _ in range(chatting - 1 - earlier):
                     assert json.loads(await socket.recv())["type"] == "presence"
             heard = await asyncio.gather(
                 *(chat(socket, name) for name, socket in enumerate(sockets[:chatting]))
             )
-            for socket in sockets:  # those who were silent are there too
+            # The silent connections are open too.
+            for socket in sockets:
                 assert json.loads(await ask(socket, '{"action":"echo","data":1}'))["data"] == 1
             return heard
 
@@ -151,12 +157,12 @@ def test_the_generated_app_loses_nothing(
     ("connections", "chatting", "seconds"),
     [(100, 10, 2), pytest.param(1000, 100, 60, marks=pytest.mark.slow)],
 )
-def test_all_connections_last(
+def test_many_connections_stay_open(
     bare: Gateway, connections: int, chatting: int, seconds: float
 ) -> None:
     async def chat(socket: ClientConnection, name: int, over: asyncio.Event) -> int:
         said = 0
-        while not over.is_set():
+        while not over.is_set() or said < 2:
             text = f"{name} says {said}"
             assert await ask(socket, text) == text
             said += 1
@@ -166,20 +172,20 @@ def test_all_connections_last(
     async def run() -> tuple[Use, Use, list[int]]:
         async with AsyncExitStack() as stack:
             entered = [stack.enter_async_context(guest(bare.url)) for _ in range(connections)]
-            sockets = await in_turns(*entered)
+            sockets = await gather_limited(*entered)
             over = asyncio.Event()
             chats = [
                 asyncio.create_task(chat(socket, name, over))
                 for name, socket in enumerate(sockets[:chatting])
             ]
-            # What comes to be once, such as processes for a second message, has come by then.
+            # By then the gateway has started the processes that it keeps.
             await asyncio.sleep(seconds / 3)
             before = use(bare)
             await asyncio.sleep(seconds * 2 / 3)
             after = use(bare)
             over.set()
             said = await asyncio.gather(*chats)
-            # Those who were silent are there too.
+            # The silent connections are open too.
             for name, socket in enumerate(sockets):
                 assert await ask(socket, f"{name} is here") == f"{name} is here"
             return before, after, said
@@ -190,21 +196,21 @@ def test_all_connections_last(
     poll(lambda: ended(bare) == connections or None)
     assert after.processes <= before.processes
     assert after.files <= before.files
-    # Python gives little back of what it has had, so this is not nothing.
+    # Python returns little memory to the system.
     assert after.memory - before.memory < 16 * MB
 
 
-# Many after each other
+# Many connections one after the other
 
 
 @pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
-def test_nothing_is_left_of_connections(bare: Gateway, count: int) -> None:
+def test_ended_connections_leave_no_resources(bare: Gateway, count: int) -> None:
     async def visit() -> None:
         async with guest(bare.url):
             pass
 
     async def visits(number: int) -> None:
-        await in_turns(*(visit() for _ in range(number)))
+        await gather_limited(*(visit() for _ in range(number)))
 
     warm = 100
     asyncio.run(visits(warm))
@@ -218,11 +224,12 @@ def test_nothing_is_left_of_connections(bare: Gateway, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [30, pytest.param(500, marks=pytest.mark.slow)])
-def test_no_row_is_left_of_the_apps_connections(app: Path, tmp_path: Path, count: int) -> None:
+def test_ended_connections_leave_no_rows(app: Path, tmp_path: Path, count: int) -> None:
     async def lobby(socket: ClientConnection) -> int:
-        """How many are in the lobby, where everybody is, as the app has it in its table."""
+        """Return the number of members of the lobby, which every connection is in."""
         await socket.send(json.dumps({"action": "channels"}))
-        while True:  # the comings and goings of others come between
+        # Presence frames may come before the reply.
+        while True:
             frame = json.loads(await asyncio.wait_for(socket.recv(), SECONDS))
             if frame["type"] == "channels":
                 (row,) = frame["channels"]
@@ -233,7 +240,7 @@ def test_no_row_is_left_of_the_apps_connections(app: Path, tmp_path: Path, count
             assert await lobby(first) == 1
             async with AsyncExitStack() as stack:
                 entered = [stack.enter_async_context(guest(url)) for _ in range(count)]
-                sockets = await in_turns(*entered)
+                sockets = await gather_limited(*entered)
                 assert await lobby(first) == len(sockets) + 1
             while await lobby(first) > 1:
                 await asyncio.sleep(0.1)

@@ -52,9 +52,11 @@ chalice_ws/local/isolation.py
 chalice_ws/local/processes.py
 chalice_ws/local/reload.py
 chalice_ws/local/runtime.py
+chalice_ws/local/server.py
 chalice_ws/local/services.py
 chalice_ws/local/sqs.py
 chalice_ws/local/websocket.py
+chalice_ws/local/worker.py
 chalice_ws/local/workers.py
 chalice_ws/project/__init__.py
 chalice_ws/project/check.py

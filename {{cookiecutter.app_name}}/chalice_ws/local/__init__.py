@@ -1,1 +1,1 @@
-"""API Gateway, Lambda and DynamoDB on your own machine; never deployed."""
+"""The local gateway: API Gateway, Lambda, DynamoDB and SQS on this machine. Never deployed."""

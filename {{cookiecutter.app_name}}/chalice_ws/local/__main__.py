@@ -1,4 +1,7 @@
-"""`python -m local`. What it starts imports this file too: so it has nothing in it."""
+"""The entry point of `python -m chalice_ws.local`.
+
+Each worker process imports this module again, so it imports nothing at the top.
+"""
 
 if __name__ == "__main__":
     from chalice_ws.local.cli import main

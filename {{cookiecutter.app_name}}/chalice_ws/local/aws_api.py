@@ -1,4 +1,4 @@
-"""What boto3 clients call over HTTP: the management API (@connections) and Lambda's Invoke."""
+"""The AWS APIs of the gateway: the management API (@connections) and Lambda's Invoke."""
 
 import asyncio
 import json
@@ -11,32 +11,42 @@ from aiohttp import web
 
 from chalice_ws.local.gateway import DELETED, Connection, Gateway
 from chalice_ws.local.runtime import Result
-from chalice_ws.local.websocket import MAX_MESSAGE
+from chalice_ws.local.websocket import MAX_MESSAGE_BYTES
 from chalice_ws.local.workers import Lambda
 
-log = logging.getLogger("local")
+log = logging.getLogger("chalice_ws")
+
+# The payload of Invoke. (AWS)
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MAX_INVOKE_BYTES = 6 * 1024 * 1024
 
 
 def error(status: int, kind: str, message: str) -> web.Response:
-    """An AWS error. Without the header boto3 raises a plain ClientError, and Chalice never
-    its WebsocketDisconnectedError."""
+    """Return an AWS error.
+
+    Without the header boto3 raises ClientError, and Chalice not WebsocketDisconnectedError.
+    """
     headers = {"x-amzn-ErrorType": kind}
     return web.json_response({"message": message}, status=status, headers=headers)
 
 
 class Quota:
-    """So many calls a second, and as many at once: a token bucket, as an account has."""
+    """A token bucket, as the quotas of an account are.
+
+    Args:
+        rate: calls per second, and at once; 0: no limit.
+    """
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
         self._tokens = rate
-        self._at = time.monotonic()
+        self._filled_at = time.monotonic()
 
     def take(self) -> bool:
-        """Whether one more call is within the quota."""
+        """Return whether the quota allows one more call, and count it."""
         now = time.monotonic()
-        self._tokens = min(self._rate, self._tokens + (now - self._at) * self._rate)
-        self._at = now
+        self._tokens = min(self._rate, self._tokens + (now - self._filled_at) * self._rate)
+        self._filled_at = now
         if self._rate and self._tokens < 1:
             return False
         self._tokens -= 1
@@ -47,31 +57,31 @@ class Management:
     """The management API of a gateway's stage.
 
     Args:
-        gateway: whose connections it manages.
-        latency: seconds that each call takes longer.
-        throttle: calls a second that are accepted; 0 accepts all.
+        gateway: the owner of the connections.
+        latency_seconds: the delay of each call.
+        throttle: calls per second, more get status 429; 0: no limit.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
     """
 
-    def __init__(self, gateway: Gateway, latency: float, throttle: float) -> None:
+    def __init__(self, gateway: Gateway, latency_seconds: float, throttle: float) -> None:
         self._gateway = gateway
-        self._latency = latency
+        self._latency_seconds = latency_seconds
         self._quota = Quota(throttle)
 
     async def handle(self, request: web.Request) -> web.Response:
-        """POST sends, GET tells, DELETE closes."""
-        if self._latency:
-            await asyncio.sleep(self._latency)
+        """Send to a connection (POST), describe it (GET) or close it (DELETE)."""
+        if self._latency_seconds:
+            await asyncio.sleep(self._latency_seconds)
         if not self._quota.take():
             return error(429, "LimitExceededException", "Too Many Requests")
         connection_id = request.match_info["connection_id"]
         if request.match_info["stage"] != self._gateway.stage:
-            # Nobody has recorded what a wrong stage gives; a path that is not there is forbidden.
+            # AWS does not document this case. It answers 403 to a path that does not exist.
             return error(403, "ForbiddenException", "Forbidden")
         if not re.fullmatch(r"[A-Za-z0-9_-]{15}=", connection_id):
             return error(400, "BadRequestException", f"Invalid connectionId: {connection_id}")
-        # So is an id that never was: nobody has recorded that either.
+        # An id that was never used is gone too: AWS does not document this case.
         connection = self._gateway.connections.get(connection_id)
         if connection is None:
             return error(410, "GoneException", "Gone")
@@ -84,10 +94,12 @@ class Management:
         return self._get(connection)
 
     def _post(self, connection: Connection, data: bytes) -> web.Response:
-        if len(data) > MAX_MESSAGE:
-            return error(413, "PayloadTooLargeException", f"more than {MAX_MESSAGE} bytes")
+        if len(data) > MAX_MESSAGE_BYTES:
+            size = f"the maximum is {MAX_MESSAGE_BYTES} bytes (got {len(data)})"
+            return error(413, "PayloadTooLargeException", size)
         try:
-            connection.send(data.decode(errors="replace").encode())  # a text frame, at least
+            # A text frame must be valid UTF-8.
+            connection.send(data.decode(errors="replace").encode())
         except ConnectionError:
             return error(410, "GoneException", "Gone")
         except BlockingIOError:
@@ -108,27 +120,28 @@ class Invoke:
     """Lambda's Invoke: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 
     Args:
-        functions: what it runs.
-        prefix: what the name of a deployed function begins with.
-        latency: seconds that each call takes longer.
+        functions: what runs the app's functions.
+        prefix: the part of a deployed function's name before its name in the app.
+        latency_seconds: the delay of each call.
     """
 
-    def __init__(self, functions: Lambda, prefix: str, latency: float) -> None:
+    def __init__(self, functions: Lambda, prefix: str, latency_seconds: float) -> None:
         self._functions = functions
         self._prefix = prefix
-        self._latency = latency
+        self._latency_seconds = latency_seconds
         self._background: set[asyncio.Task[Result]] = set()
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Run a function now (RequestResponse), soon (Event) or not at all (DryRun)."""
-        name = request.match_info["name"]  # as deployed, short, or an ARN
+        """Run a function, and wait for it unless the invocation type is Event or DryRun."""
+        # The name is that in the app, that of the deployed function, or its ARN.
+        name = request.match_info["name"]
         function = name.split(":function:")[-1].split(":")[0].removeprefix(self._prefix)
         if function not in self._functions.timeouts:
             return error(404, "ResourceNotFoundException", f"Function not found: {name}")
         try:
             event = json.loads(await request.read() or "{}")
         except ValueError as problem:
-            return error(400, "InvalidRequestContentException", f"not JSON: {problem}")
+            return error(400, "InvalidRequestContentException", f"not valid JSON: {problem}")
         kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
         if kind == "DryRun":
             return web.Response(status=204)
@@ -143,7 +156,7 @@ class Invoke:
         return web.json_response(result.error or result.value, headers=headers)
 
     async def _run(self, function: str, event: object) -> Result:
-        await asyncio.sleep(self._latency)
+        await asyncio.sleep(self._latency_seconds)
         result = await self._functions.invoke(function, event)
         log.info("%-11s %s", function, "failed" if result.error else "ok")
         return result

@@ -1,7 +1,7 @@
-"""The events that API Gateway sends to a function, field for field.
+"""The events that API Gateway sends to a function, with each of their fields.
 
-Shapes: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-mapping-template-reference.html
-and recorded traffic: a field without a value is left out, never null.
+The source is https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-mapping-template-reference.html
+and recorded traffic. A field without a value is left out, never null.
 """
 
 import secrets
@@ -14,29 +14,29 @@ from typing import Any
 Event = dict[str, Any]
 Pairs = Iterable[tuple[str, str]]
 
-# One API, as the id in the endpoints that apps build from it shows in logs.
+# Apps build endpoints from the API's id, which so appears in logs.
 API_ID = "local"
 
 
 def new_id() -> str:
-    """An id as connections, requests and messages have: 16 characters, 11 bytes in base64."""
+    """Return a new connection, request or message id: 11 random bytes in base64."""
     return urlsafe_b64encode(secrets.token_bytes(11)).decode()
 
 
 def now_ms() -> int:
-    """Now, in ms since the epoch."""
+    """Return the time in ms since the epoch."""
     return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True)
 class Peer:
-    """One connection, and the events that come of it.
+    """The client of a connection, and its events.
 
     Args:
-        stage: the API's stage, the first part of the path.
+        stage: the API's stage, which is the first part of the path.
         domain_name: the host that the client connected to.
         source_ip: the client's address.
-        user_agent: None if the client named none.
+        user_agent: the client's User-Agent header; None: it sent none.
     """
 
     stage: str
@@ -48,12 +48,12 @@ class Peer:
 
     @property
     def identity(self) -> dict[str, str]:
-        """Who the client is, as far as API Gateway knows."""
+        """The address and user agent, as in API Gateway's events."""
         agent = {"userAgent": self.user_agent} if self.user_agent else {}
         return {**agent, "sourceIp": self.source_ip}
 
     def connect(self, headers: Pairs = (), query: Pairs = ()) -> Event:
-        """The event of the handshake; it alone has the client's headers and query string."""
+        """Return the event of the handshake, the only one with the client's headers and query."""
         return {
             **_multi("headers", "multiValueHeaders", headers),
             **_multi("queryStringParameters", "multiValueQueryStringParameters", query),
@@ -61,11 +61,11 @@ class Peer:
         }
 
     def message(self, body: str) -> Event:
-        """The event of a text message. Chalice has no routes but $default."""
+        """Return the event of a text message. Chalice has no routes but $default."""
         return {**self._event("$default", "MESSAGE", messageId=new_id()), "body": body}
 
     def disconnect(self, code: int, reason: str) -> Event:
-        """The event of the end."""
+        """Return the event of the connection's end, with its close code and reason."""
         headers = [("Host", self.domain_name), ("x-api-key", "")]
         headers += [("X-Forwarded-For", ""), ("x-restapi", "")]
         status = {"disconnectStatusCode": code, "disconnectReason": reason}
@@ -96,7 +96,7 @@ class Peer:
 
 
 def _multi(one: str, many: str, pairs: Pairs) -> Event:
-    # Under the first name the last value of each, under the second all of them.
+    # The field `one` has the last value of each name, the field `many` all values.
     lists: dict[str, list[str]] = {}
     for name, value in pairs:
         lists.setdefault(name, []).append(value)

@@ -1,16 +1,28 @@
-"""Keeps what runs here away from any AWS account."""
+"""Isolation from AWS: every request to AWS stays on this machine."""
 
 import os
+from typing import Any
+
+from botocore.handlers import BUILTIN_HANDLERS
+
+MANAGEMENT_URL = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
+
+# botocore picks the proxy when it makes a client, by the endpoint that the app names.
+NO_PROXY = "127.0.0.1,localhost,amazonaws.com,amazonaws.com.cn"
 
 
 def isolate(database: str, gateway: str) -> dict[str, str]:
-    """Make sure that no account on this machine is used; return the variables that do it.
+    """Remove this machine's AWS settings; return the variables that replace them.
 
-    Whatever is configured for AWS here is dropped, and every service leads to this machine.
+    Args:
+        database: the URL of DynamoDB, SQS and every service without a URL of its own.
+        gateway: the URL of the WebSocket API's stage.
     """
     for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_REGION"]:
         del os.environ[name]
     region = os.environ.get("AWS_REGION", "us-east-1")
+    given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    no_proxy = f"{given},{NO_PROXY}" if given else NO_PROXY
     return {
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
@@ -20,6 +32,21 @@ def isolate(database: str, gateway: str) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL": database,
-        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": gateway,
+        MANAGEMENT_URL: gateway,
         "AWS_ENDPOINT_URL_LAMBDA": gateway.rsplit("/", 1)[0],
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
     }
+
+
+def redirect_management_clients() -> None:
+    """Lead every apigatewaymanagementapi client of this process to the gateway.
+
+    Chalice, and most apps, name an endpoint, which boto3 puts above the environment. This
+    replaces the endpoint of each request, in all sessions that are made from now on.
+    """
+    BUILTIN_HANDLERS.append(("before-endpoint-resolution.apigatewaymanagementapi", _redirect))
+
+
+def _redirect(builtins: dict[str, Any], **_: Any) -> None:
+    builtins["SDK::Endpoint"] = os.environ[MANAGEMENT_URL]

@@ -1,7 +1,7 @@
-"""Processes that end with the gateway, however it ends, and the channel to each.
+"""Child processes that end with the gateway, and a channel to each.
 
-They are forked from one that has Chalice and boto3 loaded: a new one starts in milliseconds and
-shares their memory.
+They are forked from a process that has Chalice and boto3 loaded. So a new one starts in
+milliseconds, and shares that memory.
 """
 
 import json
@@ -18,15 +18,14 @@ from typing import Any
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["boto3", "chalice_ws.local.runtime"])
 
-Send = Callable[[Any], None]
 Main = Callable[..., None]
 
 
 def start(main: Main, *arguments: Any) -> tuple[BaseProcess, socket.socket]:
-    """Start `main` in a process of its own; it gets a Channel, then the arguments.
+    """Start `main` in a new process, with a Channel and the arguments.
 
     Returns:
-        the process, and this end of its channel: JSON, one value on each line.
+        The process, and the parent's end of the channel: one JSON value on each line.
     """
     ours, theirs = socket.socketpair()
     process = _context.Process(target=_run, args=(main, theirs, arguments), daemon=True)
@@ -36,7 +35,7 @@ def start(main: Main, *arguments: Any) -> tuple[BaseProcess, socket.socket]:
 
 
 class Channel:
-    """The child's end: what the gateway sends, one by one, and a way to answer."""
+    """The child's end of a channel: iterate to receive."""
 
     def __init__(self, end: socket.socket) -> None:
         self._file = end.makefile("rw", encoding="utf-8", newline="\n")
@@ -45,13 +44,14 @@ class Channel:
         return (json.loads(line) for line in self._file)
 
     def send(self, value: Any) -> None:
-        """Send a JSON value."""
+        """Send a JSON value to the gateway."""
         self._file.write(json.dumps(value) + "\n")
         self._file.flush()
 
 
 def _run(main: Main, end: socket.socket, arguments: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the gateway's; it says when to end
+    # Ctrl-C reaches all processes of the terminal. The gateway decides when they end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
@@ -59,7 +59,7 @@ def _run(main: Main, end: socket.socket, arguments: tuple[Any, ...]) -> None:
 
 
 def _end_with_parent() -> None:
-    # Also while a handler spins: the channel alone would be read only after that.
+    # In a thread, since a handler that never returns does not read the channel.
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,28 +1,30 @@
-"""Notices when a file of the app is saved."""
+"""The times of an app's files, and a wait for their change."""
 
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
-INTERVAL = 0.3
+INTERVAL_SECONDS = 0.3
 
-Times = dict[Path, int]
+# The modification time of each file, in ns.
+FileTimes = dict[Path, int]
 
 
-async def change(project: Path, since: Times) -> Times:
-    """Wait until a file that is deployed, or the settings, differ from what they were."""
-    while (now := times(project)) == since:
-        await asyncio.sleep(INTERVAL)
+async def wait_for_change(project: Path, since: FileTimes) -> FileTimes:
+    """Wait until the app's files differ from `since`; return their times."""
+    while (now := file_times(project)) == since:
+        await asyncio.sleep(INTERVAL_SECONDS)
     return now
 
 
-def times(project: Path) -> Times:
-    """When each of those files was saved."""
+def file_times(project: Path) -> FileTimes:
+    """Return the times of the files that are deployed, and of the settings."""
     times = {}
     for path in _files(project):
         try:
             times[path] = path.stat().st_mtime_ns
-        except FileNotFoundError:  # an editor is replacing it
+        except FileNotFoundError:
+            # An editor is replacing it.
             continue
     return times
 

@@ -1,10 +1,9 @@
-"""The app's Lambda functions: loaded as Lambda would, and run with one event at a time."""
+"""The app's Lambda functions, loaded and run in this process."""
 
 import importlib
 import json
 import os
 import sys
-import threading
 import traceback
 import uuid
 from collections.abc import Callable
@@ -19,24 +18,28 @@ from chalice.deploy.validate import ExperimentalFeatureError, validate_feature_f
 from chalice.local import LambdaContext
 from chalice.utils import to_cfn_resource_name
 
+from chalice_ws.local.isolation import redirect_management_clients
 from chalice_ws.project.config import AppError, read_config
 from chalice_ws.project.resources import read_resources
 
-# A route's function, by the name that Chalice deploys it under.
+# The names that Chalice gives to the functions of the routes.
 ROUTES = {
     "$connect": "websocket_connect",
     "$default": "websocket_message",
     "$disconnect": "websocket_disconnect",
 }
 
-# Lambda's when Chalice is told nothing: MB and seconds.
-MEMORY = 128
-TIMEOUT = 60
+# Chalice's defaults.
+DEFAULT_MEMORY_MB = 128
+DEFAULT_TIMEOUT_SECONDS = 60
+
+# moto's account.
+ACCOUNT = "123456789012"
 
 
 @dataclass(frozen=True)
 class Result:
-    """What an invocation came to: a value, or the error as Lambda reports it."""
+    """The result of an invocation: a value, or an error as Lambda reports it."""
 
     value: Any = None
     error: dict[str, Any] | None = None
@@ -46,26 +49,25 @@ class Functions:
     """The functions of an app, in this process.
 
     Args:
-        project_dir: where app.py is.
-        stage: whose settings apply.
-        environment: what the machine adds to the variables of the settings.
+        project_dir: the folder of app.py.
+        stage: the name of the stage in .chalice/config.json.
+        environment: the variables from `isolate`, which every function gets.
 
     Raises:
-        AppError: app.py is missing, fails to import, has no `app` or lacks the flag.
+        AppError: app.py is missing, does not import, or has no valid `app`.
     """
 
     def __init__(self, project_dir: Path, stage: str, environment: dict[str, str]) -> None:
         self._config = read_config(project_dir, stage)
         self._resources = read_resources(self._config)
         self._environment = environment
-        # On Lambda a module is imported with its own function's variables. Here it is before
-        # anybody knows whose it will be: it sees those of the routes too.
+        # Lambda imports app.py once for each function, with that function's variables. Here
+        # the function is not known yet, so the import sees the variables of all routes.
         for name in ROUTES.values():
             os.environ.update(self._variables(name))
+        redirect_management_clients()
         os.chdir(project_dir)
         app = _load(project_dir)
-        if app.websocket_api.session is not None:
-            app.websocket_api.session = _Redirected(app.websocket_api.session)
         others: list[Any] = [*app.pure_lambda_functions, *app.event_sources]
         self._handlers = {each.name: _handler(each) for each in others}
         for route, each in app.websocket_handlers.items():
@@ -74,25 +76,29 @@ class Functions:
         self._environments = {name: self._variables(name) for name in self._handlers}
 
     def timeouts(self) -> dict[str, int]:
-        """The functions there are, each with its timeout in seconds."""
-        return {name: each.lambda_timeout or TIMEOUT for name, each in self._settings.items()}
+        """Return the timeout of each function, in seconds."""
+        return {
+            name: settings.lambda_timeout or DEFAULT_TIMEOUT_SECONDS
+            for name, settings in self._settings.items()
+        }
 
-    def settle(self, name: str) -> None:
-        """Be one function's process: drop the variables that only others have."""
+    def keep_only_variables_of(self, name: str) -> None:
+        """Remove the environment variables that only other functions have."""
         for other in {*ROUTES.values(), *self._handlers} - {name}:
             for variable in self._variables(other).keys() - self._environments[name].keys():
                 os.environ.pop(variable, None)
 
     def run(self, name: str, event: Any) -> Result:
-        """Run a function with an event. Whatever it raises is in the result."""
-        scope = self._settings[name]
+        """Run a function with an event. An exception becomes the result's error."""
+        settings = self._settings[name]
         os.environ.update(self._environments[name])
-        full_name = f"{scope.app_name}-{scope.chalice_stage}-{name}"
-        timeout_ms = (scope.lambda_timeout or TIMEOUT) * 1000
-        context = LambdaContext(full_name, scope.lambda_memory_size or MEMORY, timeout_ms)
+        full_name = f"{settings.app_name}-{settings.chalice_stage}-{name}"
+        timeout_ms = (settings.lambda_timeout or DEFAULT_TIMEOUT_SECONDS) * 1000
+        memory_mb = settings.lambda_memory_size or DEFAULT_MEMORY_MB
+        context = LambdaContext(full_name, memory_mb, timeout_ms)
         context.aws_request_id = str(uuid.uuid4())
         region = os.environ["AWS_REGION"]
-        context.invoked_function_arn = f"arn:aws:lambda:{region}:123456789012:function:{full_name}"
+        context.invoked_function_arn = f"arn:aws:lambda:{region}:{ACCOUNT}:function:{full_name}"
         try:
             return Result(json.loads(json.dumps(self._handlers[name](event, context))))
         except Exception as error:
@@ -110,28 +116,36 @@ class Functions:
 def _load(project_dir: Path) -> Chalice:
     if not (project_dir / "app.py").exists():
         raise AppError(f"no Chalice app in {project_dir}: no app.py")
-    # In the place of the app that this gateway came with: it may be another one.
-    own = {"", str(Path(__file__).parent.parent.parent)}
-    sys.path[:] = [str(project_dir), *(each for each in sys.path if each not in own)]
+    sys.path.insert(0, str(project_dir))
+    _hide_own_app(project_dir)
     try:
         app: Chalice = importlib.import_module("app").app
         validate_feature_flags(app)
     except ExperimentalFeatureError:
         flag = 'app.experimental_feature_flags.update(["WEBSOCKETS"])'
-        raise AppError(f"app.py uses websockets without the flag; add {flag}") from None
-    except BaseException as error:  # sys.exit() among them
+        raise AppError(f"app.py has no WEBSOCKETS feature flag; add {flag}") from None
+    # An app may also call sys.exit().
+    except BaseException as error:
         traceback.print_exc()
-        raise AppError(f"{project_dir / 'app.py'} does not import: {error!r}") from None
+        raise AppError(f"cannot import {project_dir / 'app.py'}: {error!r}") from None
     return app
 
 
+def _hide_own_app(project_dir: Path) -> None:
+    # In a generated app the toolkit is beside app.py and its modules, which are not those of
+    # another project. Installed with pip, it is beside the packages that every app needs.
+    folder = Path(__file__).resolve().parents[2]
+    if folder != project_dir and (folder / ".chalice").exists():
+        sys.path[:] = [each for each in sys.path if Path(each).resolve() != folder]
+
+
 def _handler(function: Any) -> Callable[[Any, Any], Any]:
-    # As Lambda finds it: by module and attribute.
+    # Lambda finds a handler by its module and attribute too.
     module, attribute = function.handler_string.rsplit(".", 1)
     handler: Callable[[Any, Any], Any] = getattr(importlib.import_module(module), attribute)
     if isinstance(handler, EventSourceHandler):
-        # Chalice takes the middleware from a generator at the first event; of two events at
-        # the same time (only with --workers 0) one would run without.
+        # Chalice consumes a generator of middleware in the first event. With --workers 0 a
+        # second event at the same time would run without middleware.
         handler.middleware_handlers = list(handler.middleware_handlers)
     return handler
 
@@ -143,23 +157,3 @@ def _report(error: BaseException, request_id: str) -> dict[str, Any]:
         "requestId": request_id,
         "stackTrace": traceback.format_tb(error.__traceback__),
     }
-
-
-class _Redirected:
-    """An app's boto3 session, its management clients led to the gateway.
-
-    Chalice gives them an explicit endpoint at AWS, which boto3 puts above the environment.
-    """
-
-    def __init__(self, session: Any) -> None:
-        self._session = session
-        self._lock = threading.Lock()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
-
-    def client(self, service_name: str, *args: Any, **kwargs: Any) -> Any:
-        if service_name == "apigatewaymanagementapi":
-            kwargs["endpoint_url"] = os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"]
-        with self._lock:  # boto3 sessions are not for several threads
-            return self._session.client(service_name, *args, **kwargs)

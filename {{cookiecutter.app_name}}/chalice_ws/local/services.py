@@ -1,5 +1,6 @@
-"""DynamoDB and SQS on this machine: moto behind their real APIs, with what resources.json has."""
+"""DynamoDB and SQS on this machine: moto's server, with the app's tables and queues."""
 
+import json
 import logging
 import os
 import threading
@@ -8,15 +9,18 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalice_ws.local import sqs as queue
 from chalice_ws.local.isolation import isolate
 from chalice_ws.local.processes import Channel
 from chalice_ws.project.resources import create_tables
 
+# The properties that CreateQueue is given. The others have no effect on this machine.
+_QUEUE_ATTRIBUTES = {"DelaySeconds", "MessageRetentionPeriod", "RedrivePolicy", "VisibilityTimeout"}
+
 
 def serve() -> str:
-    """Start them, empty, on a free port of this machine; return its URL."""
-    from moto.server import ThreadedMotoServer  # takes half a second: only where it is needed
+    """Start empty services on a free port, in a thread; return their URL."""
+    # moto takes half a second to import, and not every command needs it.
+    from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -31,15 +35,32 @@ def run(
     queues: dict[str, dict[str, Any]],
     url: str | None,
 ) -> None:
-    """A process's life: see to these tables and queues, and say where; None: serve them."""
+    """Create tables and queues, and send the URL of their services to the gateway.
+
+    Args:
+        channel: to the gateway. An error is sent as text.
+        tables: the properties of each table; one that exists already is kept.
+        queues: the properties of each queue, by its URL.
+        url: the services to use; None: serve them, until the gateway ends.
+    """
     url = url or serve()
     os.environ.update(isolate(database=url, gateway=url))
     try:
-        there = boto3.client("dynamodb").list_tables()["TableNames"]
-        create_tables([table for table in tables if table["TableName"] not in there])
-        queue.create(queues)
+        existing = boto3.client("dynamodb").list_tables()["TableNames"]
+        create_tables([table for table in tables if table["TableName"] not in existing])
+        create_queues(queues)
     except (BotoCoreError, ClientError) as error:
         channel.send({"error": str(error)})
         return
     channel.send({"url": url})
-    threading.Event().wait()  # until the gateway ends
+    # The process ends with the gateway.
+    threading.Event().wait()
+
+
+def create_queues(queues: dict[str, dict[str, Any]]) -> None:
+    """Create queues from their CloudFormation properties, by URL."""
+    sqs = boto3.client("sqs")
+    # A queue with a redrive policy needs its dead-letter queue, so it comes later.
+    for url, queue in sorted(queues.items(), key=lambda each: "RedrivePolicy" in each[1]):
+        attributes = {name: json.dumps(queue[name]) for name in _QUEUE_ATTRIBUTES & queue.keys()}
+        sqs.create_queue(QueueName=url.rpartition("/")[2], Attributes=attributes)

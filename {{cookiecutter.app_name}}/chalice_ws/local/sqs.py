@@ -1,44 +1,36 @@
-"""A queue as a function's event source: what Lambda does with it, on moto's SQS.
+"""An SQS queue as a function's event source, polled as Lambda polls it.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
 import asyncio
-import json
 import logging
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.local.runtime import Result
 from chalice_ws.local.workers import Lambda
 
-log = logging.getLogger("local")
+log = logging.getLogger("chalice_ws")
 
-# What CreateQueue takes of an AWS::SQS::Queue; the rest has no meaning here.
-_ATTRIBUTES = {"DelaySeconds", "MessageRetentionPeriod", "RedrivePolicy", "VisibilityTimeout"}
+# The pause after an empty response, and after an error.
+POLL_SECONDS = 0.1
+RETRY_SECONDS = 1
 
-# Seconds between two looks at an empty queue.
-PAUSE = 0.1
-
-
-def create(queues: dict[str, dict[str, Any]]) -> None:
-    """Create queues from the properties that CloudFormation would be given, by their URLs."""
-    sqs = boto3.client("sqs")
-    # Those that others send their dead letters to come first.
-    for url, queue in sorted(queues.items(), key=lambda each: "RedrivePolicy" in each[1]):
-        attributes = {name: json.dumps(queue[name]) for name in _ATTRIBUTES & queue.keys()}
-        sqs.create_queue(QueueName=url.rpartition("/")[2], Attributes=attributes)
+# Lambda starts with five batches at a time. (AWS)
+DEFAULT_CONCURRENCY = 5
 
 
 async def serve(source: dict[str, Any], functions: Lambda, environment: dict[str, str]) -> None:
-    """Invoke a function with what is in its queue, for as long as this runs.
+    """Invoke a function with the messages of its queue, without end.
 
     Args:
         source: the properties of the event source mapping, from Resources.sources.
-        functions: what it invokes.
-        environment: what the functions are told of where AWS is.
+        functions: what runs the function.
+        environment: the variables from `isolate`.
     """
     sqs = boto3.client(
         "sqs",
@@ -46,49 +38,52 @@ async def serve(source: dict[str, Any], functions: Lambda, environment: dict[str
         region_name=environment["AWS_REGION"],
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        config=Config(proxies={}),
     )
     queue = {"QueueUrl": source["QueueUrl"]}
     request = {"MaxNumberOfMessages": source.get("BatchSize", 10), "AttributeNames": ["All"]}
 
-    async def take() -> None:
+    async def process_batch() -> None:
         answer = await asyncio.to_thread(sqs.receive_message, **queue, **request)
         messages = answer.get("Messages", [])
         if not messages:
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(POLL_SECONDS)
             return
         names = {to_cfn_resource_name(name): name for name in functions.timeouts}
         name = names[source["FunctionName"]["Ref"]]
         event = {"Records": [_record(each, source, environment) for each in messages]}
-        failed = _failed(source, await functions.invoke(name, event), messages)
+        failed = _failed_ids(source, await functions.invoke(name, event), messages)
         done = [each["ReceiptHandle"] for each in messages if each["MessageId"] not in failed]
         log.info("%-11s %d of %d messages done", name, len(done), len(messages))
-        for receipt in done:  # the others come again after their visibility timeout
+        # The failed messages appear again after their visibility timeout.
+        for receipt in done:
             await asyncio.to_thread(sqs.delete_message, **queue, ReceiptHandle=receipt)
 
     async def poll() -> None:
         while True:
             try:
-                await take()
+                await process_batch()
             except Exception:
-                log.exception("the queue of %s", source["FunctionName"])
-                await asyncio.sleep(1)
+                log.exception("cannot process the queue of %s", source["FunctionName"])
+                await asyncio.sleep(RETRY_SECONDS)
 
-    room = source.get("ScalingConfig", {}).get("MaximumConcurrency", 5)
-    await asyncio.gather(*(poll() for _ in range(room)))
+    concurrency = source.get("ScalingConfig", {}).get("MaximumConcurrency", DEFAULT_CONCURRENCY)
+    await asyncio.gather(*(poll() for _ in range(concurrency)))
 
 
-def _failed(source: dict[str, Any], result: Result, messages: list[Any]) -> set[str]:
-    everything = {each["MessageId"] for each in messages}
+def _failed_ids(source: dict[str, Any], result: Result, messages: list[Any]) -> set[str]:
+    # An error, or a report that is not valid, fails the batch as a unit.
+    batch = {each["MessageId"] for each in messages}
     if result.error:
-        return everything
+        return batch
     if "ReportBatchItemFailures" not in source.get("FunctionResponseTypes", []):
         return set()
     try:
         failures = (result.value or {}).get("batchItemFailures") or []
         failed = {each["itemIdentifier"] for each in failures}
     except (AttributeError, KeyError, TypeError):
-        return everything
-    return failed if failed <= everything else everything
+        return batch
+    return failed if failed <= batch else batch
 
 
 def _record(message: Any, source: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:

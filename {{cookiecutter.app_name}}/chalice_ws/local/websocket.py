@@ -1,9 +1,9 @@
-"""One WebSocket on its TCP connection: text messages in and out, and how it ended.
+"""A WebSocket connection with API Gateway's limits on messages and frames.
 
-aiohttp serves HTTP, but its WebSockets show messages where API Gateway limits frames too. So it
-keeps the socket and hands over the bytes, as to its own parser, and the protocol is that of
-websockets, which comes without I/O:
+Strategy: aiohttp accepts the TCP connection and parses the handshake. Its own WebSockets
+cannot limit frames, so the websockets package, without its I/O, is the protocol:
 https://websockets.readthedocs.io/en/stable/howto/sansio.html
+aiohttp passes the received bytes to an HTTP parser, in whose place `WebSocket` puts itself.
 """
 
 import asyncio
@@ -15,36 +15,39 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
-# Bytes of a message, and of a frame of it. (AWS)
+# API Gateway's quotas for a message, and for one frame of it. (AWS)
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
-MAX_MESSAGE = 128 * 1024
-MAX_FRAME = 32 * 1024
+MAX_MESSAGE_BYTES = 128 * 1024
+MAX_FRAME_BYTES = 32 * 1024
 
-# Bytes that may wait for a client to read them, and seconds it has to answer a close.
-BACKLOG = 1024 * 1024
-PATIENCE = 1
+# Data that waits for a slow client. AWS documents no number.
+MAX_BUFFER_BYTES = 1024 * 1024
 
-# How a connection ended: the status code, and the reason that $disconnect is given.
+# A client that does not answer a close frame is disconnected.
+CLOSE_TIMEOUT_SECONDS = 1
+
+# The close code and the reason, as in the event of $disconnect.
 Ending = tuple[int, str]
 NO_CODE: Ending = (1005, "Client-side close frame status not set")
 DROPPED: Ending = (1006, "Connection closed abnormally")
 BINARY: Ending = (1003, "Binary frames are not supported")
 
 
-class Wire:
-    """A WebSocket, accepted or not yet.
+class WebSocket:
+    """The server's end of a WebSocket. `accept` completes the handshake.
 
     Args:
-        request: the handshake.
+        request: the handshake, or an HTTP request that is none: see `refusal`.
     """
 
     def __init__(self, request: web.Request) -> None:
         assert request.transport is not None
         self._http = request.protocol
         self._transport = request.transport
-        self._protocol = ServerProtocol(max_size=(MAX_MESSAGE, MAX_FRAME))
+        self._protocol = ServerProtocol(max_size=(MAX_MESSAGE_BYTES, MAX_FRAME_BYTES))
         handshake = Request(request.raw_path, Headers(list(request.headers.items())))
-        self._protocol.receive_data(handshake.serialize())  # as if it had come over the wire
+        # The protocol object must see the handshake before it takes frames.
+        self._protocol.receive_data(handshake.serialize())
         self._protocol.events_received()
         self._response = self._protocol.accept(handshake)
         self._parts: list[bytes] = []
@@ -54,61 +57,64 @@ class Wire:
 
     @property
     def refusal(self) -> Response | None:
-        """The answer to what is no WebSocket handshake."""
+        """The response to a request that is not a valid handshake, or None."""
         return None if self._response.status_code == 101 else self._response
 
     def accept(self, headers: dict[str, str], receive: Callable[[str], None]) -> None:
-        """Upgrade the connection; from now on `receive` gets each text message."""
+        """Complete the handshake, and pass each text message to `receive` from now on."""
         self._receive = receive
         self._response.headers.update(headers)
         self._protocol.send_response(self._response)
         self._flush()
         self._http.keep_alive(False)
-        self._http.set_parser(self)  # type: ignore[arg-type]  # feed_data and feed_eof are all
-        if self._transport.is_closing():  # it left during the handshake
+        # aiohttp calls only feed_data and feed_eof.
+        self._http.set_parser(self)  # type: ignore[arg-type]
+        # The client may have left during the handshake.
+        if self._transport.is_closing():
             self.feed_eof()
 
     def send(self, text: bytes) -> None:
         """Send a text message.
 
         Raises:
-            ConnectionError: the connection has ended, or is about to.
+            ConnectionError: the connection is closed or closing.
             BlockingIOError: the client reads too slowly.
         """
         if self._protocol.close_expected() or self._transport.is_closing():
             raise ConnectionError
-        if self._transport.get_write_buffer_size() > BACKLOG:
+        if self._transport.get_write_buffer_size() > MAX_BUFFER_BYTES:
             raise BlockingIOError
         self._protocol.send_text(text)
         self._flush()
 
     def close(self, ending: Ending) -> None:
-        """Begin to end the connection from this side; `ended` says when it has."""
+        """Send a close frame. `ended` is set when the connection is closed."""
         if not self._protocol.close_expected() and not self._transport.is_closing():
             self._ending = ending
             self._protocol.send_close(*ending)
             self._flush()
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """aiohttp has received bytes."""
+        """Process received bytes. aiohttp calls this as a parser's method."""
         self._protocol.receive_data(data)
         for frame in self._protocol.events_received():
             if isinstance(frame, Frame):
-                self._take(frame)
+                self._receive_frame(frame)
         self._flush()
         return False, b""
 
     def feed_eof(self) -> None:
-        """aiohttp has lost the connection."""
+        """Set `ended`: the TCP connection is closed. aiohttp calls this as a parser's method."""
         if self.ended.done():
             return
         protocol = self._protocol
         close = None if self._ending else protocol.close_rcvd or protocol.close_sent
-        if close:  # the client's; or the protocol's own, for what is not WebSocket or too big
+        # The client's close frame, or the protocol's own after invalid or too large data.
+        if close:
             self._ending = NO_CODE if close.code == NO_CODE[0] else (close.code, close.reason)
         self.ended.set_result(self._ending or DROPPED)
 
-    def _take(self, frame: Frame) -> None:
+    def _receive_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.BINARY:
             self.close(BINARY)
         if frame.opcode not in (Opcode.TEXT, Opcode.CONT) or self._protocol.close_expected():
@@ -129,4 +135,4 @@ class Wire:
                 self._transport.write_eof()
         if self._protocol.close_expected():
             loop = asyncio.get_running_loop()
-            loop.call_later(PATIENCE, self._transport.abort)
+            loop.call_later(CLOSE_TIMEOUT_SECONDS, self._transport.abort)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chalice_ws.local import sqs as queue
+from chalice_ws.local import services
 from chalice_ws.project.config import read_config
 from chalice_ws.project.resources import Resources
 from chalicelib import sender as fanout
@@ -61,7 +61,7 @@ def scaled(api: Api, monkeypatch: pytest.MonkeyPatch) -> Queue:
     monkeypatch.setenv("FANOUT_LIMIT", "3")
     stack = f"{read_config(PROJECT, 'dev').app_name}-dev"
     template = Resources([PROJECT / "resources.json", PROJECT / "resources/scale.json"], stack)
-    queue.create(template.queues())
+    services.create_queues(template.queues())
     (source,) = template.sources()
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     variables = template.variables("WebsocketMessage")

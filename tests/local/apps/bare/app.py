@@ -1,6 +1,7 @@
-"""Does what the tests tell it to, and writes down every event that it gets."""
+"""An app that obeys orders from tests, and writes each event to a file."""
 
-import ctypes  # noqa: F401  # for orders, as some of the others
+# Orders may use any of these modules.
+import ctypes  # noqa: F401
 import json
 import os
 import signal  # noqa: F401
@@ -32,7 +33,7 @@ def record(event: WebsocketEvent, **more: Any) -> None:
         "middleware": getattr(event, "marked", False),
         **more,
     }
-    # In one write: events are handled at the same time, and a test reads meanwhile.
+    # One write: other events may write at the same time, and tests read.
     with open("events.jsonl", "ab", buffering=0) as file:
         file.write(json.dumps(line).encode() + b"\n")
 
@@ -47,14 +48,14 @@ def recurse() -> None:
 
 
 def wait_for(name: str) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while not Path(name).exists() and time.monotonic() < end:
         time.sleep(0.01)
 
 
 @app.on_ws_connect()
 def arrive(event: WebsocketEvent) -> dict[str, Any]:
-    """Orders come in the query string."""
+    """Obey the orders in the query string."""
     orders = event.to_dict().get("queryStringParameters", {})
     outcome = {}
     if "post" in orders:
@@ -77,7 +78,7 @@ def arrive(event: WebsocketEvent) -> dict[str, Any]:
 
 @app.on_ws_message()
 def hear(event: WebsocketEvent) -> dict[str, Any] | None:
-    """The first word of the text is the order; the text comes back if it is none."""
+    """Obey the order that the text begins with, or send the text back."""
     record(event)
     order, _, rest = event.body.partition(" ")
     reply: str | None = event.body
@@ -132,7 +133,7 @@ def fail(event: Any, context: Any) -> None:
 
 @app.lambda_function()
 def aws(event: Any, context: Any) -> dict[str, Any]:
-    """Which account this function would use, and where."""
+    """Return the account and the endpoints that this function would use."""
     session = boto3.session.Session()
     services = ("apigatewaymanagementapi", "dynamodb", "lambda", "sts")
     return {

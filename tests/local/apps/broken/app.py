@@ -1,4 +1,4 @@
-"""Has a config.json that is not JSON."""
+"""An app whose config.json is not valid JSON."""
 
 from chalice import Chalice
 

@@ -1,3 +1,3 @@
-"""Does not import."""
+"""An app that does not import."""
 
 raise RuntimeError("no luck today")

@@ -1,4 +1,4 @@
-"""Says what it hears, in the shape of the smallest apps that are made with Chalice."""
+"""An app that sends messages back, in the form of the smallest Chalice apps."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Rooms to talk in, in the shape of chats that are made with Chalice."""
+"""A chat with rooms, in the form of other Chalice apps."""
 
 from boto3.session import Session
 from chalice import Chalice

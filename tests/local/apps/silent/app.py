@@ -1,4 +1,4 @@
-"""Has no handler for those who arrive, nor for what they say."""
+"""An app without handlers for $connect and messages."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""Does not switch WEBSOCKETS on."""
+"""An app without the WEBSOCKETS feature flag."""
 
 from chalice import Chalice
 from chalice.app import WebsocketEvent

@@ -1,4 +1,4 @@
-"""What other services start; nothing here is about WebSockets."""
+"""Functions of other services than API Gateway."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What people may say: an order with a slash, or a line for their room."""
+"""The commands of the chat."""
 
 from chalicelib.people import NOWHERE, People
 from chalicelib.post import Post

@@ -1,4 +1,4 @@
-"""Who is in which room, in a table of its own."""
+"""The people in each room, in a table."""
 
 import os
 from typing import Any
@@ -11,7 +11,7 @@ NOWHERE = "-"
 
 class People:
     def __init__(self) -> None:
-        # Not when this is imported: then there need be no table yet.
+        # The table may not exist yet when this module is imported.
         self._table = boto3.resource("dynamodb").Table(os.environ["ROOMS_TABLE"])
 
     def add(self, connection_id: str) -> None:

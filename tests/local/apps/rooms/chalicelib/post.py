@@ -1,4 +1,4 @@
-"""Sends to one, or to all in a room, and forgets those who have gone."""
+"""Send to one person or to a room, and remove people who have gone."""
 
 from chalice import WebsocketDisconnectedError
 from chalice.app import WebsocketAPI

@@ -1,0 +1,3 @@
+"""A module with the name of one of the gateway's."""
+
+NAME = "the app's project"

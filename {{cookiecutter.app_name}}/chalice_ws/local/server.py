@@ -1,0 +1,169 @@
+"""The server: listens, starts the parts of the gateway, and ends them in order."""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from chalice_ws.local import processes, services, sqs
+from chalice_ws.local.aws_api import MAX_INVOKE_BYTES, Invoke, Management, error
+from chalice_ws.local.gateway import Gateway, Limits
+from chalice_ws.local.isolation import isolate
+from chalice_ws.local.reload import FileTimes, file_times, wait_for_change
+from chalice_ws.local.workers import InProcess, Lambda, Workers
+from chalice_ws.project.config import AppError, read_config
+from chalice_ws.project.resources import read_resources
+
+log = logging.getLogger("chalice_ws")
+
+# The $disconnect handlers of all connections have so long to end.
+SHUTDOWN_SECONDS = 10
+
+
+async def run(options: argparse.Namespace) -> None:
+    """Serve an app until SIGINT or SIGTERM; raises AppError."""
+    project = options.project_dir.resolve()
+    config = read_config(project, options.stage)
+    stage = config.api_gateway_stage
+    listener = listen(options.host, options.port)
+    host = "127.0.0.1" if options.host == "0.0.0.0" else options.host
+    address = f"{host}:{listener.getsockname()[1]}"
+
+    # Without services, requests to them come to the gateway, which has no such route.
+    environment = isolate(database=f"http://{address}", gateway=f"http://{address}/{stage}")
+    resources = read_resources(config)
+    tables, queues = resources.tables(), resources.queues()
+    if tables or queues:
+        url = await start_services(tables, queues, options.database)
+        environment["AWS_ENDPOINT_URL"] = url
+
+    app, loaded = (project, options.stage, environment), file_times(project)
+    functions: Lambda
+    if options.workers:
+        functions = Workers(app, options.workers)
+        await functions.load()
+    else:
+        functions = InProcess(app)
+    limits = Limits(options.idle_timeout, options.max_duration, options.integration_timeout)
+    gateway = Gateway(functions, stage, limits)
+    latency_seconds = options.latency / 1000
+    management = Management(gateway, latency_seconds, options.throttle)
+    invoke = Invoke(functions, f"{config.app_name}-{options.stage}-", latency_seconds)
+    runner = web.AppRunner(routes(gateway, management, invoke, project / "web"), access_log=None)
+    await runner.setup()
+    await web.SockSite(runner, listener).start()
+    names = ", ".join(table["TableName"] for table in tables)
+    print(f"{config.app_name}, stage {options.stage}, tables: {names or 'none'}")
+    print(f"  page       http://{address}/")
+    print(f"  WebSocket  ws://{address}/{stage}")
+    print("Press Ctrl-C to stop.")
+
+    gateway.spawn(gateway.expire())
+    for source in resources.sources():
+        gateway.spawn(sqs.serve(source, functions, environment))
+    if isinstance(functions, Workers):
+        gateway.spawn(reload_on_change(functions, project, loaded))
+    await wait_for_signal()
+    try:
+        await asyncio.wait_for(gateway.stop(), SHUTDOWN_SECONDS)
+    except asyncio.TimeoutError:
+        log.warning("not all $disconnect handlers ended within %s s", SHUTDOWN_SECONDS)
+    if isinstance(functions, Workers):
+        functions.stop()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind the port, before anything else is started; raises AppError."""
+    try:
+        return socket.create_server((host, port), backlog=1024)
+    except (OSError, OverflowError) as problem:
+        raise AppError(f"cannot listen on {host}:{port} ({problem}); use another --port") from None
+
+
+async def start_services(
+    tables: list[dict[str, Any]], queues: dict[str, dict[str, Any]], url: str | None
+) -> str:
+    """Start a process with DynamoDB and SQS, and create the tables and queues.
+
+    Args:
+        tables: the properties of each table.
+        queues: the properties of each queue, by its URL.
+        url: the services to use instead; None: start them.
+
+    Returns:
+        The URL of the services.
+
+    Raises:
+        AppError: they do not start, or refuse a table or a queue.
+    """
+    _, channel = processes.start(services.run, tables, queues, url)
+    reader, _ = await asyncio.open_connection(sock=channel)
+    answer = json.loads(await reader.readline() or '{"error": "DynamoDB did not start"}')
+    if "error" in answer:
+        raise AppError(f"cannot create the resources of resources.json: {answer['error']}")
+    return str(answer["url"])
+
+
+async def reload_on_change(functions: Workers, project: Path, loaded: FileTimes) -> None:
+    """Load the app again after each change of its files, without end.
+
+    Args:
+        functions: what loads the app.
+        project: the app's folder.
+        loaded: the times of the files that are loaded. Later changes count.
+    """
+    while True:
+        loaded = await wait_for_change(project, loaded)
+        try:
+            await functions.load()
+            log.info("the app has changed and is loaded again")
+        except AppError as problem:
+            log.error("%s; the previous code stays in use", problem)
+
+
+def routes(
+    gateway: Gateway, management: Management, invoke: Invoke, pages: Path
+) -> web.Application:
+    """Return the HTTP application: the WebSocket API, the AWS APIs and the web page."""
+    app = web.Application(client_max_size=MAX_INVOKE_BYTES, middlewares=[refuse_web_pages])
+    for path in (f"/{gateway.stage}", f"/{gateway.stage}/"):
+        app.router.add_get(path, gateway.connect, allow_head=False)
+    for method in ("DELETE", "GET", "POST"):
+        app.router.add_route(method, "/{stage}/@connections/{connection_id}", management.handle)
+    app.router.add_post("/2015-03-31/functions/{name}/invocations", invoke.handle)
+    if (pages / "index.html").exists():
+
+        async def index(_: web.Request) -> web.FileResponse:
+            return web.FileResponse(pages / "index.html")
+
+        app.router.add_get("/", index)
+        app.router.add_static("/", pages)
+    return app
+
+
+@web.middleware
+async def refuse_web_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse calls of web pages to the AWS APIs.
+
+    A browser sends a POST for any page that the developer visits, with an Origin header.
+    """
+    if request.method in ("DELETE", "POST") and "Origin" in request.headers:
+        return error(403, "ForbiddenException", "not available to web pages")
+    return await handler(request)
+
+
+async def wait_for_signal() -> None:
+    """Wait for SIGINT (Ctrl-C) or SIGTERM. A second SIGINT ends the process at once."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, lambda: os._exit(130) if stop.is_set() else stop.set())
+    await stop.wait()

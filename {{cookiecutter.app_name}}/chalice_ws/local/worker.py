@@ -1,0 +1,109 @@
+"""A worker: a process that loads the app, and the gateway's end of it."""
+
+import asyncio
+import json
+from typing import Any, cast
+
+from chalice_ws.local import processes
+from chalice_ws.local.runtime import Functions, Result
+from chalice_ws.project.config import AppError
+
+# An import that hangs must not keep the next change from loading. Lambda's limit is 10 s, and a
+# busy machine may need more.
+LOAD_TIMEOUT_SECONDS = 30
+
+# The arguments of Functions.
+App = tuple[Any, ...]
+
+
+class WorkerEnded(Exception):
+    """The process ended during an event, or must be ended since the event timed out."""
+
+
+class Worker(asyncio.Protocol):
+    """The gateway's end of a worker process, which answers each line with one line."""
+
+    def __init__(self, app: App) -> None:
+        self._process, self._socket = processes.start(serve_events, *app)
+        self._transport: asyncio.Transport | None = None
+        self._received = bytearray()
+        self._answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.timeouts: dict[str, int] = {}
+
+    async def load(self) -> None:
+        """Wait until the process has loaded the app; raises AppError."""
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: self, sock=self._socket)
+        timer = loop.call_later(LOAD_TIMEOUT_SECONDS, self.end)
+        error = f"importing app.py ended the process or took over {LOAD_TIMEOUT_SECONDS} s"
+        answer = await self._answer or {"error": error}
+        timer.cancel()
+        if "error" in answer:
+            raise AppError(answer["error"])
+        self.timeouts = answer["timeouts"]
+
+    async def run(self, name: str, event: Any) -> Result:
+        """Run a function; raises WorkerEnded, after which the worker cannot be used."""
+        timeout_seconds = self.timeouts.get(name, 0)
+        self._answer = asyncio.get_running_loop().create_future()
+        assert self._transport
+        self._transport.write(json.dumps([name, event]).encode() + b"\n")
+        try:
+            answer = await asyncio.wait_for(self._answer, timeout_seconds)
+        except asyncio.TimeoutError:
+            # Lambda's own message.
+            raise WorkerEnded(f"Task timed out after {timeout_seconds:.2f} seconds") from None
+        if not answer:
+            raise WorkerEnded("Runtime exited")
+        return Result(**answer)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is not known to have ended."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def end(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+        if self._transport:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport to the process."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Collect the bytes of an answer, and set it when its line is complete."""
+        self._received += data
+        if data.endswith(b"\n"):
+            line, self._received = self._received, bytearray()
+            # After a timeout nobody waits for the answer.
+            if not self._answer.done():
+                self._answer.set_result(json.loads(line))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Set an empty answer: the process has ended."""
+        if not self._answer.done():
+            self._answer.set_result(None)
+
+
+def serve_events(channel: processes.Channel, *app: Any) -> None:
+    """Load the app in a worker process, then run the events from the gateway.
+
+    Args:
+        channel: to the gateway. The first answer has the timeouts of all functions, or an error.
+        app: the arguments of Functions.
+    """
+    try:
+        functions = Functions(*app)
+    except AppError as error:
+        channel.send({"error": str(error)})
+        return
+    channel.send({"timeouts": functions.timeouts()})
+    current = None
+    for name, event in channel:
+        # The function changes only where the app on the disk does not load.
+        if name != current:
+            functions.keep_only_variables_of(name)
+            current = name
+        channel.send(vars(functions.run(name, event)))
