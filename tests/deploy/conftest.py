@@ -1,4 +1,4 @@
-"""The doors of an app, and an AWS that answers as each test says."""
+"""Fixtures: an app to change, a scripted AWS, and the deploy commands that call it."""
 
 import os
 import shutil
@@ -9,27 +9,30 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.scripted import Aws, Run
+from tests.deploy.scripted import Run, ScriptedAws
 
 
 @pytest.fixture
-def aws() -> Iterator[Aws]:
-    fake = Aws()
+def scripted_aws() -> Iterator[ScriptedAws]:
+    server = ScriptedAws()
     try:
-        yield fake
+        yield server
     finally:
-        fake.stop()
+        server.stop()
 
 
 @pytest.fixture
 def copy(app: Path, tmp_path: Path) -> Path:
-    """An app to break."""
+    """An app that the test may change."""
     return Path(shutil.copytree(app, tmp_path / "app"))
 
 
 @pytest.fixture
-def deploy(aws: Aws, copy: Path, tmp_path: Path) -> Run:
-    """`python -m deploy` in the app, as the Makefile runs it; None drops a variable."""
+def deploy(scripted_aws: ScriptedAws, copy: Path, tmp_path: Path) -> Run:
+    """A function that runs `python -m chalice_ws.deploy` in the app.
+
+    Its keyword arguments are environment variables. None removes a variable.
+    """
 
     def run(
         *arguments: str, answer: str = "", **environment: str | None
@@ -39,21 +42,20 @@ def deploy(aws: Aws, copy: Path, tmp_path: Path) -> Run:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ENDPOINT_URL": aws.url,
+            "AWS_ENDPOINT_URL": scripted_aws.url,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_MAX_ATTEMPTS": "1",
             **environment,
         }
-        own = {name: each for name, each in os.environ.items() if not name.startswith("AWS_")}
+        inherited = {name: each for name, each in os.environ.items() if not name.startswith("AWS_")}
         given = {name: each for name, each in variables.items() if each is not None}
         return subprocess.run(
             [sys.executable, "-B", "-m", "chalice_ws.deploy", *arguments],
             cwd=copy,
-            env={**own, **given, "HOME": str(tmp_path)},
+            env={**inherited, **given, "HOME": str(tmp_path)},
             input=answer,
             capture_output=True,
             text=True,
-            timeout=50,
         )
 
     return run

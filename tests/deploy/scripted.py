@@ -1,4 +1,4 @@
-"""AWS as far as the doors get: it answers what it is told to, and keeps what it was asked."""
+"""A scripted AWS: a server that gives the answers of a test and records the requests."""
 
 import json
 import re
@@ -10,12 +10,12 @@ from urllib.parse import parse_qs
 
 Answer = tuple[int, dict[str, str], str]
 
-READS = re.compile("(Describe|Filter|Get|Head|List).*")
+READ_OPERATIONS = re.compile("(Describe|Filter|Get|Head|List).*")
 STACK_ID = "arn:aws:cloudformation:us-east-1:123456789012:stack/chalice-ws-app-dev/1"
 
 
 def result(action: str, content: str) -> Answer:
-    """An answer of the services that speak XML."""
+    """Return a successful answer of a service with XML."""
     return (
         200,
         {},
@@ -23,12 +23,14 @@ def result(action: str, content: str) -> Answer:
     )
 
 
-def refusal(code: str, message: str = "no", status: int = 400) -> Answer:
+def failure(code: str, message: str = "no", status: int = 400) -> Answer:
+    """Return an error of a service with XML."""
     error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     return status, {}, f"<ErrorResponse>{error}</ErrorResponse>"
 
 
-def stacks(status: str, outputs: str = "") -> Answer:
+def stack_answer(status: str, outputs: str = "") -> Answer:
+    """Return an answer to DescribeStacks with one stack."""
     content = (
         f"<StackName>chalice-ws-app-dev</StackName><StackId>{STACK_ID}</StackId>"
         f"<CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>{status}</StackStatus>"
@@ -41,13 +43,13 @@ ADDRESS = (
     "<member><OutputKey>WebsocketConnectEndpointURL</OutputKey>"
     "<OutputValue>wss://abc.execute-api.us-east-1.amazonaws.com/api/</OutputValue></member>"
 )
-NO_STACK = refusal("ValidationError", "Stack with id chalice-ws-app-dev does not exist")
+NO_STACK = failure("ValidationError", "Stack with id chalice-ws-app-dev does not exist")
 TABLE = {"Table": {"TableName": "chalice-ws-app-dev-connections", "ItemCount": 7}}
-NO_KEYS = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
+NO_CREDENTIALS = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
 
 
-class Aws:
-    """AWS as far as a door gets: each operation has its answers, the last of them for good."""
+class ScriptedAws:
+    """A server for all services. Each operation has its answers; the last one repeats."""
 
     def __init__(self) -> None:
         identity = "<Account>123456789012</Account>"
@@ -58,7 +60,7 @@ class Aws:
             "HeadBucket": [(404, {}, "")],
             "GetAccount": [(200, {}, "{}")],
         }
-        self.asked: list[tuple[str, str]] = []
+        self.requests: list[tuple[str, str]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         Thread(target=self._server.serve_forever, daemon=True).start()
@@ -68,16 +70,16 @@ class Aws:
         self._server.server_close()
 
     def changes(self) -> list[str]:
-        """The operations that were asked for and may change something."""
-        return [name for name, _ in self.asked if not READS.fullmatch(name)]
+        """Return the requested operations that may change something."""
+        return [name for name, _ in self.requests if not READ_OPERATIONS.fullmatch(name)]
 
     def answer(self, operation: str, body: str) -> Answer:
-        self.asked.append((operation, body))
-        answers = self.answers.get(operation, [refusal("NotImplemented", operation, 501)])
+        self.requests.append((operation, body))
+        answers = self.answers.get(operation, [failure("NotImplemented", operation, 501)])
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
 
-def _handler(aws: Aws) -> type[BaseHTTPRequestHandler]:
+def _handler(aws: ScriptedAws) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -93,7 +95,7 @@ def _handler(aws: Aws) -> type[BaseHTTPRequestHandler]:
         do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = handle_any
 
         def operation(self, body: str) -> str:
-            """Which one it is, as botocore names it."""
+            """Return the operation's name, as botocore writes it."""
             if target := self.headers.get("X-Amz-Target"):
                 return str(target).partition(".")[2]
             if form := parse_qs(body).get("Action"):
@@ -101,8 +103,8 @@ def _handler(aws: Aws) -> type[BaseHTTPRequestHandler]:
             path = self.path.partition("?")[0].strip("/")
             if path == "account":
                 return "GetAccount" if self.command == "GET" else "UpdateAccount"
-            thing = "Object" if "/" in path else "Bucket"
-            return f"{self.command.title()}{thing}"
+            noun = "Object" if "/" in path else "Bucket"
+            return f"{self.command.title()}{noun}"
 
         def log_message(self, *args: object) -> None:
             pass
@@ -113,8 +115,8 @@ def _handler(aws: Aws) -> type[BaseHTTPRequestHandler]:
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def one_line(run: subprocess.CompletedProcess[str], message: str) -> None:
-    """It failed, and said so in one line that says what to do."""
+def assert_one_error(run: subprocess.CompletedProcess[str], message: str) -> None:
+    """Assert that a command failed with one line: the problem, and what to do."""
     assert run.returncode == 1
     (line,) = run.stderr.splitlines()
     assert re.match(r"error: .*; ", line), line

@@ -1,4 +1,4 @@
-"""`chalice deploy`, once more, and `chalice delete`, as they are, to an account on this machine."""
+"""Chalice's own `chalice deploy` and `chalice delete`, with a simulated AWS."""
 
 import json
 import re
@@ -18,18 +18,18 @@ ROUTES = {
 }
 
 
-def test_what_is_deployed_is_what_the_settings_say(aws: Account, bake: Bake) -> None:
+def test_chalice_deploy_follows_settings(aws: Account, bake: Bake) -> None:
     app = bake(app_name="x" * 25)
     aws.run(app, "chalice", "deploy", "--stage", "dev")
-    _is_deployed(aws, app, "dev")
+    _check_deployed(aws, app, "dev")
     dev = aws.contents()
     aws.run(app, "chalice", "deploy", "--stage", "prod")
-    _is_deployed(aws, app, "prod")
+    _check_deployed(aws, app, "prod")
     aws.run(app, "chalice", "delete", "--stage", "prod")
     assert aws.contents() == dev
 
 
-def _is_deployed(aws: Account, app: Path, stage: str) -> None:
+def _check_deployed(aws: Account, app: Path, stage: str) -> None:
     prefix = f"{app.name}-{stage}"
     gateway = aws.client("apigatewayv2")
     (api,) = (one for one in aws.apis() if one["Name"] == f"{prefix}-websocket-api")
@@ -54,13 +54,13 @@ def _is_deployed(aws: Account, app: Path, stage: str) -> None:
         assert function["Role"].endswith(f":role/{prefix}-{name}")
         assert aws.role_policy(f"{prefix}-{name}") == wanted[name]["policy"]
         if name in ROUTES.values():
-            _may_be_called_by(aws, f"{prefix}-{name}", api["ApiId"])
+            _check_api_may_invoke(aws, f"{prefix}-{name}", api["ApiId"])
         else:
             with pytest.raises(ClientError, match="ResourceNotFound"):
                 aws.client("lambda").get_policy(FunctionName=f"{prefix}-{name}")
 
 
-def _may_be_called_by(aws: Account, name: str, api_id: str) -> None:
+def _check_api_may_invoke(aws: Account, name: str, api_id: str) -> None:
     answer = aws.client("lambda").get_policy(FunctionName=name)
     (statement,) = json.loads(answer["Policy"])["Statement"]
     assert statement["Principal"] == {"Service": "apigateway.amazonaws.com"}
@@ -68,9 +68,7 @@ def _may_be_called_by(aws: Account, name: str, api_id: str) -> None:
     assert f"arn:aws:execute-api:{REGION}:123456789012:{api_id}/*" in source
 
 
-def test_a_deploy_again_changes_what_has_changed_and_a_delete_leaves_nothing(
-    aws: Account, bake: Bake
-) -> None:
+def test_chalice_deploy_updates_and_chalice_delete_deletes_all(aws: Account, bake: Bake) -> None:
     app = bake()
     aws.run(app, "chalice", "deploy", "--stage", "dev")
     before = aws.contents()
@@ -86,8 +84,8 @@ def test_a_deploy_again_changes_what_has_changed_and_a_delete_leaves_nothing(
     assert aws.contents() == {}
 
 
-def test_chalice_does_not_serve_a_handler_that_is_added_later(aws: Account, bake: Bake) -> None:
-    """Chalice never makes a second deployment; `make deploy` does."""
+def test_chalice_deploy_does_not_serve_added_handler(aws: Account, bake: Bake) -> None:
+    """Show that Chalice creates no second deployment. `make deploy` does."""
     app = bake()
     source = (app / "app.py").read_text()
     (app / "app.py").write_text(source.replace("@app.on_ws_disconnect()\n", ""))
@@ -100,13 +98,13 @@ def test_chalice_does_not_serve_a_handler_that_is_added_later(aws: Account, bake
     routes = gateway.get_routes(ApiId=api["ApiId"])["Items"]
     assert {route["RouteKey"] for route in routes} == set(ROUTES)
     assert set(aws.served()) == {"$connect", "$default"}
-    # What docs/deploy.md says to do about it.
+    # The command in docs/deploy.md creates it.
     (command,) = re.findall(r'-c "(import boto3;.*)"', (app / "docs" / "deploy.md").read_text())
     aws.run(app, sys.executable, "-c", command.replace("'ID'", repr(api["ApiId"])))
     assert set(aws.served()) == set(ROUTES)
 
 
-def test_a_name_past_the_limits_of_aws_is_refused(aws: Account, bake: Bake) -> None:
+def test_chalice_deploy_of_too_long_name_fails(aws: Account, bake: Bake) -> None:
     app = bake()
     config = app / ".chalice" / "config.json"
     config.write_text(config.read_text().replace('"chalice-ws-app"', f'"{"x" * 50}"'))

@@ -1,4 +1,4 @@
-"""`make deploy`, after changes, and `make destroy`: one stack for a stage, on this machine."""
+"""`make deploy`, updates and `make destroy`, with a simulated AWS."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ ROUTES = {
 
 
 def resources(aws: Account, stack: str) -> dict[str, str]:
-    """What a stack is made of: names in AWS by the template's."""
+    """Return the physical ids of a stack's resources, by logical id."""
     summaries = aws.client("cloudformation").list_stack_resources(StackName=stack)
     return {
         one["LogicalResourceId"]: one["PhysicalResourceId"]
@@ -25,14 +25,14 @@ def resources(aws: Account, stack: str) -> dict[str, str]:
     }
 
 
-def without_disconnect(app: Path) -> str:
-    """Take the handler of $disconnect out of an app; return app.py as it was."""
+def remove_disconnect(app: Path) -> str:
+    """Remove the handler of $disconnect from an app. Return app.py as it was."""
     source = (app / "app.py").read_text()
     (app / "app.py").write_text(source.replace("@app.on_ws_disconnect()\n", ""))
     return source
 
 
-def test_all_of_it_is_there_and_all_of_it_goes(aws: Account, bake: Bake) -> None:
+def test_deploy_creates_all_resources_and_destroy_deletes_them(aws: Account, bake: Bake) -> None:
     app = bake()
     aws.make(app, "deploy", STAGE="dev")
     dev = aws.contents()
@@ -44,29 +44,34 @@ def test_all_of_it_is_there_and_all_of_it_goes(aws: Account, bake: Bake) -> None
     assert api["ApiId"] == made["WebsocketAPI"]
     assert address == f"wss://{api['ApiId']}.execute-api.us-east-1.amazonaws.com/api"
     assert aws.served(api["ApiId"]) == {key: made[name] for key, name in ROUTES.items()}
-    for known_as, wanted in settings(app, "prod").items():
-        name = known_as.title().replace("_", "")  # in the template, as Chalice makes it
+    for function_name, wanted in settings(app, "prod").items():
+        # The logical id that Chalice makes of the name.
+        name = function_name.title().replace("_", "")
         function = aws.client("lambda").get_function_configuration(FunctionName=made[name])
         assert function["MemorySize"] == wanted["lambda_memory_size"]
         assert function["Timeout"] == wanted["lambda_timeout"]
         assert function["Environment"]["Variables"] == wanted["environment_variables"]
         assert function["Role"].endswith(f":role/{made[f'{name}Role']}")
         assert aws.role_policy(made[f"{name}Role"]) == wanted["policy"]
-        assert function["LoggingConfig"]["LogFormat"] == "JSON"
-        assert function["LoggingConfig"]["LogGroup"] == made["Logs"]
+        assert function["LoggingConfig"] == {
+            "LogFormat": "JSON",
+            "ApplicationLogLevel": "INFO",
+            "SystemLogLevel": "INFO",
+            "LogGroup": made["Logs"],
+        }
     assert [name for name in aws.contents()["TableNames"] if name not in dev["TableNames"]] == [
         f"{stack}-connections"
     ]
-    _is_watched(aws, api["ApiId"], made, stack)
+    _check_monitoring(aws, api["ApiId"], made, stack)
 
     aws.make(app, "destroy", STAGE="prod", YES="1")
     left = aws.contents()
-    # The role by which API Gateway writes logs is the account's, not the stage's.
+    # All APIs of the account share the role with which API Gateway writes logs.
     left["Roles"].remove("api-gateway-logs-us-east-1")
     assert left == dev
 
 
-def _is_watched(aws: Account, api: str, made: dict[str, str], stack: str) -> None:
+def _check_monitoring(aws: Account, api: str, made: dict[str, str], stack: str) -> None:
     stage = aws.client("apigatewayv2").get_stage(ApiId=api, StageName="api")
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
     assert json.loads(stage["AccessLogSettings"]["Format"])["connection_id"]
@@ -89,9 +94,9 @@ def _is_watched(aws: Account, api: str, made: dict[str, str], stack: str) -> Non
     assert api in dashboard["DashboardBody"]
 
 
-def test_a_handler_that_is_added_is_served(aws: Account, bake: Bake) -> None:
+def test_deploy_serves_added_handler(aws: Account, bake: Bake) -> None:
     app = bake()
-    source = without_disconnect(app)
+    source = remove_disconnect(app)
     aws.make(app, "deploy")
     assert set(aws.served()) == {"$connect", "$default"}
     (first,) = aws.deployments()
@@ -107,7 +112,7 @@ def test_a_handler_that_is_added_is_served(aws: Account, bake: Bake) -> None:
     assert aws.client("dynamodb").scan(**table)["Items"] == [row]
 
 
-def test_a_change_of_the_code_alone_changes_the_functions_alone(aws: Account, bake: Bake) -> None:
+def test_deploy_of_changed_code_updates_functions_only(aws: Account, bake: Bake) -> None:
     def hashes() -> list[str]:
         functions = aws.client("lambda").list_functions()["Functions"]
         return [function["CodeSha256"] for function in functions]
@@ -124,7 +129,7 @@ def test_a_change_of_the_code_alone_changes_the_functions_alone(aws: Account, ba
     assert aws.contents() == contents
 
 
-def test_what_fails_is_put_back_and_named(aws: Account, bake: Bake) -> None:
+def test_failed_deploy_is_rolled_back_and_named(aws: Account, bake: Bake) -> None:
     app = bake()
     config = app / ".chalice" / "config.json"
     good = config.read_text()
@@ -143,9 +148,7 @@ def test_what_fails_is_put_back_and_named(aws: Account, bake: Bake) -> None:
         assert "WS_ACTIONS" in function["Environment"]["Variables"]
 
 
-def test_the_table_alone_is_the_stacks(aws: Account, bake: Bake) -> None:
-    """For `chalice deploy`, which makes no table."""
-
+def test_table_is_the_same_with_and_without_stack(aws: Account, bake: Bake) -> None:
     def table() -> Any:
         dynamodb = aws.client("dynamodb")
         name = "chalice-ws-app-dev-connections"
@@ -157,7 +160,7 @@ def test_the_table_alone_is_the_stacks(aws: Account, bake: Bake) -> None:
     app = bake()
     aws.make(app, "table")
     alone = table()
-    with pytest.raises(AssertionError, match="error: the table is there, but no stack"):
+    with pytest.raises(AssertionError, match="error: the table exists without a stack"):
         aws.make(app, "deploy")
     aws.make(app, "destroy", YES="1")
     assert aws.contents() == {}
@@ -165,7 +168,7 @@ def test_the_table_alone_is_the_stacks(aws: Account, bake: Bake) -> None:
     assert table() == alone
 
 
-def test_a_fan_out_past_one_function(aws: Account, bake: Bake) -> None:
+def test_deploy_with_scale_creates_queue_and_permissions(aws: Account, bake: Bake) -> None:
     app = bake()
     aws.make(app, "deploy", EXTRAS_dev="scale")
     made = resources(aws, "chalice-ws-app-dev")

@@ -1,4 +1,4 @@
-"""What is packaged for CloudFormation: linted before and after SAM, and merged as meant."""
+"""The packaged template: linted before and after the SAM transform, and merged correctly."""
 
 import copy
 import json
@@ -13,14 +13,14 @@ from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
 from tests.conftest import KINDS, Bake
-from tests.deploy.aws.account import NOWHERE, REGION, package
+from tests.deploy.aws.account import OFFLINE, REGION, package
 from tests.deploy.aws.stacks import translate
 
 Template = dict[str, Any]
 
 
 def findings(template: Template, region: str = REGION) -> list[str]:
-    """What cfn-lint says of a template, its warnings too."""
+    """Return the errors and warnings of cfn-lint."""
     found = lint(json.dumps(template), config=ManualArgs(regions=[region]))
     return [
         f"{match.rule.id} {'/'.join(map(str, match.path or []))}: {match.message}"
@@ -28,8 +28,8 @@ def findings(template: Template, region: str = REGION) -> list[str]:
     ]
 
 
-def plain(template: Template, region: str = REGION) -> Template:
-    """The template after the SAM transform, with its code in S3 as `make deploy` puts it there."""
+def transformed(template: Template, region: str = REGION) -> Template:
+    """Return the template after the SAM transform, with its code in S3 as `make deploy` has it."""
     template = copy.deepcopy(template)
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
@@ -39,34 +39,34 @@ def plain(template: Template, region: str = REGION) -> Template:
 
 @pytest.fixture(scope="module")
 def copied(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An app of this module's own: Chalice writes into it."""
+    """An app of this module. Chalice writes to its folder."""
     return Path(shutil.copytree(app, tmp_path_factory.mktemp("copied") / "app"))
 
 
 @pytest.fixture(scope="module")
 def packaged(copied: Path) -> Template:
-    """What is deployed as stage prod, with all that the app can have."""
+    """The template of stage prod, with all extras."""
     extras = [path.stem for path in (copied / "resources").glob("*.json")]
     assert "production" in extras
     return package(copied, "prod", *extras)
 
 
 @pytest.fixture(scope="module")
-def own(copied: Path) -> Template:
-    """What Chalice makes of the app, without anything merged into it."""
-    NOWHERE.run(copied, "chalice", "package", "--stage", "prod", "build/own")
-    template: Template = json.loads((copied / "build" / "own" / "sam.json").read_text())
+def original(copied: Path) -> Template:
+    """The template that Chalice makes, before the resource files are merged."""
+    OFFLINE.run(copied, "chalice", "package", "--stage", "prod", "build/original")
+    template: Template = json.loads((copied / "build" / "original" / "sam.json").read_text())
     return template
 
 
-def test_cfn_lint_has_nothing_to_say(packaged: Template) -> None:
+def test_template_has_no_lint_findings(packaged: Template) -> None:
     assert findings(packaged) == []
-    assert findings(plain(packaged)) == []
+    assert findings(transformed(packaged)) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_is_translated(bake: Bake, kind: str) -> None:
-    resources = plain(package(bake(app_kind=kind), "dev"))["Resources"]
+def test_each_kind_is_transformed(bake: Bake, kind: str) -> None:
+    resources = transformed(package(bake(app_kind=kind), "dev"))["Resources"]
     types = [resource["Type"] for resource in resources.values()]
     assert not [type for type in types if type.startswith("AWS::Serverless::")]
     assert types.count("AWS::Lambda::Function") == types.count("AWS::IAM::Role") >= 4
@@ -74,16 +74,16 @@ def test_every_kind_is_translated(bake: Bake, kind: str) -> None:
 
 
 @pytest.mark.parametrize("region", ["cn-north-1", "us-gov-west-1"])
-def test_other_partitions_are_linted_as_such(copied: Path, region: str) -> None:
+def test_template_in_other_partition_has_no_lint_findings(copied: Path, region: str) -> None:
     extras = [path.stem for path in (copied / "resources").glob("*.json")]
     template = package(copied, "dev", *extras, region=region)
     assert findings(template, region) == []
-    assert findings(plain(template, region), region) == []
+    assert findings(transformed(template, region), region) == []
     assert "arn:aws:" not in json.dumps(template)
 
 
-def test_arm_and_a_domain_are_settings(bake: Bake) -> None:
-    """As docs/deploy.md has them."""
+def test_architecture_and_domain_settings_reach_template(bake: Bake) -> None:
+    """Follow docs/deploy.md."""
     app = bake()
     path = app / ".chalice" / "config.json"
     config = json.loads(path.read_text())
@@ -96,7 +96,7 @@ def test_arm_and_a_domain_are_settings(bake: Bake) -> None:
     config["lambda_architecture"] = "arm64"
     config["stages"]["dev"]["websocket_api_custom_domain"] = domain
     path.write_text(json.dumps(config))
-    template = plain(package(app, "dev"))
+    template = transformed(package(app, "dev"))
     assert findings(template) == []
     resources = template["Resources"].values()
     functions = [each for each in resources if each["Type"] == "AWS::Lambda::Function"]
@@ -105,31 +105,32 @@ def test_arm_and_a_domain_are_settings(bake: Bake) -> None:
     assert mapping["Properties"]["ApiMappingKey"] == "v1"
 
 
-def test_what_the_sam_transform_hides_from_cfn_lint_is_seen_after_it(packaged: Template) -> None:
+def test_lint_after_transform_finds_errors_in_functions_and_roles(packaged: Template) -> None:
     wrong = copy.deepcopy(packaged)
     role = wrong["Resources"]["WebsocketMessageRole"]["Properties"]
     role["Policies"][0]["PolicyDocument"]["Statement"][0]["Action"] = ["dynamodb:GetItems"]
     wrong["Resources"]["Notify"]["Properties"]["Runtime"] = "python2.7"
-    found = findings(plain(wrong))
+    found = findings(transformed(wrong))
     assert any("'getitems' is not one of" in line for line in found), found
     assert any("python2.7" in line for line in found), found
 
 
-def patches(folder: Path) -> Iterator[tuple[str, str]]:
-    """What the app's own templates say of resources that Chalice makes: file and logical name."""
-    for path in sorted(folder.glob("resources*.json")):
-        for name, resource in json.loads(path.read_text())["Resources"].items():
+def changes(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield the resources in the resource files that change one of Chalice's: file, logical id."""
+    for path in sorted([*folder.glob("*.json"), *folder.glob("resources/*.json")]):
+        for name, resource in json.loads(path.read_text()).get("Resources", {}).items():
             if "Type" not in resource:
                 yield path.name, name
 
 
-def test_what_is_patched_is_there(app: Path, own: Template) -> None:
-    """Chalice merges a resource with a misspelt name as a new one, which has no type."""
-    assert [patch for patch in patches(app) if patch[1] not in own["Resources"]] == []
+def test_changed_resources_exist(app: Path, original: Template) -> None:
+    found = list(changes(app))
+    assert ("xray.json", "Notify") in found
+    assert [each for each in found if each[1] not in original["Resources"]] == []
 
 
 def lists(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
-    """Every list in a template that is not in another, by its path."""
+    """Yield each list of a template by its path. Lists inside of lists are left out."""
     if isinstance(value, list):
         yield path, value
     elif isinstance(value, dict):
@@ -137,10 +138,10 @@ def lists(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, .
             yield from lists(member, (*path, key))
 
 
-def test_no_list_of_chalices_lost_what_was_in_it(own: Template, packaged: Template) -> None:
-    """A list that is merged into another one takes its place."""
-    # The deployment has a name of its own for each set of routes.
+def test_merge_keeps_members_of_lists(original: Template, packaged: Template) -> None:
+    """Compare all lists: a list in a resource file replaces the one in Chalice's template."""
+    # The name of the deployment ends with a hash of the routes.
     text = re.sub(r"(WebsocketAPIDeployment)[0-9a-f]{10}", r"\1", json.dumps(packaged))
     merged = dict(lists(json.loads(text)["Resources"]))
-    for path, value in lists(own["Resources"]):
+    for path, value in lists(original["Resources"]):
         assert [member for member in value if member not in merged.get(path, [])] == [], path

@@ -1,8 +1,9 @@
-"""The code as it would be deployed, run as Lambda runs it: from the zip, beside boto3 alone."""
+"""The code in the zip, run as Lambda runs it: with boto3 and no other package."""
 
 import importlib.util
 import json
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -13,19 +14,20 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, Bake
-from tests.deploy.aws.account import NOWHERE, REGION, Account, package
+from tests.deploy.aws.account import OFFLINE, REGION, Account, package
 from tests.deploy.aws.roles import Roles
 
-# What is in Lambda's runtime, beside the standard library.
-RUN = ROOT / "tests" / "aws" / "runtime.py"
-RUNTIME = ["boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"]
+RUNTIME_SCRIPT = ROOT / "tests" / "deploy" / "aws" / "runtime.py"
+
+# The packages of Lambda's runtime.
+RUNTIME_PACKAGES = ["boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"]
 
 
 @pytest.fixture(scope="module")
-def boto3_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what Lambda's runtime has, and nothing else."""
+def runtime_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the packages of Lambda's runtime."""
     folder = tmp_path_factory.mktemp("runtime")
-    for name in RUNTIME:
+    for name in RUNTIME_PACKAGES:
         spec = importlib.util.find_spec(name)
         assert spec is not None
         assert spec.origin is not None
@@ -36,17 +38,24 @@ def boto3_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Deployed:
-    """An app's functions, as a template describes them, with the code that lies beside it."""
+    """The functions of a template, with the code from the zip beside it.
 
-    def __init__(self, template: Path, boto3_alone: Path):
-        self.resources = json.loads(template.read_text())["Resources"]
+    Args:
+        template: the path of the template.
+        runtime_packages: the folder with the packages of Lambda's runtime.
+    """
+
+    def __init__(self, template: Path, runtime_packages: Path):
+        content = json.loads(template.read_text())
+        self.resources = content["Resources"]
+        self.defaults = content.get("Globals", {}).get("Function", {})
         self.code = template.parent / "code"
-        self.boto3 = boto3_alone
+        self.packages = runtime_packages
         with zipfile.ZipFile(template.parent / "deployment.zip") as archive:
             archive.extractall(self.code)
 
     def policies(self) -> dict[str, Any]:
-        """What each function may do, by its logical name."""
+        """Return the policy of each function by its logical id."""
         return {
             name: self.resources[resource["Properties"]["Role"]["Fn::GetAtt"][0]]["Properties"][
                 "Policies"
@@ -56,13 +65,24 @@ class Deployed:
         }
 
     def run(self, name: str, event: Any, url: str) -> subprocess.CompletedProcess[str]:
-        """Run a function in a process of its own, with `url` for AWS."""
-        properties = self.resources[name]["Properties"]
+        """Run a function in a process of its own. Its AWS endpoint is `url`."""
+        properties = {**self.defaults, **self.resources[name]["Properties"]}
+        logging = properties.get("LoggingConfig", {})
         return subprocess.run(
-            [sys.executable, "-I", "-S", RUN, self.code, self.boto3, properties["Handler"]],
+            [
+                sys.executable,
+                "-I",
+                "-S",
+                RUNTIME_SCRIPT,
+                self.code,
+                self.packages,
+                properties["Handler"],
+            ],
             input=json.dumps(event),
             env={
                 **properties["Environment"]["Variables"],
+                "AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat", "Text"),
+                "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel", ""),
                 "AWS_ACCESS_KEY_ID": name,
                 "AWS_SECRET_ACCESS_KEY": "secret",
                 "AWS_REGION": REGION,
@@ -72,12 +92,11 @@ class Deployed:
             },
             capture_output=True,
             text=True,
-            timeout=30,
         )
 
 
 def event(kind: str, connection: str, **extra: Any) -> dict[str, Any]:
-    """What API Gateway sends to a function."""
+    """Return an event of API Gateway."""
     now = int(time.time() * 1000)
     key = {"CONNECT": "$connect", "MESSAGE": "$default", "DISCONNECT": "$disconnect"}[kind]
     context = {
@@ -98,7 +117,7 @@ def event(kind: str, connection: str, **extra: Any) -> dict[str, Any]:
 
 
 def create_table(aws: Account, deployed: Deployed, stack: str) -> None:
-    """Make the table that the template defines."""
+    """Create the table of the template."""
     properties = dict(deployed.resources["ConnectionsTable"]["Properties"])
     keys = ["AttributeDefinitions", "KeySchema", "BillingMode"]
     aws.client("dynamodb").create_table(
@@ -109,10 +128,12 @@ def create_table(aws: Account, deployed: Deployed, stack: str) -> None:
 ANN, BOB = "PJqB0fHsqRcCHlw=", "PJqB1dHsqRcCHlw="
 
 
-def test_it_talks_through_its_roles_alone(aws: Account, bake: Bake, boto3_alone: Path) -> None:
+def test_functions_work_with_their_own_policies(
+    aws: Account, bake: Bake, runtime_packages: Path
+) -> None:
     app = bake()
     package(app, "prod")
-    deployed = Deployed(app / "build" / "prod" / "template.json", boto3_alone)
+    deployed = Deployed(app / "build" / "prod" / "template.json", runtime_packages)
     create_table(aws, deployed, "chalice-ws-app-prod")
     with Roles(aws.endpoint, deployed.policies()) as roles:
 
@@ -140,10 +161,33 @@ def test_it_talks_through_its_roles_alone(aws: Account, bake: Bake, boto3_alone:
         assert roles.denied == []
 
 
-def test_without_a_grant_it_does_not(aws: Account, bake: Bake, boto3_alone: Path) -> None:
+def test_functions_log_fields_of_metric_filters(
+    aws: Account, bake: Bake, runtime_packages: Path
+) -> None:
+    """Run with the log level of the template: a higher one drops the lines that metrics count."""
+    app = bake()
+    resources = package(app, "prod", "production")["Resources"].values()
+    filters = [each for each in resources if each["Type"] == "AWS::Logs::MetricFilter"]
+    fields = set(re.findall(r"\$\.(\w+) > 0", json.dumps(filters)))
+    # Its line is a warning, which API Gateway causes.
+    fields.remove("throttled")
+    assert fields == {"delivered", "gone", "failed", "untried"}
+    deployed = Deployed(app / "build" / "prod" / "template.json", runtime_packages)
+    create_table(aws, deployed, "chalice-ws-app-prod")
+    with Roles(aws.endpoint, deployed.policies()) as roles:
+        deployed.run("WebsocketConnect", event("CONNECT", ANN), roles.url)
+        done = deployed.run("Notify", {"channel": "lobby", "data": "ready"}, roles.url)
+    logged = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    counts = [{field: line[field] for field in fields} for line in logged if fields <= line.keys()]
+    assert counts == [{"delivered": 1, "gone": 0, "failed": 0, "untried": 0}]
+
+
+def test_function_without_policy_is_denied(
+    aws: Account, bake: Bake, runtime_packages: Path
+) -> None:
     app = bake()
     package(app, "dev")
-    deployed = Deployed(app / "build" / "dev" / "template.json", boto3_alone)
+    deployed = Deployed(app / "build" / "dev" / "template.json", runtime_packages)
     create_table(aws, deployed, "chalice-ws-app-dev")
     policies = deployed.policies()
     policies["WebsocketConnect"]["Statement"] = []
@@ -155,22 +199,22 @@ def test_without_a_grant_it_does_not(aws: Account, bake: Bake, boto3_alone: Path
 
 
 @pytest.mark.parametrize(
-    ("tag", "there"),
+    ("tag", "installable"),
     [
         ("py3-none-any", True),
-        # For a newer C library than Lambda has; this machine takes it, and so does Chalice's pip.
+        # The tag needs a newer C library than Lambda's. Chalice's pip accepts it on this machine.
         (f"py3-none-manylinux_2_35_{platform.machine()}", False),
     ],
 )
-def test_a_dependency_that_is_not_in_the_zip_is_found_missing(
+def test_package_fails_when_dependency_is_not_in_zip(
     bake: Bake,
     tmp_path: Path,
-    boto3_alone: Path,
+    runtime_packages: Path,
     monkeypatch: pytest.MonkeyPatch,
     tag: str,
-    there: bool,
+    installable: bool,
 ) -> None:
-    """Chalice says "Could not install dependencies", and goes on; `make package` does not."""
+    """Compare with Chalice, which reports "Could not install dependencies" and goes on."""
     app = bake()
     with zipfile.ZipFile(tmp_path / f"needed-1.0-{tag}.whl", "w") as wheel:
         wheel.writestr("needed.py", "")
@@ -181,15 +225,16 @@ def test_a_dependency_that_is_not_in_the_zip_is_found_missing(
     (app / "requirements.txt").write_text("needed==1.0\n")
     with (app / "chalicelib" / "actions.py").open("a") as actions:
         actions.write("\nimport needed\n")
-    (app / "needed.py").write_text("")  # for Chalice, which imports the app too; not deployed
+    # Chalice imports the app when it packages. This file is not deployed.
+    (app / "needed.py").write_text("")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
-    if not there:
+    if not installable:
         for _ in range(2):
-            with pytest.raises(AssertionError, match="error: chalice cannot package the app"):
+            with pytest.raises(AssertionError, match="error: Chalice cannot package the app"):
                 package(app, "dev")
-    NOWHERE.run(app, "chalice", "package", "--stage", "dev", "build/dev")
-    deployed = Deployed(app / "build" / "dev" / "sam.json", boto3_alone)
+    OFFLINE.run(app, "chalice", "package", "--stage", "dev", "build/dev")
+    deployed = Deployed(app / "build" / "dev" / "sam.json", runtime_packages)
     done = deployed.run("WebsocketConnect", event("CONNECT", ANN), "http://127.0.0.1:1")
-    assert ("No module named 'needed'" in done.stderr) is not there
-    assert ("EndpointConnectionError" in done.stderr) is there
+    assert ("No module named 'needed'" in done.stderr) is not installable
+    assert ("EndpointConnectionError" in done.stderr) is installable

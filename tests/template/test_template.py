@@ -38,6 +38,9 @@ chalice_ws/__init__.py
 chalice_ws/deploy/__init__.py
 chalice_ws/deploy/__main__.py
 chalice_ws/deploy/account.py
+chalice_ws/deploy/bucket.py
+chalice_ws/deploy/commands.py
+chalice_ws/deploy/context.py
 chalice_ws/deploy/errors.py
 chalice_ws/deploy/logs.py
 chalice_ws/deploy/package.py

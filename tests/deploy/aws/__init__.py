@@ -1,5 +1,4 @@
-"""AWS on this machine, for rehearsals: moto's server, and what moto lacks of what a deploy needs.
+"""A simulated AWS: moto's server, and the parts of a deploy that moto lacks.
 
-Each part steps aside once moto has it. `python -m tests.deploy.aws`
-serves until its standard input ends.
+`python -m tests.deploy.aws` serves until its standard input ends.
 """

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-# moto reads it at each reset.
+# moto reads this variable at each reset.
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 
 from moto.iam import models
@@ -12,7 +12,7 @@ from moto.server import ThreadedMotoServer
 
 from tests.deploy.aws import changes, deployments, functions, limits, resources, stacks
 
-# Of AWS's own policies those that a deploy attaches: with all of them a reset takes seconds.
+# The managed policies that a deploy attaches. With all of AWS's a reset takes seconds.
 ATTACHED = {"AmazonAPIGatewayPushToCloudWatchLogs", "AWSXRayDaemonWriteAccess"}
 
 policies = json.loads(models.aws_managed_policies_data)
@@ -22,7 +22,7 @@ for part in (changes, deployments, functions, limits, resources, stacks):
 server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
 server.start()
 port = server.get_host_and_port()[1]
-# What CloudFormation makes, it makes by calls to this same server.
+# CloudFormation creates resources with calls to this same server.
 os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
 print(port, flush=True)
 sys.stdin.read()

@@ -1,4 +1,4 @@
-"""An account in which nothing is, as a test sees it: what is in it, and processes that use it."""
+"""A simulated account: its contents, and the processes that use it."""
 
 import ast
 import json
@@ -15,7 +15,7 @@ import boto3
 REGION = "us-east-1"
 BIN = Path(sys.executable).parent
 
-# What lists the things of a kind: service, operation, the answer's list, what names a thing in it.
+# The operations that list resources: service, operation, list in the answer, name of a member.
 LISTS = [
     ("apigatewayv2", "get_apis", "Items", "Name"),
     ("lambda", "list_functions", "Functions", "FunctionName"),
@@ -34,13 +34,13 @@ LISTS = [
 
 @dataclass(frozen=True)
 class Account:
-    """A server at `endpoint` that stands for AWS, with nothing in it at first."""
+    """A server at `endpoint` that simulates AWS. It is empty at first."""
 
     endpoint: str
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs to take the server for AWS."""
+        """The environment variables of a process that uses the account."""
         return {
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "HOME": os.environ["HOME"],
@@ -54,7 +54,7 @@ class Account:
         }
 
     def client(self, service: str) -> Any:
-        """A boto3 client of a service in the account."""
+        """Return a boto3 client of a service."""
         return boto3.client(
             service,
             region_name=REGION,
@@ -64,10 +64,10 @@ class Account:
         )
 
     def run(self, folder: Path, *command: str, **environment: str) -> str:
-        """Run a command in a folder and return what it printed.
+        """Run a command in a folder. Return its output.
 
         Raises:
-            AssertionError: It failed; with all that it printed.
+            AssertionError: the command failed. The message has its output.
         """
         done = subprocess.run(
             command,
@@ -75,30 +75,32 @@ class Account:
             env={**self.environment, **environment},
             capture_output=True,
             text=True,
-            timeout=120,
         )
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 
     def make(self, folder: Path, target: str, **variables: str) -> str:
-        """Run a target of an app's Makefile, with this Python's packages; see `run`."""
+        """Run a target of an app's Makefile in this Python's environment, as `run` does."""
         installed = BIN.parent / "installed"
         given = [f"{name}={value}" for name, value in {"VENV": BIN.parent, **variables}.items()]
         return self.run(folder, "make", "-s", "-o", str(installed), target, *given)
 
     def apis(self) -> list[dict[str, Any]]:
-        """The APIs that there are."""
+        """Return the APIs."""
         found: list[dict[str, Any]] = self.client("apigatewayv2").get_apis()["Items"]
         return found
 
     def deployments(self) -> list[str]:
-        """The ids of the only API's deployments."""
+        """Return the ids of the deployments of the only API."""
         (api,) = self.apis()
         answer = self.client("apigatewayv2").get_deployments(ApiId=api["ApiId"])
         return [deployment["DeploymentId"] for deployment in answer["Items"]]
 
     def served(self, api: str | None = None) -> dict[str, str]:
-        """The routes that stage `api` of an API, or of the only one, serves, with the functions."""
+        """Return the functions that stage `api` of an API serves, by route key.
+
+        Without an id it is the only API.
+        """
         gateway = self.client("apigatewayv2")
         if api is None:
             (api,) = (one["ApiId"] for one in self.apis())
@@ -108,45 +110,45 @@ class Account:
         return {key: uri.removesuffix("/invocations").split(":")[-1] for key, uri in routes.items()}
 
     def role_policy(self, role: str) -> Any:
-        """The only policy of a role, after a look at who may take the role."""
+        """Return the only policy of a role. Assert that only Lambda may assume it."""
         iam = self.client("iam")
         (trusted,) = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]["Statement"]
         assert trusted["Principal"] == {"Service": "lambda.amazonaws.com"}
         assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
         (inline,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
         document = iam.get_role_policy(RoleName=role, PolicyName=inline)["PolicyDocument"]
-        # moto's CloudFormation gives it as Python writes it.
+        # moto's CloudFormation returns the document as a Python literal.
         return ast.literal_eval(document) if isinstance(document, str) else document
 
     def contents(self) -> dict[str, list[str]]:
-        """The names of all things in the account, by their kind; kinds without any are left out."""
+        """Return the names of all resources by type. Types without resources are left out."""
         found = {}
         for service, operation, key, name in LISTS:
-            things = getattr(self.client(service), operation)().get(key, [])
-            if things:
-                found[key] = sorted(thing[name] if name else thing for thing in things)
+            members = getattr(self.client(service), operation)().get(key, [])
+            if members:
+                found[key] = sorted(each[name] if name else each for each in members)
         return found
 
     def reset(self) -> None:
-        """Throw away all that is in the account."""
-        urlopen(Request(f"{self.endpoint}/moto-api/reset", method="POST"), timeout=10).close()
+        """Delete all resources."""
+        urlopen(Request(f"{self.endpoint}/moto-api/reset", method="POST")).close()
 
 
-NOWHERE = Account("http://127.0.0.1:1")
+OFFLINE = Account("http://127.0.0.1:1")
 
 
 def package(app: Path, stage: str, *extras: str, region: str = REGION) -> dict[str, Any]:
-    """What `make package` makes of an app for CloudFormation, under build/: its template."""
+    """Run `make package` in an app. Return the template."""
     variables = {"STAGE": stage, "AWS_REGION": region}
     if extras:
         variables[f"EXTRAS_{stage}"] = " ".join(extras)
-    NOWHERE.make(app, "package", **variables)
+    OFFLINE.make(app, "package", **variables)
     template: dict[str, Any] = json.loads((app / "build" / stage / "template.json").read_text())
     return template
 
 
 def settings(app: Path, stage: str) -> dict[str, dict[str, Any]]:
-    """What .chalice/config.json says of each function, as Chalice calls it, its policy read."""
+    """Return the settings of each function by Chalice's name for it, with its policy."""
     config = json.loads((app / ".chalice" / "config.json").read_text())
     found = {}
     for name, own in config["stages"][stage]["lambda_functions"].items():

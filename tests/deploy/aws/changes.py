@@ -1,6 +1,6 @@
-"""Change sets as CloudFormation executes them: what fails is put back, and the events say why.
+"""Change sets: a failure is rolled back, and the events name the reason.
 
-moto answers a failure as if the request were wrong, leaves what was made, and has no outputs.
+moto answers a failure as an invalid request, keeps the resources, and has no outputs.
 """
 
 from typing import Any
@@ -13,13 +13,13 @@ from tests.deploy.aws.stacks import Failed
 
 
 def execute(change: ChangeSet, token: str | None) -> None:
-    """Make or change the stack of a change set."""
+    """Create or update the stack of a change set."""
     stack, creates = change.stack, change.change_set_type == "CREATE"
     before = {"Resources": dict(stack.resource_map._resource_json_map)}
     try:
         stack.resource_map.update(change.template_dict, change.parameters)
     except Failed as failed:
-        _note(stack, failed, "CREATE_FAILED" if creates else "UPDATE_FAILED", token)
+        _add_event(stack, failed, "CREATE_FAILED" if creates else "UPDATE_FAILED", token)
         if not creates:
             stack.resource_map.update(before)
             stack.status = "UPDATE_ROLLBACK_COMPLETE"
@@ -33,7 +33,7 @@ def execute(change: ChangeSet, token: str | None) -> None:
     change.execution_status = "EXECUTE_COMPLETE"
 
 
-def _note(stack: Stack, failed: Failed, status: str, token: str | None) -> None:
+def _add_event(stack: Stack, failed: Failed, status: str, token: str | None) -> None:
     arguments = (stack.stack_id, stack.name, failed.name, "", failed.kind, status, failed.reason)
     event = Event(*arguments, resource_properties=None)
     event.client_request_token = token
@@ -41,7 +41,7 @@ def _note(stack: Stack, failed: Failed, status: str, token: str | None) -> None:
 
 
 def install() -> None:
-    """Put this in the place of moto's."""
+    """Replace moto's operations."""
     create = CloudFormationResponse.create_change_set
 
     def create_change_set(self: CloudFormationResponse) -> ActionResult:

@@ -1,7 +1,7 @@
-"""Deployments of API Gateway's WebSocket APIs: what a stage serves is a copy made at that time.
+"""Deployments of WebSocket APIs: a stage serves a snapshot of the routes.
 
-A route that was made, changed or deleted later is not served until a new deployment is made and the
-stage points at it.
+A route that is created, updated or deleted later is served only after a new deployment, when the
+stage refers to it.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-set-up-websocket-deployment.html
 """
 
@@ -20,7 +20,7 @@ Answer = tuple[int, dict[str, str], str]
 
 
 class NotFound(APIGatewayV2Error):
-    """No such deployment."""
+    """An error: the deployment does not exist."""
 
     code = 404
 
@@ -29,13 +29,13 @@ class NotFound(APIGatewayV2Error):
 
 
 def deployments(api: Api) -> dict[str, dict[str, Any]]:
-    """The API's deployments by their ids."""
+    """Return the deployments of an API by id."""
     found: dict[str, dict[str, Any]] = vars(api).setdefault("deployments", {})
     return found
 
 
 def deploy(api: Api, description: str | None) -> dict[str, Any]:
-    """Make a deployment: a copy of the routes as they are, which its status message shows."""
+    """Create a deployment. Its status message shows its snapshot of the routes."""
     if not api.routes:
         raise BadRequestException("At least one route is required before deploying the Api.")
     routes = {
@@ -87,25 +87,25 @@ class Deployments(ApiGatewayV2Response):
         return 204, {}, ""
 
     def create_stage(self) -> Answer:
-        self._points_somewhere()
+        self._check_deployment_id()
         answer: Answer = super().create_stage()
         return answer
 
     def update_stage(self) -> Answer:
-        self._points_somewhere()
+        self._check_deployment_id()
         stages = self._api().stages
         name = self.path.split("/")[5]
         stages[name] = Stage(self._api(), {**stages[name].config, **json.loads(self.body)})
         return 200, {}, json.dumps(stages[name].to_json())
 
-    def _points_somewhere(self) -> None:
+    def _check_deployment_id(self) -> None:
         name = json.loads(self.body).get("deploymentId")
         if name is not None and name not in deployments(self._api()):
             raise NotFound(name)
 
 
 def install() -> None:
-    """Put them in the place of moto's operations, unless moto has deployments by now."""
+    """Replace moto's operations, unless moto has deployments."""
     if hasattr(ApiGatewayV2Response, "create_deployment"):
         return
     one = "{0}/v2/apis/(?P<api_id>[^/]+)/deployments"

@@ -1,4 +1,4 @@
-"""The logging of Lambda's functions, which moto takes and forgets."""
+"""The LoggingConfig of functions, which moto accepts and does not return."""
 
 from typing import Any
 
@@ -8,25 +8,26 @@ SETTING = "LoggingConfig"
 
 
 def install() -> None:
-    """Keep it, and give it back, unless moto does."""
-    make = LambdaFunction.__init__
-    change = LambdaFunction.update_configuration
-    read = LambdaFunction.get_configuration
+    """Save it and return it, unless moto does."""
+    original_init = LambdaFunction.__init__
+    original_update = LambdaFunction.update_configuration
+    original_get = LambdaFunction.get_configuration
 
-    def made(
+    def init(
         self: LambdaFunction, account_id: str, spec: dict[str, Any], *rest: Any, **named: Any
     ) -> None:
-        self.kept_logging = spec.get(SETTING)  # first: it is asked for while it is made
-        make(self, account_id, spec, *rest, **named)
+        # moto reads the configuration while it creates the function.
+        self.saved_logging = spec.get(SETTING)
+        original_init(self, account_id, spec, *rest, **named)
 
-    def changed(self: LambdaFunction, config_updates: dict[str, Any]) -> Any:
-        self.kept_logging = config_updates.get(SETTING, self.kept_logging)
-        return change(self, config_updates)
+    def update(self: LambdaFunction, config_updates: dict[str, Any]) -> Any:
+        self.saved_logging = config_updates.get(SETTING, self.saved_logging)
+        return original_update(self, config_updates)
 
-    def told(self: LambdaFunction, *arguments: Any, **options: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = read(self, *arguments, **options)
-        return {**({SETTING: self.kept_logging} if self.kept_logging else {}), **answer}
+    def get(self: LambdaFunction, *arguments: Any, **options: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = original_get(self, *arguments, **options)
+        return {**({SETTING: self.saved_logging} if self.saved_logging else {}), **answer}
 
-    LambdaFunction.__init__ = made
-    LambdaFunction.update_configuration = changed
-    LambdaFunction.get_configuration = told
+    LambdaFunction.__init__ = init
+    LambdaFunction.update_configuration = update
+    LambdaFunction.get_configuration = get

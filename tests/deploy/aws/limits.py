@@ -1,12 +1,13 @@
-"""AWS's own limits on every request: lengths, patterns, enums and ranges of botocore's models.
+"""The limits of AWS on requests: the lengths, patterns, enums and ranges of botocore's models.
 
-botocore itself checks types and lower bounds alone before it sends, and moto hardly more.
+botocore checks only types and lower bounds before it sends. moto checks little more.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-import regex  # which knows \p{L} as AWS does
+# Unlike re, it knows \p{L}, which AWS's patterns use.
+import regex
 from botocore.model import Shape
 from moto.core.exceptions import ServiceException
 from moto.core.parse import PROTOCOL_PARSERS
@@ -14,18 +15,18 @@ from moto.core.request import determine_request_protocol
 from moto.core.responses import ActionResult, BaseResponse
 from moto.core.utils import get_service_model
 
-# Its objects travel in the body as they are, which moto's parser does not take.
+# moto's parser does not accept a request body that is an object's content.
 UNCHECKED = {"s3", "s3control"}
 
 
 class LimitBroken(ServiceException):
-    """What a request with such a value is answered."""
+    """The answer to a request with a value beyond a limit."""
 
     code = "ValidationException"
 
 
-def broken(shape: Shape, value: Any, path: str) -> Iterator[str]:
-    """Say which limits of the model a request's value breaks, and where in it."""
+def find_violations(shape: Shape, value: Any, path: str) -> Iterator[str]:
+    """Yield the limits that a value exceeds, each with its path in the request."""
     limits = shape.metadata
     size = value if shape.type_name in ("integer", "long", "float", "double") else None
     if shape.type_name in ("string", "list", "map", "blob"):
@@ -44,18 +45,18 @@ def broken(shape: Shape, value: Any, path: str) -> Iterator[str]:
         )
         for name, member in value.items():
             if name in shape.members and member is not None:
-                yield from broken(shape.members[name], member, f"{path}.{name}")
+                yield from find_violations(shape.members[name], member, f"{path}.{name}")
     elif shape.type_name == "list":
         for index, member in enumerate(value):
-            yield from broken(shape.member, member, f"{path}[{index}]")
+            yield from find_violations(shape.member, member, f"{path}[{index}]")
     elif shape.type_name == "map":
         for key, member in value.items():
-            yield from broken(shape.key, key, f"{path}.{key}")
-            yield from broken(shape.value, member, f"{path}.{key}")
+            yield from find_violations(shape.key, key, f"{path}.{key}")
+            yield from find_violations(shape.value, member, f"{path}.{key}")
 
 
 def problems(response: BaseResponse) -> list[str]:
-    """Say which of AWS's limits a request breaks."""
+    """Return the limits that a request exceeds."""
     request = response.normalized_request
     action = response._get_action()
     if response.boto3_service_name in UNCHECKED or not action:
@@ -73,11 +74,11 @@ def problems(response: BaseResponse) -> list[str]:
             "url_params": response.uri_match,
         }
     )
-    return list(broken(operation.input_shape, parsed, action)) if parsed else []
+    return list(find_violations(operation.input_shape, parsed, action)) if parsed else []
 
 
 def install() -> None:
-    """Answer 400 to a request that breaks a limit."""
+    """Answer 400 to a request that exceeds a limit."""
     dispatch = BaseResponse._dispatch
 
     def checked(self: BaseResponse, *arguments: Any, **options: Any) -> Any:

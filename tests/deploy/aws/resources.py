@@ -1,7 +1,7 @@
-"""Resources of CloudFormation that moto lacks, made as CloudFormation makes them: by API calls.
+"""CloudFormation resources that moto lacks. They are created by API calls, as in AWS.
 
-The properties of these types have the names of the calls' parameters, but for the case of letters.
-A call fails with a property that it does not know, and past AWS's limits, as any other call does.
+Their properties have the names of the calls' parameters, except for upper and lower case. A call
+fails with an unknown property, and with a value beyond AWS's limits.
 """
 
 from dataclasses import dataclass
@@ -16,16 +16,18 @@ from moto.dynamodb.models.table import Table
 
 Properties = dict[str, Any]
 
-# A change of one of these is another resource in the place of the first.
+# A change of one of these properties replaces the resource.
 FIXED = {"ApiId", "StageName", "FunctionName", "AlarmName", "FilterName", "LogGroupName"}
 
 
 @dataclass(frozen=True)
 class Kind:
-    """The calls that make, change and delete resources of a type, and the parameter with their id.
+    """The calls that create, update and delete resources of a type.
 
-    A change of a property that no `update` takes is another resource in the place of the first. If
-    `named`, the id is given to `create`, from the template or made up; if not, it comes back.
+    Args:
+        update: the calls that update a resource. A property that none of them has replaces it.
+        key: the parameter with the id.
+        named: the id is a parameter of `create`. If false, `create` returns it.
     """
 
     service: str
@@ -59,7 +61,7 @@ KINDS = {
     "AWS::CloudWatch::Alarm": Kind(
         "cloudwatch", "PutMetricAlarm", ("PutMetricAlarm",), "DeleteAlarms", "AlarmName", True
     ),
-    # Of functions moto drops tags and logging, and it cannot delete permissions.
+    # moto's functions drop tags and logging. moto cannot delete permissions.
     "AWS::Lambda::Function": Kind(
         "lambda",
         "CreateFunction",
@@ -79,10 +81,10 @@ PATCHED = {"AWS::Lambda::Function", "AWS::Lambda::Permission"}
 
 
 def fit(shape: Shape, value: Any, strict: bool, path: str) -> Any:
-    """A property as a call takes it: the names' case and the numbers that a template has as text.
+    """Convert a property to a call's parameter: the case of names, and numbers from text.
 
     Raises:
-        ValidationError: A property that the call does not know, if `strict`.
+        ValidationError: the call does not know a property, and `strict` is true.
     """
     if shape.type_name == "structure":
         members = {name.lower(): name for name in shape.members}
@@ -96,7 +98,8 @@ def fit(shape: Shape, value: Any, strict: bool, path: str) -> Any:
             for name, member in value.items()
             if name.lower() in members
         }
-    if shape.type_name == "map" and isinstance(value, list):  # of tags
+    # A template has tags as a list.
+    if shape.type_name == "map" and isinstance(value, list):
         value = {tag["Key"]: tag["Value"] for tag in value}
     if shape.type_name == "map":
         return {name: fit(shape.value, member, strict, path) for name, member in value.items()}
@@ -109,7 +112,7 @@ def fit(shape: Shape, value: Any, strict: bool, path: str) -> Any:
 
 
 class Resource(CloudFormationModel):
-    """A resource of one of the kinds."""
+    """A resource of one of the types in KINDS."""
 
     type = ""
 
@@ -131,7 +134,7 @@ class Resource(CloudFormationModel):
         return answer
 
     def changed(self, name: str, properties: Properties) -> "Resource":
-        """This resource with other properties, or another one in its place."""
+        """Return this resource with new properties, or the resource that replaces it."""
         kind = KINDS[self.type]
         keys = {*self.properties, *properties}
         changes = {key for key in keys if self.properties.get(key) != properties.get(key)}
@@ -198,8 +201,8 @@ class Resource(CloudFormationModel):
         return original_resource.changed(new_resource_name, cloudformation_json["Properties"])
 
 
-class LivingTable(Table):
-    """moto's table, with the time to live that it does not read in a template."""
+class TableWithTtl(Table):
+    """moto's table, with the time to live of the template, which moto does not read."""
 
     @classmethod
     def create_from_cloudformation_json(cls, *arguments: Any, **options: Any) -> Any:
@@ -212,9 +215,9 @@ class LivingTable(Table):
 
 
 def install() -> None:
-    """Give moto the types that it lacks."""
+    """Add the types that moto lacks."""
     models, names = parsing.get_model_map(), parsing.get_name_type_map()
     for kind in (set(KINDS) - set(models)) | PATCHED:
         models[kind] = type(kind.replace("::", ""), (Resource,), {"type": kind})
         names[kind] = models[kind].cloudformation_name_type()
-    models["AWS::DynamoDB::Table"] = LivingTable
+    models["AWS::DynamoDB::Table"] = TableWithTtl

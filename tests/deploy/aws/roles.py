@@ -1,8 +1,8 @@
-"""A server between functions and AWS: it lets through what the caller's policy grants, and no more.
+"""A server between functions and AWS. It forwards only the calls that the caller's policy allows.
 
-moto's own enforcement denies what policies that name a table grant, and never looks at the
-management API. Here the access key is the caller's name. The table's calls go on to moto; the
-management API ends here, and keeps what was sent to whom.
+moto's own enforcement denies calls that a policy for one table allows, and does not check the
+management API. Here the access key is the caller's name. Calls to DynamoDB are forwarded to moto.
+The server answers the management API itself, and records the payloads.
 """
 
 import json
@@ -20,23 +20,23 @@ from urllib.request import Request, urlopen
 Policy = dict[str, Any]
 
 
-def listed(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
 def allows(policy: Policy, action: str, resource: str) -> bool:
-    """Whether a policy allows an action on a resource: some statement does, and none denies it."""
+    """Return whether a policy allows an action on a resource: one statement does, none denies."""
     effects = {
         statement["Effect"]
         for statement in policy["Statement"]
-        if any(fnmatchcase(action.lower(), one.lower()) for one in listed(statement["Action"]))
-        and any(fnmatchcase(resource, one) for one in listed(statement["Resource"]))
+        if any(fnmatchcase(action.lower(), one.lower()) for one in as_list(statement["Action"]))
+        and any(fnmatchcase(resource, one) for one in as_list(statement["Resource"]))
     }
     return effects == {"Allow"}
 
 
 def table_calls(operation: str, body: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What a call to DynamoDB does to which tables."""
+    """Yield the action and the table of each part of a call to DynamoDB."""
     if "TransactItems" in body:
         for item in body["TransactItems"]:
             yield from ((f"{kind}Item", each["TableName"]) for kind, each in item.items())
@@ -47,7 +47,14 @@ def table_calls(operation: str, body: dict[str, Any]) -> Iterator[tuple[str, str
 
 
 class Roles:
-    """The server, as a context; `policies` are by access key, `sent` is by connection id."""
+    """The server, as a context manager.
+
+    Args:
+        aws: the endpoint that calls are forwarded to.
+        policies: the policies by access key.
+
+    `sent` has the payloads by connection id.
+    """
 
     def __init__(self, aws: str, policies: dict[str, Policy]):
         self.policies = policies
@@ -87,18 +94,18 @@ class Roles:
         self._thread.join()
 
     def answer(self, aws: str, path: str, headers: Message, body: bytes) -> tuple[int, str, bytes]:
-        """The status, the error's type if it is one, and the body."""
+        """Return the status, the type of an error or "", and the body."""
         found = re.search(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/", headers["Authorization"])
         assert found, headers
         caller, region, service = found.groups()
-        where = f"arn:aws:{service}:{region}:123456789012"
+        prefix = f"arn:aws:{service}:{region}:123456789012"
         if service == "execute-api":
             stage, _, connection = path.strip("/").partition("/@connections/")
-            calls = [("ManageConnections", f"{where}:api/{stage}/POST/@connections/{connection}")]
+            calls = [("ManageConnections", f"{prefix}:api/{stage}/POST/@connections/{connection}")]
         else:
             operation = headers["X-Amz-Target"].split(".")[1]
             tables = table_calls(operation, json.loads(body))
-            calls = [(action, f"{where}:table/{table}") for action, table in tables]
+            calls = [(action, f"{prefix}:table/{table}") for action, table in tables]
         denied = [
             f"{caller}: {service}:{action} on {resource}"
             for action, resource in calls
@@ -113,7 +120,7 @@ class Roles:
             self.sent.setdefault(unquote(connection), []).append(json.loads(body))
             return 200, "", b""
         try:
-            with urlopen(Request(aws, body, dict(headers), method="POST"), timeout=20) as answered:
+            with urlopen(Request(aws, body, dict(headers), method="POST")) as answered:
                 return answered.status, "", answered.read()
         except HTTPError as error:
             with error:

@@ -1,7 +1,7 @@
-"""Stacks as CloudFormation makes them: each thing after what it needs, and what goes at the end.
+"""Stacks: resources are created in the order of their references, and deleted at the end.
 
-moto makes resources in the order of the template, deletes before it adds, takes types that it does
-not know in silence, and does not know the SAM transform.
+moto creates resources in the order of the template, deletes before it adds, ignores unknown types,
+and lacks the SAM transform.
 """
 
 import json
@@ -23,7 +23,7 @@ Template = dict[str, Any]
 
 
 def translate(template: Template, region: str) -> Template:
-    """A template with SAM's resources as CloudFormation's own."""
+    """Return a template after the SAM transform."""
     if "Transform" not in template:
         return template
     translator = Translator({}, Parser(), boto_session=boto3.session.Session(region_name=region))
@@ -32,7 +32,7 @@ def translate(template: Template, region: str) -> Template:
 
 
 def references(value: Any) -> Iterator[str]:
-    """The logical names that a part of a template refers to."""
+    """Yield the logical ids that a part of a template refers to."""
     if isinstance(value, list):
         for member in value:
             yield from references(member)
@@ -53,7 +53,7 @@ def references(value: Any) -> Iterator[str]:
 
 
 def ordered(resources: Template) -> list[str]:
-    """Logical names, each after those that it refers to."""
+    """Return the logical ids, each after those that it refers to."""
     order: dict[str, None] = {}
 
     def visit(name: str) -> None:
@@ -69,7 +69,7 @@ def ordered(resources: Template) -> list[str]:
 
 
 class Failed(ValidationError):
-    """A resource could not be made or changed."""
+    """An error: a resource cannot be created or updated."""
 
     def __init__(self, name: str, kind: str, reason: str):
         super().__init__(message=f"{name} ({kind}): {reason}")
@@ -77,15 +77,15 @@ class Failed(ValidationError):
 
 
 def update(self: ResourceMap, template: Template, parameters: dict[str, Any] | None = None) -> None:
-    """Make what is new and change what has changed, each after what it needs; clean up at the end.
+    """Create new resources and update changed ones, in order. Delete the others at the end.
 
     Raises:
-        Failed: what has been made and changed until then stays.
+        Failed: a resource failed. The changes before it remain.
     """
     wanted = template["Resources"]
     for name, resource in wanted.items():
         if resource["Type"] not in parsing.get_model_map():
-            raise Failed(name, resource["Type"], "this type cannot be rehearsed")
+            raise Failed(name, resource["Type"], "the simulated AWS does not have this type")
     current, self._template, self._resource_json_map = self._resource_json_map, template, wanted
     self.input_parameters = parameters or self.input_parameters
     self.load()
@@ -116,32 +116,32 @@ def update(self: ResourceMap, template: Template, parameters: dict[str, Any] | N
 
 
 def create(self: ResourceMap, template: Template) -> bool:
-    """Make all resources; see `update`."""
+    """Create all resources, as `update` does."""
     self._resource_json_map = {}
     update(self, template)
     return True
 
 
 def delete(self: ResourceMap) -> None:
-    """Delete all resources, each before what it needs."""
+    """Delete all resources, each before those that it refers to."""
     for name in reversed(ordered(self._resource_json_map)):
         if self._resource_json_map[name].get("DeletionPolicy") != "Retain":
             self._delete_resource(self._parsed_resources.pop(name), self._resource_json_map[name])
 
 
 def install() -> None:
-    """Put these in the place of moto's."""
+    """Replace moto's operations."""
     ResourceMap.create, ResourceMap.update, ResourceMap.delete = create, update, delete
     for name in ("create_stack", "update_stack", "create_change_set"):
-        _translating(name)
-    # Where the bucket stands in a URL's path, moto takes the name of localhost for it alone.
+        _translate_templates_of(name)
+    # moto finds the bucket in the path of a URL only if the host is localhost.
     read = responses.get_stack_from_s3_url
     responses.get_stack_from_s3_url = lambda url, **options: read(
         url.replace("//127.0.0.1:", "//localhost:"), **options
     )
 
 
-def _translating(name: str) -> None:
+def _translate_templates_of(name: str) -> None:
     given = getattr(CloudFormationBackend, name)
 
     def translated(self: CloudFormationBackend, *arguments: Any, **options: Any) -> Any:

@@ -1,1 +1,1 @@
-"""`make deploy` and its kin: the app as one CloudFormation stack for each stage. Never deployed."""
+"""Deploy an app as one CloudFormation stack for each stage. Never deployed itself."""

@@ -1,37 +1,38 @@
-"""The functions' logs, in a terminal."""
+"""The logs of the functions, printed in a terminal."""
 
 import time
 from datetime import datetime
 from typing import Any
 
-# Seconds between two looks for more.
-PAUSE = 2
+POLL_SECONDS = 2
 
 
-def show(client: Any, group: str, minutes: int, follow: bool) -> None:
-    """Print a log group's lines, each with its time and function.
+def print_log_group(client: Any, group: str, minutes: int, follow: bool) -> None:
+    """Print the lines of a log group, each with its time and function.
 
     Args:
-        client: boto3's, of CloudWatch Logs.
-        minutes: how far back to begin.
-        follow: go on until Ctrl-C.
+        client: a boto3 client of CloudWatch Logs.
+        group: the name of the log group.
+        minutes: the age of the oldest line.
+        follow: print new lines until Ctrl-C.
     """
-    since, seen = int(time.time() - 60 * minutes) * 1000, set[str]()
+    start_milliseconds = int(time.time() - 60 * minutes) * 1000
+    printed_ids = set[str]()
     while True:
-        # Always from the same time: what was logged earlier may arrive later.
+        # Each query starts at the same time: a line may arrive after later ones.
         pages = client.get_paginator("filter_log_events")
-        for page in pages.paginate(logGroupName=group, startTime=since):
+        for page in pages.paginate(logGroupName=group, startTime=start_milliseconds):
             for event in page["events"]:
-                if event["eventId"] not in seen:
-                    seen.add(event["eventId"])
-                    _print(event)
+                if event["eventId"] not in printed_ids:
+                    printed_ids.add(event["eventId"])
+                    _print_event(event)
         if not follow:
             return
-        time.sleep(PAUSE)
+        time.sleep(POLL_SECONDS)
 
 
-def _print(event: dict[str, Any]) -> None:
-    when = datetime.fromtimestamp(event["timestamp"] / 1000)
-    # A stream is named DATE/FUNCTION[VERSION]ID where functions share a group.
+def _print_event(event: dict[str, Any]) -> None:
+    logged_at = datetime.fromtimestamp(event["timestamp"] / 1000)
+    # In a group of several functions a stream is named DATE/FUNCTION[VERSION]ID.
     function = event["logStreamName"].rpartition("/")[2].partition("[")[0]
-    print(f"{when:%H:%M:%S} {function} {event['message'].rstrip()}", flush=True)
+    print(f"{logged_at:%H:%M:%S} {function} {event['message'].rstrip()}", flush=True)

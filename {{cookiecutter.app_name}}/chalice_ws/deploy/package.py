@@ -1,4 +1,4 @@
-"""A stage's CloudFormation template: Chalice's own, merged with the resource files."""
+"""The package of a stage: the code, and Chalice's template merged with the resource files."""
 
 import hashlib
 import json
@@ -9,69 +9,87 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from chalice.config import Config
+
 from chalice_ws.deploy.errors import DeployError
 from chalice_ws.project.resources import merge, read_resource_file, resource_files
 
 Template = dict[str, Any]
 
-# A deployment of an API is a snapshot of these; what is not in it is not live.
+# A deployment of an API is a snapshot of these resources. A later change is not live.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-set-up-websocket-deployment.html
 ROUTING = ("Authorizer", "Integration", "IntegrationResponse", "Model", "Route", "RouteResponse")
 DEPLOYMENT = "WebsocketAPIDeployment"
 
-# Lambda's limit, and what CloudFormation puts behind a name that it makes: a dash and 12 letters.
-LONGEST, SUFFIX = 64, 13
+# Lambda's limit.
+MAX_FUNCTION_NAME_LENGTH = 64
+# CloudFormation appends a dash and 12 letters to a name that it makes.
+NAME_SUFFIX_LENGTH = 13
 
 
-def package(stage: str, extras: list[str], folder: Path) -> Template:
-    """Make the template and the zip of a stage in a folder; return the template.
+def package(config: Config, extras: list[str], folder: Path) -> Template:
+    """Write the template and the zip of a stage to a folder. Return the template.
 
     Args:
-        extras: each X stands for resources/X.json, merged after resources.json.
-        folder: gets template.json and the zip that it names.
+        config: the settings of the stage.
+        extras: the names of resource files. X is resources/X.json, merged after resources.json.
+        folder: the folder for template.json and the zip that it names.
 
     Raises:
         AppError: a resource file does not exist, or is not valid.
-        DeployError: the app cannot be packaged, or the resources do not fit it.
+        DeployError: Chalice cannot package the app, or a resource file does not match it.
     """
     files = resource_files(Path(), extras)
-    _chalice("package", "--stage", stage, str(folder))
-    template = json.loads((folder / "sam.json").read_text(encoding="utf-8"))
+    _run_chalice("package", "--stage", config.chalice_stage, str(folder))
+    template: Template = json.loads((folder / "sam.json").read_text(encoding="utf-8"))
     for path in files:
-        template = merged(template, read_resource_file(path), str(path))
-    template = _with_texts(_with_deployment(template))
+        changes = read_resource_file(path)
+        _check_changes(template, changes, path)
+        template = merge(template, changes)
+    _check_function_names(template, f"{config.app_name}-{config.chalice_stage}")
+    template = _with_json_as_text(_with_named_deployment(template))
     (folder / "template.json").write_text(json.dumps(template, indent=2), encoding="utf-8")
     return template
 
 
-def merged(template: Template, more: Template, source: str) -> Template:
-    """A template with what another adds to it: objects are merged, all else is replaced.
-
-    Raises:
-        DeployError: a resource of `source` has no type, so changes one, and that is not there.
-    """
-    there = template["Resources"]
-    for name, resource in more.get("Resources", {}).items():
-        if "Type" not in resource and name not in there:
-            likely = ", ".join(get_close_matches(name, there, 3, 0))
-            what = f"{source} changes a resource that is not there (got {name!r})"
-            raise DeployError(f"{what}; use one such as {likely}")
-    result: Template = merge(template, more)
-    return result
+def _run_chalice(*arguments: str) -> None:
+    main = "import sys, chalice.cli; sys.exit(chalice.cli.main())"
+    command = [sys.executable, "-c", main, *arguments]
+    # Chalice caches a zip that lacks a dependency, and would use it again without a message.
+    shutil.rmtree(".chalice/deployments", ignore_errors=True)
+    result = subprocess.run(command, capture_output=True, text=True)
+    output = (result.stdout + result.stderr).strip()
+    # Chalice goes on without a dependency. The functions would fail at their first import.
+    if result.returncode or "Could not install dependencies" in output:
+        print(output, file=sys.stderr)
+        raise DeployError("Chalice cannot package the app; correct what it reports above")
 
 
-def check_names(template: Template, stack: str) -> None:
-    """Raise DeployError for a function whose name would be cut by CloudFormation."""
-    for name, resource in template["Resources"].items():
-        length = len(f"{stack}-{name}") + SUFFIX
-        if resource["Type"] == "AWS::Serverless::Function" and length > LONGEST:
-            use = "use a shorter app_name in .chalice/config.json, or function name in app.py"
-            what = f"a name of {length} characters is too long, {LONGEST} are the most"
-            raise DeployError(f"{what} (got '{stack}-{name}-...'); {use}")
+def _check_changes(template: Template, changes: Template, path: Path) -> None:
+    """Raise DeployError for a resource without a type that the template does not have."""
+    resources = template["Resources"]
+    for name, resource in changes["Resources"].items():
+        if "Type" not in resource and name not in resources:
+            likely = ", ".join(get_close_matches(name, resources, 3, 0))
+            problem = f"{path} changes a resource that does not exist (got {name!r})"
+            raise DeployError(f"{problem}; use one such as {likely}, or add a Type")
 
 
-def _with_deployment(template: Template) -> Template:
-    # Chalice's deployment has one fixed name: made once, it would never be made again for a
-    # handler that comes later. Named by what it is a snapshot of, it is made when that changes.
+def _check_function_names(template: Template, stack: str) -> None:
+    """Raise DeployError for a function whose name CloudFormation would cut."""
+    for logical_id, resource in template["Resources"].items():
+        name = f"{stack}-{logical_id}"
+        length = len(name) + NAME_SUFFIX_LENGTH
+        if resource["Type"] == "AWS::Serverless::Function" and length > MAX_FUNCTION_NAME_LENGTH:
+            problem = f"the function name is too long, the maximum is {MAX_FUNCTION_NAME_LENGTH}"
+            advice = "use a shorter app_name in .chalice/config.json, or function name in app.py"
+            raise DeployError(f"{problem} (got {length} for '{name}-...'); {advice}")
+
+
+def _with_named_deployment(template: Template) -> Template:
+    # Chalice's deployment has one fixed name, so CloudFormation creates it once and a handler that
+    # is added later never goes live. With a hash of its snapshot in the name, a change of the
+    # snapshot creates a new deployment.
     types = {f"AWS::ApiGatewayV2::{kind}" for kind in ROUTING}
     parts = {name: each for name, each in template["Resources"].items() if each["Type"] in types}
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:10]
@@ -80,8 +98,9 @@ def _with_deployment(template: Template) -> Template:
     return result
 
 
-def _with_texts(template: Template) -> Template:
-    # AWS takes some JSON only inside of a string, which nobody can read or edit.
+def _with_json_as_text(template: Template) -> Template:
+    # AWS takes a dashboard and a log format as a string of JSON. The resource files have the JSON
+    # itself, which is readable.
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         if isinstance(body := properties.get("DashboardBody"), dict):
@@ -90,16 +109,3 @@ def _with_texts(template: Template) -> Template:
         if isinstance(line := access_log.get("Format"), dict):
             access_log["Format"] = json.dumps(line)
     return template
-
-
-def _chalice(*arguments: str) -> None:
-    main = "import sys, chalice.cli; sys.exit(chalice.cli.main())"
-    command = [sys.executable, "-c", main, *arguments]
-    # Chalice keeps a zip that lacks a dependency, and would take it again without a word.
-    shutil.rmtree(".chalice/deployments", ignore_errors=True)
-    result = subprocess.run(command, capture_output=True, text=True)
-    output = (result.stdout + result.stderr).strip()
-    # Chalice would go on without them, and the functions would fail at their first import.
-    if result.returncode or "Could not install dependencies" in output:
-        print(output, file=sys.stderr)
-        raise DeployError("chalice cannot package the app; mend what it says above")

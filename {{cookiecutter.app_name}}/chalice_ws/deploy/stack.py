@@ -1,4 +1,4 @@
-"""A CloudFormation stack: how it stands, and how it is made, changed and deleted."""
+"""A CloudFormation stack: its state, and the calls that create, update and delete it."""
 
 import sys
 import time
@@ -9,16 +9,19 @@ from botocore.exceptions import ClientError
 
 from chalice_ws.deploy.errors import DeployError
 
-# Seconds between two looks at what CloudFormation is doing.
-PAUSE = 2
+POLL_SECONDS = 1
 
-# What to do about a stack that cannot be changed as it is.
+# States from which a stack cannot be updated: the cause, and the way out.
+RECREATE = "run make destroy STAGE={stage}, then make deploy STAGE={stage}"
 STUCK = {
-    "ROLLBACK_COMPLETE": "it was never made whole: run make destroy STAGE={stage}, then again",
-    "ROLLBACK_FAILED": "it was never made whole: run make destroy STAGE={stage}, then again",
-    "CREATE_FAILED": "it was never made whole: run make destroy STAGE={stage}, then again",
-    "DELETE_FAILED": "run make destroy STAGE={stage}, and mend what it says",
-    "UPDATE_ROLLBACK_FAILED": "in AWS's console choose 'Continue update rollback', then run again",
+    "CREATE_FAILED": ("creation", RECREATE),
+    "ROLLBACK_COMPLETE": ("creation", RECREATE),
+    "ROLLBACK_FAILED": ("creation", RECREATE),
+    "DELETE_FAILED": ("deletion", "run make destroy STAGE={stage}, and correct what it reports"),
+    "UPDATE_ROLLBACK_FAILED": (
+        "rollback",
+        "choose 'Continue update rollback' in CloudFormation's console, then deploy again",
+    ),
 }
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
@@ -28,8 +31,8 @@ class Stack:
 
     Args:
         session: a boto3 session.
-        app: the app's name.
-        stage: dev or prod.
+        app: the name of the app.
+        stage: the name of the stage.
     """
 
     def __init__(self, session: Any, app: str, stage: str) -> None:
@@ -38,39 +41,41 @@ class Stack:
         self.name = f"{app}-{stage}"
 
     def describe(self) -> dict[str, Any] | None:
-        """What CloudFormation says of it; None if there is no such stack, or only a plan of one."""
+        """Return CloudFormation's description of the stack, or None if it does not exist."""
         try:
             answer = self._cloudformation.describe_stacks(StackName=self.name)
         except ClientError as error:
             if "does not exist" in str(error):
                 return None
             raise
-        found: dict[str, Any] = answer["Stacks"][0]
-        return None if found["StackStatus"] == "REVIEW_IN_PROGRESS" else found
+        stack: dict[str, Any] = answer["Stacks"][0]
+        # A stack in review has a change set that was never executed, and no resources.
+        return None if stack["StackStatus"] == "REVIEW_IN_PROGRESS" else stack
 
-    def there(self) -> bool:
-        """Whether the stack is there; raises DeployError if it cannot be changed now."""
-        found = self.describe()
-        if found is None:
+    def exists(self) -> bool:
+        """Return whether the stack exists. Raise DeployError if it cannot be updated now."""
+        stack = self.describe()
+        if stack is None:
             return False
-        status = found["StackStatus"]
+        status = stack["StackStatus"]
         if status in STUCK:
-            advice = STUCK[status].format(stage=self._stage)
-            raise DeployError(f"the stack {self.name} is stuck (got {status}); {advice}")
+            step, advice = STUCK[status]
+            problem = f"the stack {self.name} cannot be updated, its {step} failed (got {status})"
+            raise DeployError(f"{problem}; {advice.format(stage=self._stage)}")
         if status.endswith("_IN_PROGRESS"):
             raise DeployError(f"the stack {self.name} is busy (got {status}); wait, then run again")
         return True
 
     def outputs(self) -> dict[str, str]:
-        """The outputs by their names; raises DeployError if there is no stack."""
-        found = self.describe()
-        if found is None:
+        """Return the outputs by name. Raise DeployError if the stack does not exist."""
+        stack = self.describe()
+        if stack is None:
             advice = f"run make deploy STAGE={self._stage}"
-            raise DeployError(f"there is no such stack (got {self.name!r}); {advice}")
-        return {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
+            raise DeployError(f"the stack does not exist (got {self.name!r}); {advice}")
+        return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
 
     def resources(self, kind: str) -> dict[str, str]:
-        """The physical names of its resources of a type, by their logical ids."""
+        """Return the physical ids of the resources of a type, by logical id."""
         pages = self._cloudformation.get_paginator("list_stack_resources")
         return {
             each["LogicalResourceId"]: each["PhysicalResourceId"]
@@ -80,12 +85,12 @@ class Stack:
         }
 
     def apply(self, template_url: str) -> bool:
-        """Make the stack, or change it; return whether there was anything to do.
+        """Create or update the stack. Return whether there were changes.
 
         Raises:
-            DeployError: it failed, and CloudFormation has put back what was there before.
+            DeployError: it failed. CloudFormation has restored the state before.
         """
-        exists = self.there()
+        exists = self.exists()
         request: dict[str, Any] = {
             "StackName": self.name,
             "ChangeSetName": f"deploy-{uuid.uuid4()}",
@@ -94,65 +99,68 @@ class Stack:
             "Capabilities": ["CAPABILITY_IAM"],
         }
         if not exists:
-            request["OnStackFailure"] = "DELETE"  # or the next try would find a stuck one
-        change = self._cloudformation.create_change_set(**request)
-        planned = self._planned(change["Id"])
+            # A stack that failed and stays would block the next deploy.
+            request["OnStackFailure"] = "DELETE"
+        change_set = self._cloudformation.create_change_set(**request)
+        planned = self._wait_for_change_set(change_set["Id"])
         reason = planned.get("StatusReason", "")
         if planned["Status"] == "FAILED":
-            self._cloudformation.delete_change_set(ChangeSetName=change["Id"])
-            if any(words in reason for words in NO_CHANGES):
+            self._cloudformation.delete_change_set(ChangeSetName=change_set["Id"])
+            if any(text in reason for text in NO_CHANGES):
                 return False
-            if not exists:  # an empty one would stay
+            if not exists:
+                # The change set has created a stack without resources.
                 self._cloudformation.delete_stack(StackName=self.name)
-            raise DeployError(f"CloudFormation does not take the template ({reason}); mend it")
+            raise DeployError(f"CloudFormation refused the template (got {reason}); correct it")
         token = str(uuid.uuid4())
-        print(f"{'Changing' if exists else 'Making'} the stack {self.name}: some minutes ...")
+        print(f"{'Updating' if exists else 'Creating'} the stack {self.name}. It takes minutes.")
         self._cloudformation.execute_change_set(
-            ChangeSetName=change["Id"], ClientRequestToken=token
+            ChangeSetName=change_set["Id"], ClientRequestToken=token
         )
-        self._finish(change["StackId"], token, {"CREATE_COMPLETE", "UPDATE_COMPLETE"})
+        self._wait(change_set["StackId"], token, {"CREATE_COMPLETE", "UPDATE_COMPLETE"})
         return True
 
     def delete(self) -> None:
-        """Delete the stack; raises DeployError if something of it stays."""
-        found = self.describe()
-        if found:
+        """Delete the stack. Raise DeployError if a resource remains."""
+        stack = self.describe()
+        if stack:
             token = str(uuid.uuid4())
             self._cloudformation.delete_stack(StackName=self.name, ClientRequestToken=token)
-            self._finish(found["StackId"], token, {"DELETE_COMPLETE"})
+            self._wait(stack["StackId"], token, {"DELETE_COMPLETE"})
 
-    def _planned(self, change_set: str) -> dict[str, Any]:
+    def _wait_for_change_set(self, change_set_id: str) -> dict[str, Any]:
         while True:
-            answer: dict[str, Any] = self._cloudformation.describe_change_set(
-                ChangeSetName=change_set
+            change_set: dict[str, Any] = self._cloudformation.describe_change_set(
+                ChangeSetName=change_set_id
             )
-            if answer["Status"] in ("CREATE_COMPLETE", "FAILED"):
-                return answer
-            time.sleep(PAUSE)
+            if change_set["Status"] in ("CREATE_COMPLETE", "FAILED"):
+                return change_set
+            time.sleep(POLL_SECONDS)
 
-    def _finish(self, stack_id: str, token: str, good: set[str]) -> None:
+    def _wait(self, stack_id: str, token: str, expected: set[str]) -> None:
+        """Wait for the end of the operation `token`. Raise DeployError for any other status."""
         while True:
-            time.sleep(PAUSE)  # before the first look too: it may not have begun
-            # By its id: so a stack can be seen that has been deleted, as after it failed at first.
-            found = self._cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]
-            status = found["StackStatus"]
+            # The status right after the call may still be the one before it.
+            time.sleep(POLL_SECONDS)
+            # A stack that has been deleted is found by its id alone.
+            stack = self._cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]
+            status = stack["StackStatus"]
             if not status.endswith("_IN_PROGRESS"):
                 break
-        if status not in good:
+        if status not in expected:
             for line in self._failures(stack_id, token):
                 print(f"error: {line}", file=sys.stderr)
-            raise DeployError(
-                f"the stack {self.name} failed (got {status}); mend what failed first"
-            )
+            problem = f"the stack {self.name} failed (got {status})"
+            raise DeployError(f"{problem}; correct the resource that failed first")
 
     def _failures(self, stack_id: str, token: str) -> list[str]:
-        """What failed since `token`, the first first; what was only given up for it left out."""
+        """Return the failures of the operation `token`, oldest first, without cancellations."""
         pages = self._cloudformation.get_paginator("describe_stack_events")
         return [
             f"{each['LogicalResourceId']} ({each['ResourceType']}): {reason}"
             for page in pages.paginate(StackName=stack_id)
             for each in page["StackEvents"]
-            for reason in [each.get("ResourceStatusReason", "no reason given")]
+            for reason in [each.get("ResourceStatusReason", "CloudFormation gave no reason")]
             if each.get("ClientRequestToken") == token
             and each["ResourceStatus"].endswith("_FAILED")
             and each["PhysicalResourceId"] != stack_id

@@ -1,4 +1,4 @@
-"""What is added to moto refuses what AWS refuses, or a rehearsal would say nothing."""
+"""The additions to moto: they refuse the same requests as AWS."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from tests.deploy.aws.account import Account
 
 
 def make_api(gateway: Any) -> dict[str, str]:
-    """An API with one route and a stage that serves it; ids by the names of parameters."""
+    """Create an API with one route, and a stage that serves it. Return the ids as parameters."""
     api = gateway.create_api(
         Name="tea", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
     )["ApiId"]
@@ -27,7 +27,7 @@ def add_route(gateway: Any, api: str, key: str) -> None:
     gateway.create_route(ApiId=api, RouteKey=key, Target=f"integrations/{made['IntegrationId']}")
 
 
-def test_a_stage_serves_the_routes_of_its_deployment(aws: Account) -> None:
+def test_stage_serves_routes_of_its_deployment(aws: Account) -> None:
     gateway = aws.client("apigatewayv2")
     made = make_api(gateway)
     add_route(gateway, made["ApiId"], "$disconnect")
@@ -53,7 +53,7 @@ def test_a_stage_serves_the_routes_of_its_deployment(aws: Account) -> None:
         ("logs", "create_log_group", {"logGroupName": "a b"}, "logGroupName must match"),
     ],
 )
-def test_what_is_past_the_limits_of_aws_is_refused(
+def test_value_beyond_limit_is_refused(
     aws: Account, service: str, operation: str, parameters: dict[str, str], message: str
 ) -> None:
     more: dict[str, dict[str, Any]] = {
@@ -65,8 +65,8 @@ def test_what_is_past_the_limits_of_aws_is_refused(
         getattr(aws.client(service), operation)(**parameters, **more.get(operation, {}))
 
 
-def change(aws: Account, resources: dict[str, Any]) -> list[str]:
-    """Make a stack of resources; say which of them failed."""
+def create_stack(aws: Account, resources: dict[str, Any]) -> list[str]:
+    """Create a stack. Return its failed resources with the reasons."""
     formation = aws.client("cloudformation")
     formation.create_change_set(
         StackName="tea",
@@ -88,14 +88,14 @@ API = {
 }
 
 
-def test_no_resource_is_left_out_in_silence(aws: Account) -> None:
-    (line,) = change(aws, {"Api": API, "Mail": {"Type": "AWS::SES::EmailIdentity"}})
+def test_unknown_resource_type_fails(aws: Account) -> None:
+    (line,) = create_stack(aws, {"Api": API, "Mail": {"Type": "AWS::SES::EmailIdentity"}})
     assert line.startswith("Mail: ")
     assert aws.contents() == {}
 
 
-def test_a_property_that_no_call_takes_is_a_failure(aws: Account) -> None:
+def test_unknown_property_fails(aws: Account) -> None:
     wrong = {**API, "Properties": {**API["Properties"], "Nmae": "tea"}}  # type: ignore[dict-item]
-    (line,) = change(aws, {"Topic": {"Type": "AWS::SNS::Topic"}, "Api": wrong})
+    (line,) = create_stack(aws, {"Topic": {"Type": "AWS::SNS::Topic"}, "Api": wrong})
     assert "unsupported property Nmae" in line
     assert aws.contents() == {}

@@ -1,14 +1,15 @@
-"""What is packaged for CloudFormation."""
+"""The package command: the template that it writes."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from tests.deploy.scripted import NO_KEYS, Aws, Run
+from tests.deploy.scripted import NO_CREDENTIALS, Run, ScriptedAws
 
 
 def package(deploy: Run, copy: Path, *arguments: str) -> dict[str, Any]:
-    made = deploy("package", *arguments, **NO_KEYS)
+    """Package a stage without credentials. Return the template."""
+    made = deploy("package", *arguments, **NO_CREDENTIALS)
     assert made.returncode == 0, made.stderr
     stage = arguments[1] if arguments else "dev"
     template: dict[str, Any] = json.loads((copy / "build" / stage / "template.json").read_text())
@@ -16,7 +17,7 @@ def package(deploy: Run, copy: Path, *arguments: str) -> dict[str, Any]:
 
 
 def deployment(template: dict[str, Any]) -> str:
-    """The name of the API's deployment, which the stage and nothing else is at."""
+    """Return the logical id of the API's only deployment, which its stage serves."""
     (name,) = [
         name
         for name, each in template["Resources"].items()
@@ -27,27 +28,28 @@ def deployment(template: dict[str, Any]) -> str:
     return str(name)
 
 
-def test_a_handler_that_comes_later_goes_live(aws: Aws, copy: Path, deploy: Run) -> None:
-    """The deployment is a new one where the routes are others, and else the same."""
+def test_deployment_is_renamed_when_routes_change(
+    scripted_aws: ScriptedAws, copy: Path, deploy: Run
+) -> None:
     app = copy / "app.py"
-    whole = app.read_text()
+    source = app.read_text()
     first = deployment(package(deploy, copy))
-    app.write_text(whole.replace("return True", "return bool(event)"))
+    app.write_text(source.replace("return True", "return bool(event)"))
     assert deployment(package(deploy, copy)) == first
-    app.write_text(whole.replace("@app.on_ws_disconnect()", ""))
+    app.write_text(source.replace("@app.on_ws_disconnect()", ""))
     assert deployment(package(deploy, copy)) != first
-    app.write_text(whole)
+    app.write_text(source)
     assert deployment(package(deploy, copy)) == first
-    assert aws.asked == []
+    assert scripted_aws.requests == []
 
 
-def test_stages_share_no_name(copy: Path, deploy: Run) -> None:
+def test_stages_share_no_names(copy: Path, deploy: Run) -> None:
     dev, prod = (json.dumps(package(deploy, copy, "--stage", stage)) for stage in ("dev", "prod"))
     assert "app-prod" not in dev
     assert "app-dev" not in prod
 
 
-def test_production_and_tracing_are_one_word_each(copy: Path, deploy: Run) -> None:
+def test_extras_are_merged_for_all_functions(copy: Path, deploy: Run) -> None:
     plain = package(deploy, copy, "--stage", "prod")["Resources"]
     full = package(deploy, copy, "--stage", "prod", "production", "xray")["Resources"]
     functions = [name for name in plain if plain[name]["Type"] == "AWS::Serverless::Function"]

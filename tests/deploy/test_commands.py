@@ -1,0 +1,195 @@
+"""The deploy commands: the calls that they make, and the lines that they print."""
+
+import json
+from urllib.parse import parse_qs
+
+import pytest
+
+from tests.deploy.scripted import (
+    ADDRESS,
+    NO_STACK,
+    STACK_ID,
+    TABLE,
+    Answer,
+    Run,
+    ScriptedAws,
+    assert_one_error,
+    result,
+    stack_answer,
+)
+
+
+def script_deploy(scripted_aws: ScriptedAws, *statuses: str, exists: bool = True) -> None:
+    """Script the answers of a deploy: the stack before, and its later statuses."""
+    first = stack_answer("CREATE_COMPLETE") if exists else NO_STACK
+    later = [stack_answer(status, ADDRESS) for status in statuses]
+    scripted_aws.answers["DescribeStacks"] = [first, first, *later]
+    scripted_aws.answers["HeadBucket"] = [(200, {}, "")]
+    scripted_aws.answers["PutObject"] = [(200, {"ETag": '"1"'}, "")]
+    scripted_aws.answers["CreateChangeSet"] = [
+        result("CreateChangeSet", f"<Id>change</Id><StackId>{STACK_ID}</StackId>")
+    ]
+    script_change_set(scripted_aws, "CREATE_COMPLETE")
+    scripted_aws.answers["ExecuteChangeSet"] = [result("ExecuteChangeSet", "")]
+    scripted_aws.answers["DeleteChangeSet"] = [result("DeleteChangeSet", "")]
+    scripted_aws.answers["DeleteStack"] = [result("DeleteStack", "")]
+
+
+def script_change_set(scripted_aws: ScriptedAws, status: str, reason: str = "") -> None:
+    """Script the answer to DescribeChangeSet."""
+    content = f"<Status>{status}</Status><StatusReason>{reason}</StatusReason>"
+    scripted_aws.answers["DescribeChangeSet"] = [result("DescribeChangeSet", content)]
+
+
+def test_deploy_of_existing_stack_prints_address(scripted_aws: ScriptedAws, deploy: Run) -> None:
+    script_deploy(scripted_aws, "UPDATE_COMPLETE")
+    done = deploy("deploy")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "wss://abc.execute-api.us-east-1.amazonaws.com/api"
+    (request,) = [body for name, body in scripted_aws.requests if name == "CreateChangeSet"]
+    form = {name: values[0] for name, values in parse_qs(request).items()}
+    assert form["ChangeSetType"] == "UPDATE"
+    assert form["TemplateURL"].startswith(
+        f"{scripted_aws.url}/chalice-ws-app-dev-123456789012-us-east-1/"
+    )
+    uploads = [body for name, body in scripted_aws.requests if name == "PutObject"]
+    assert len(uploads) == 2
+    assert "CreateBucket" not in scripted_aws.changes()
+
+
+def test_deploy_without_changes_succeeds(scripted_aws: ScriptedAws, deploy: Run) -> None:
+    script_deploy(scripted_aws, "CREATE_COMPLETE")
+    script_change_set(scripted_aws, "FAILED", "The submitted information didn't contain changes.")
+    done = deploy("deploy")
+    assert done.returncode == 0, done.stderr
+    assert "No changes" in done.stdout
+    assert "wss://abc" in done.stdout
+    assert "ExecuteChangeSet" not in scripted_aws.changes()
+
+
+def test_deploy_of_refused_template_deletes_empty_stack(
+    scripted_aws: ScriptedAws, deploy: Run
+) -> None:
+    script_deploy(scripted_aws, exists=False)
+    script_change_set(scripted_aws, "FAILED", "Circular dependency")
+    assert_one_error(
+        deploy("deploy"), r"refused the template \(got Circular dependency\); correct it"
+    )
+    assert "DeleteStack" in scripted_aws.changes()
+
+
+def events(*rows: tuple[str, str, str]) -> Answer:
+    """Return an answer to DescribeStackEvents: logical id, status and reason of each event."""
+    members = "".join(
+        f"<member><StackId>{STACK_ID}</StackId><EventId>{i}</EventId>"
+        f"<StackName>chalice-ws-app-dev</StackName><LogicalResourceId>{name}</LogicalResourceId>"
+        f"<PhysicalResourceId>{STACK_ID if name == 'chalice-ws-app-dev' else name}"
+        "</PhysicalResourceId><ResourceType>AWS::A::B</ResourceType>"
+        f"<Timestamp>2026-01-01T00:00:00Z</Timestamp><ResourceStatus>{status}</ResourceStatus>"
+        f"<ResourceStatusReason>{reason}</ResourceStatusReason>"
+        "<ClientRequestToken>TOKEN</ClientRequestToken></member>"
+        for i, (name, status, reason) in enumerate(rows)
+    )
+    return result("DescribeStackEvents", f"<StackEvents>{members}</StackEvents>")
+
+
+def test_failed_deploy_names_resources_and_reasons(
+    scripted_aws: ScriptedAws, deploy: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script_deploy(scripted_aws, "CREATE_IN_PROGRESS", "DELETE_COMPLETE", exists=False)
+    scripted_aws.answers["DescribeTable"] = [
+        (400, {}, json.dumps({"__type": "x#ResourceNotFoundException"}))
+    ]
+    # CloudFormation lists the newest event first.
+    rows = events(
+        ("chalice-ws-app-dev", "DELETE_COMPLETE", ""),
+        ("chalice-ws-app-dev", "CREATE_FAILED", "The following resource(s) failed"),
+        ("Notify", "CREATE_FAILED", "Resource creation cancelled"),
+        ("Logs", "CREATE_FAILED", "a log group of that name exists"),
+        ("NotifyRole", "CREATE_FAILED", "iam:CreateRole is not allowed"),
+        ("ConnectionsTable", "CREATE_COMPLETE", ""),
+    )
+    original = scripted_aws.answer
+
+    def answer(operation: str, body: str) -> Answer:
+        if operation != "DescribeStackEvents":
+            return original(operation, body)
+        (request,) = [each for name, each in scripted_aws.requests if name == "ExecuteChangeSet"]
+        status, headers, text = rows
+        return status, headers, text.replace("TOKEN", parse_qs(request)["ClientRequestToken"][0])
+
+    monkeypatch.setattr(scripted_aws, "answer", answer)
+    failed = deploy("deploy")
+    assert failed.returncode == 1
+    assert failed.stderr.splitlines() == [
+        "error: NotifyRole (AWS::A::B): iam:CreateRole is not allowed",
+        "error: Logs (AWS::A::B): a log group of that name exists",
+        "error: the stack chalice-ws-app-dev failed (got DELETE_COMPLETE); "
+        "correct the resource that failed first",
+    ]
+
+
+@pytest.mark.parametrize("answer", ["", "no\n", "chalice-ws-app-prod\n"])
+def test_destroy_with_wrong_answer_deletes_nothing(
+    scripted_aws: ScriptedAws, deploy: Run, answer: str
+) -> None:
+    scripted_aws.answers["DescribeStacks"] = [stack_answer("CREATE_COMPLETE")]
+    scripted_aws.answers["DescribeTable"] = [(200, {}, json.dumps(TABLE))]
+    refused = deploy("destroy", answer=answer)
+    assert refused.returncode == 1
+    assert "account 123456789012, us-east-1" in refused.stdout
+    assert "the table chalice-ws-app-dev-connections (about 7 rows)" in refused.stdout
+    assert scripted_aws.changes() == []
+
+
+def test_destroy_of_missing_stage_succeeds(scripted_aws: ScriptedAws, deploy: Run) -> None:
+    done = deploy("destroy", "--yes")
+    assert (done.returncode, done.stdout) == (0, "chalice-ws-app-dev does not exist.\n")
+    assert scripted_aws.changes() == []
+
+
+def test_logs_print_time_and_function(scripted_aws: ScriptedAws, deploy: Run) -> None:
+    scripted_aws.answers["DescribeStacks"] = [stack_answer("CREATE_COMPLETE", ADDRESS)]
+    group = (
+        "<LogicalResourceId>Logs</LogicalResourceId><PhysicalResourceId>/aws/lambda/x-logs"
+        "</PhysicalResourceId><ResourceType>AWS::Logs::LogGroup</ResourceType>"
+        "<LastUpdatedTimestamp>2026-01-01T00:00:00Z</LastUpdatedTimestamp>"
+        "<ResourceStatus>CREATE_COMPLETE</ResourceStatus>"
+    )
+    summaries = f"<StackResourceSummaries><member>{group}</member></StackResourceSummaries>"
+    scripted_aws.answers["ListStackResources"] = [result("ListStackResources", summaries)]
+    stream = "2026/01/01/chalice-ws-app-dev-Notify-AbC[$LATEST]0123"
+    page = [
+        {"eventId": str(i), "timestamp": 0, "logStreamName": stream, "message": f'{{"n":{i}}}\n'}
+        for i in (1, 2)
+    ]
+    scripted_aws.answers["FilterLogEvents"] = [(200, {}, json.dumps({"events": page}))]
+    done = deploy("logs", TZ="UTC")
+    assert done.stdout.splitlines() == [
+        '00:00:00 chalice-ws-app-dev-Notify-AbC {"n":1}',
+        '00:00:00 chalice-ws-app-dev-Notify-AbC {"n":2}',
+    ]
+    (request,) = [body for name, body in scripted_aws.requests if name == "FilterLogEvents"]
+    assert json.loads(request)["logGroupName"] == "/aws/lambda/x-logs"
+    assert scripted_aws.changes() == []
+
+
+def test_table_creates_missing_table_only(scripted_aws: ScriptedAws, deploy: Run) -> None:
+    missing = scripted_aws.answers["DescribeTable"][0]
+    existing: Answer = (200, {}, json.dumps({"Table": {**TABLE["Table"], "TableStatus": "ACTIVE"}}))
+    scripted_aws.answers["DescribeTable"] = [missing, existing]
+    scripted_aws.answers["CreateTable"] = scripted_aws.answers["UpdateTimeToLive"] = [
+        (200, {}, "{}")
+    ]
+    done = deploy("table")
+    assert done.stdout == "The table chalice-ws-app-dev-connections exists.\n", done.stderr
+    bodies = {
+        name: json.loads(body)
+        for name, body in scripted_aws.requests
+        if name in scripted_aws.changes()
+    }
+    assert bodies["CreateTable"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert bodies["UpdateTimeToLive"]["TimeToLiveSpecification"]["AttributeName"] == "expires_at"
+    scripted_aws.requests.clear()
+    assert deploy("table").stdout == done.stdout
+    assert scripted_aws.changes() == []
