@@ -1,4 +1,4 @@
-"""Measure the local gateway beside serverless-offline; README.md says how."""
+"""Compare the local gateway with serverless-offline; see README.md."""
 
 import argparse
 import asyncio
@@ -12,7 +12,7 @@ from statistics import median
 
 from cookiecutter.main import cookiecutter
 
-from benchmarks.gateway.load import Contender, measure
+from benchmarks.gateway.load import Server, measure
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -20,8 +20,8 @@ BUILD = ROOT / "build" / "benchmark"
 PEERS = ["osls@4", "serverless-offline@14", "@aws-sdk/client-apigatewaymanagementapi@3"]
 
 
-def prepare() -> list[Contender]:
-    """Install the peers, bake an app, and say what is to be measured."""
+def prepare() -> list[Server]:
+    """Install serverless-offline, bake an app, and return the gateways to measure."""
     peers = BUILD / "serverless"
     shutil.copytree(HERE / "serverless", peers, dirs_exist_ok=True)
     if not (peers / "node_modules").exists():
@@ -41,7 +41,7 @@ def prepare() -> list[Contender]:
     shutil.copytree(HERE / "chalice", bare, dirs_exist_ok=True)
     shutil.copytree(generated / "chalicelib", bare / "chalicelib", dirs_exist_ok=True)
 
-    def ours(name: str, project: Path) -> Contender:
+    def ours(name: str, project: Path) -> Server:
         command = [
             sys.executable,
             "-m",
@@ -49,16 +49,16 @@ def prepare() -> list[Contender]:
             "--port=8200",
             f"--project-dir={project}",
         ]
-        return Contender(name, "ws://127.0.0.1:8200/api", command, generated, BUILD / "store")
+        return Server(name, "ws://127.0.0.1:8200/api", command, generated, BUILD / "store")
 
-    def serverless(name: str, runtime: str) -> Contender:
+    def serverless(name: str, runtime: str) -> Server:
         ports = {"PORT": "8201", "HTTP_PORT": "8202", "LAMBDA_PORT": "8203"}
         keys = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
         python = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
         command = ["node_modules/.bin/osls", "offline", "start"]
         environment = {**ports, **keys, **python, "RUNTIME": runtime}
         url = "ws://127.0.0.1:8201"
-        return Contender(name, url, command, peers, BUILD / "store", environment)
+        return Server(name, url, command, peers, BUILD / "store", environment)
 
     return [
         ours("ours, bare handlers", bare),
@@ -69,7 +69,7 @@ def prepare() -> list[Contender]:
 
 
 def table(results: dict[str, list[dict[str, float | str]]]) -> str:
-    """The medians, and behind each figure of a peer how many times ours (bare) it is."""
+    """Return a table of medians, with the ratio of each to the first column."""
     names = list(results)
     rows = []
     for figure in dict.fromkeys(key for runs in results.values() for run in runs for key in run):
@@ -89,23 +89,23 @@ def table(results: dict[str, list[dict[str, float | str]]]) -> str:
 
 
 def main() -> None:
-    """Run all contenders in turn, as often as asked, and print and write the table."""
+    """Measure all gateways in turn, as many rounds as asked, and write the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gateway", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="(default: %(default)s)")
     options = parser.parse_args()
-    contenders = prepare()
-    results: dict[str, list[dict[str, float | str]]] = {each.name: [] for each in contenders}
+    servers = prepare()
+    results: dict[str, list[dict[str, float | str]]] = {each.name: [] for each in servers}
     for number in range(options.rounds):
-        for contender in contenders:
-            print(f"round {number + 1} of {options.rounds}: {contender.name}", flush=True)
-            results[contender.name].append(asyncio.run(measure(contender)))
+        for server in servers:
+            print(f"round {number + 1} of {options.rounds}: {server.name}", flush=True)
+            results[server.name].append(asyncio.run(measure(server)))
         text = report(results)
         (HERE / "RESULTS.md").write_text(text)
     print(text)
 
 
 def report(results: dict[str, list[dict[str, float | str]]]) -> str:
-    """The table, with the machine and the versions that it is of."""
+    """Return the table, with the machine and the versions."""
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
     machine = f"{os.cpu_count()} cores, {platform.machine()}"
     versions = f"Python {platform.python_version()}, Node {node.strip()}, {', '.join(PEERS)}"

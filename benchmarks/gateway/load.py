@@ -1,4 +1,4 @@
-"""The load: what is done to a gateway, and what is measured. A fresh server for each phase."""
+"""The load on a gateway, and the figures measured. Each phase has a new server."""
 
 import asyncio
 import os
@@ -15,19 +15,23 @@ from urllib.parse import quote, unquote, urlsplit
 
 import aiohttp
 
+from benchmarks.gateway.memory import session_memory_mib
+
 SECONDS = 60
-CONNECTING_AT_ONCE = 50
+MAX_CONNECTING = 50
 
 
 @dataclass(frozen=True)
-class Contender:
-    """A gateway that can be started.
+class Server:
+    """A gateway to measure.
 
     Args:
-        name: as in the table.
-        url: where its clients connect.
-        command: starts it, in `folder` with `environment`.
-        store: a folder that is emptied before each start.
+        name: its name in the table.
+        url: the address for its clients.
+        command: the command that starts it.
+        folder: the working directory of the command.
+        store: the folder with the connection ids, which is emptied before each start.
+        environment: the variables that the command gets.
     """
 
     name: str
@@ -39,17 +43,17 @@ class Contender:
 
 
 @asynccontextmanager
-async def started(contender: Contender, figures: dict[str, float]) -> AsyncIterator["Load"]:
-    """Run a contender for the block, and measure how long it took to accept a socket."""
-    contender.store.mkdir(parents=True, exist_ok=True)
-    for path in contender.store.iterdir():
+async def started(server: Server, figures: dict[str, float]) -> AsyncIterator["Load"]:
+    """Run a gateway during the block, and measure the time until it accepts a client."""
+    server.store.mkdir(parents=True, exist_ok=True)
+    for path in server.store.iterdir():
         path.unlink()
-    with (contender.store.parent / "server.log").open("w") as log:
+    with (server.store.parent / "server.log").open("w") as log:
         begin = time.perf_counter()
         process = subprocess.Popen(
-            contender.command,
-            cwd=contender.folder,
-            env={**os.environ, "STORE": str(contender.store), **contender.environment},
+            server.command,
+            cwd=server.folder,
+            env={**os.environ, "STORE": str(server.store), **server.environment},
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -59,74 +63,77 @@ async def started(contender: Contender, figures: dict[str, float]) -> AsyncItera
         async with aiohttp.ClientSession(connector=connector) as session:
             while True:
                 try:
-                    socket = await session.ws_connect(contender.url)
+                    socket = await session.ws_connect(server.url)
                     break
                 except aiohttp.ClientError:
-                    assert process.poll() is None, f"{contender.name} ended by itself"
-                    assert time.perf_counter() - begin < SECONDS, f"{contender.name} does not start"
+                    assert process.poll() is None, f"{server.name} ended by itself"
+                    assert time.perf_counter() - begin < SECONDS, f"{server.name} does not start"
                     await asyncio.sleep(0.01)
             figures["start to first socket, s"] = time.perf_counter() - begin
             await socket.close()
-            await asyncio.sleep(1)  # its $disconnect has removed it from the store
-            yield Load(session, contender, process.pid)
+            # After this its $disconnect has removed it from the store.
+            await asyncio.sleep(1)
+            yield Load(session, server, process.pid)
     finally:
-        # The whole session that we started, before the sockets close: it shall not be stormed.
+        # Before the clients close, which would cause many $disconnect events.
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
 class Client:
-    """One connection; `hears` resolves when a message with its token comes."""
+    """A connection that measures when a message arrives."""
 
     def __init__(self, socket: "aiohttp.ClientWebSocketResponse[bool]") -> None:
         self.socket = socket
         self._token = ""
-        self._heard: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._arrival: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._reader = asyncio.create_task(self._read())
 
-    def hears(self, token: str) -> "asyncio.Future[float]":
-        self._token, self._heard = token, asyncio.get_running_loop().create_future()
-        return self._heard
+    def expect(self, token: str) -> "asyncio.Future[float]":
+        """Return a future of the time at which a message with a token arrives."""
+        self._token, self._arrival = token, asyncio.get_running_loop().create_future()
+        return self._arrival
 
     async def echo(self, token: str) -> float:
-        heard, begin = self.hears(token), time.perf_counter()
+        """Send a message, and return the seconds until its echo arrives."""
+        heard, begin = self.expect(token), time.perf_counter()
         await self.socket.send_json({"action": "echo", "data": token + "x" * 32})
         return await asyncio.wait_for(heard, SECONDS) - begin
 
     async def _read(self) -> None:
         async for message in self.socket:
-            if self._token and self._token in str(message.data) and not self._heard.done():
-                self._heard.set_result(time.perf_counter())
+            if self._token and self._token in str(message.data) and not self._arrival.done():
+                self._arrival.set_result(time.perf_counter())
 
 
 class Load:
-    """Clients of one running server."""
+    """The clients of a running gateway."""
 
-    def __init__(self, session: aiohttp.ClientSession, contender: Contender, pid: int) -> None:
+    def __init__(self, session: aiohttp.ClientSession, server: Server, pid: int) -> None:
         self._session = session
-        self._url = contender.url
-        self._store = contender.store
+        self._url = server.url
+        self._store = server.store
         self._pid = pid
         self.clients: list[Client] = []
 
-    async def connect(self, count: int, at_once: int = CONNECTING_AT_ONCE) -> float:
-        """Open so many connections; return how long it took, in s."""
+    async def connect(self, count: int, at_once: int = MAX_CONNECTING) -> float:
+        """Open connections; return the seconds that it took."""
         left = iter(range(count))
 
-        async def some() -> None:
+        async def open_some() -> None:
             for _ in left:
                 self.clients.append(Client(await self._session.ws_connect(self._url)))
 
         begin = time.perf_counter()
-        await asyncio.gather(*(some() for _ in range(at_once)))
+        await asyncio.gather(*(open_some() for _ in range(at_once)))
         return time.perf_counter() - begin
 
     def ids(self) -> list[str]:
-        """What is in the store: the connection ids, as they stand in a path."""
+        """Return the connection ids in the store, encoded for a path."""
         return [quote(unquote(path.name), safe="") for path in self._store.iterdir()]
 
     async def post(self, ids: Iterator[str], data: bytes) -> None:
-        """Send to connections over one kept HTTP connection, one after the other."""
+        """Send to connections one after the other, over one HTTP connection."""
         address = urlsplit(self._url)
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         for connection_id in ids:
@@ -137,31 +144,15 @@ class Load:
         writer.close()
 
     def memory(self) -> float:
-        """MiB of all processes of the server, each shared page divided among its users (PSS)."""
-        processes = [path for path in Path("/proc").iterdir() if path.name.isdigit()]
-        return sum(_pss(path) for path in processes if _session_of(path) == self._pid) / 1024
-
-
-def _session_of(process: Path) -> int:
-    try:
-        return int((process / "stat").read_text().rpartition(")")[2].split()[3])
-    except (OSError, IndexError):
-        return 0
-
-
-def _pss(process: Path) -> int:
-    try:
-        rollup = (process / "smaps_rollup").read_text()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in rollup.splitlines() if "Pss:" in line), 0)
+        """Return the MiB of all processes of the gateway."""
+        return session_memory_mib(self._pid)
 
 
 Figures = dict[str, float]
 
 
 async def echo_one(load: Load, figures: Figures) -> None:
-    """One client, one message after the other."""
+    """Measure the time of an echo, for one client."""
     await load.connect(1)
     (client,) = load.clients
     for number in range(20):
@@ -172,7 +163,7 @@ async def echo_one(load: Load, figures: Figures) -> None:
 
 
 async def echo_many(load: Load, figures: Figures) -> None:
-    """Fifty clients, each as fast as it is answered."""
+    """Measure the rate of echoes, for fifty clients that send after each reply."""
     await load.connect(50)
     for _ in range(2):
         await asyncio.gather(*(client.echo(f"warm-{n};") for n, client in enumerate(load.clients)))
@@ -189,24 +180,24 @@ async def echo_many(load: Load, figures: Figures) -> None:
 
 
 async def connect_200(load: Load, figures: Figures) -> None:
-    """A class comes in."""
+    """Measure the rate of handshakes, for 200 clients."""
     figures["connects/s, 200"] = 200 / await load.connect(200)
 
 
 async def connect_1000(load: Load, figures: Figures) -> None:
-    """A thousand come in."""
+    """Measure the rate of handshakes, for 1,000 clients."""
     figures["connects/s, 1,000"] = 1000 / await load.connect(1000)
 
 
 async def idle(load: Load, figures: Figures) -> None:
-    """A thousand sit there."""
+    """Measure the memory with 1,000 idle clients."""
     await load.connect(1000)
     await asyncio.sleep(2)
     figures["idle with 1,000, MiB"] = load.memory()
 
 
 async def broadcast(load: Load, figures: Figures) -> None:
-    """One speaks, and the last of the others has heard it."""
+    """Measure the time until the last client has received a broadcast."""
     await load.connect(1)
     for count in (10, 100, 500, 1000):
         await load.connect(count + 1 - len(load.clients))
@@ -214,7 +205,7 @@ async def broadcast(load: Load, figures: Figures) -> None:
         runs = []
         for number in range(4):
             token = f"{count}/{number};"
-            heard = [client.hears(token) for client in load.clients]
+            heard = [client.expect(token) for client in load.clients]
             begin = time.perf_counter()
             await load.clients[0].socket.send_json({"action": "broadcast", "data": token})
             await asyncio.wait_for(asyncio.gather(*heard), SECONDS)
@@ -224,17 +215,18 @@ async def broadcast(load: Load, figures: Figures) -> None:
 
 
 async def deliver(load: Load, figures: Figures) -> None:
-    """The gateway's own share of a broadcast: what a poster without a library's cost gets through.
+    """Measure the rate of posts to @connections, without the cost of a client library.
 
-    Sixteen kept connections, one post at a time on each, to a thousand clients.
+    Sixteen HTTP connections post to 1,000 clients, one post at a time on each.
     """
     await load.connect(1000)
     if not load.ids():
-        return  # the generated app keeps its ids in its table
+        # The generated app keeps its ids in its table.
+        return
     rates = []
     for number in range(4):
         token = f"post-{number};"
-        heard = [client.hears(token) for client in load.clients]
+        heard = [client.expect(token) for client in load.clients]
         left = iter(load.ids())
         begin = time.perf_counter()
         await asyncio.gather(*(load.post(left, token.encode()) for _ in range(16)))
@@ -247,13 +239,13 @@ Phase = Callable[[Load, Figures], Awaitable[None]]
 PHASES: list[Phase] = [echo_one, echo_many, connect_200, connect_1000, idle, deliver, broadcast]
 
 
-async def measure(contender: Contender) -> dict[str, float | str]:
-    """All phases of one contender, once. A phase that fails is named with what went wrong."""
+async def measure(server: Server) -> dict[str, float | str]:
+    """Run all phases for one gateway. A phase that fails appears with its error."""
     figures: dict[str, Any] = {}
     starts = []
     for phase in PHASES:
         try:
-            async with started(contender, figures) as load:
+            async with started(server, figures) as load:
                 starts.append(figures["start to first socket, s"])
                 await phase(load, figures)
         except (AssertionError, OSError, aiohttp.ClientError, asyncio.TimeoutError) as error:

@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from shutil import copytree
 
@@ -104,3 +105,23 @@ def test_wrong_value_is_an_error(app: Path, tmp_path: Path, option: str, value: 
     assert line == done.stderr.splitlines()[-1]
     assert f"argument {option}: not a" in line
     assert f"(got '{value}'); use " in line
+
+
+@pytest.mark.parametrize(
+    ("code", "prog"),
+    [
+        ("main(['--help'])", "python -m chalice_ws.local"),
+        ("main(['--help'], prog='chalice-ws local')", "chalice-ws local"),
+    ],
+)
+def test_help_names_the_command(app: Path, tmp_path: Path, code: str, prog: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"from chalice_ws.local.cli import main; {code}"],
+        cwd=app,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    )
+    assert done.stdout.startswith(f"usage: {prog} [-h]")

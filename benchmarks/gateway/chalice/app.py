@@ -1,6 +1,7 @@
-"""The least that the load needs: an id in a folder, an echo, and a broadcast to all of them.
+"""An app with no more than the load needs: an echo, and a broadcast to all connections.
 
-It broadcasts through the generated app's own sender, which is put beside it as chalicelib.
+The connection ids are files in a folder. The generated app's chalicelib is copied beside this
+file for its sender.
 """
 
 import json

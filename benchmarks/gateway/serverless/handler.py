@@ -1,4 +1,4 @@
-"""The same handlers as handler.js, with boto3 in threads as the AWS documentation suggests."""
+"""The same handlers as in handler.js, with boto3 in threads."""
 
 import json
 import os

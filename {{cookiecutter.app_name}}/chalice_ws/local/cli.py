@@ -60,19 +60,17 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         default=8000,
         help="port to listen on; 0: any free port (default: %(default)s)",
     )
-    add(
-        "--stage",
-        default="dev",
-        help="stage in .chalice/config.json (default: %(default)s)",
-    )
+    add("--stage", default="dev", help="stage in .chalice/config.json (default: %(default)s)")
     add(
         "--project-dir",
+        metavar="FOLDER",
         type=Path,
         default=Path(),
         help="folder of the Chalice app (default: the current folder)",
     )
     add(
         "--workers",
+        metavar="COUNT",
         type=_count,
         default=max(4, os.cpu_count() or 0),
         help="maximum number of processes for each function; "
@@ -81,37 +79,43 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     limits = Limits()
     add(
         "--idle-timeout",
+        metavar="SECONDS",
         type=_seconds,
         default=limits.idle_seconds,
         help="seconds without a message until a connection is closed (default: %(default)s)",
     )
     add(
         "--max-duration",
+        metavar="SECONDS",
         type=_seconds,
         default=limits.duration_seconds,
         help="seconds until a connection is closed in any case (default: %(default)s)",
     )
     add(
         "--integration-timeout",
+        metavar="SECONDS",
         type=_seconds,
         default=limits.integration_seconds,
         help="seconds to wait for a handler (default: %(default)s)",
     )
     add(
         "--latency",
+        metavar="MS",
         type=_count,
         default=0,
         help="milliseconds to delay each call to @connections and Lambda (default: %(default)s)",
     )
     add(
         "--throttle",
+        metavar="COUNT",
         type=_count,
         default=0,
-        help="maximum calls to @connections in a second, more get status 429; "
+        help="maximum calls to @connections per second; more get status 429; "
         "0: no maximum (default: %(default)s)",
     )
     add(
         "--database",
+        metavar="URL",
         type=_url,
         help="URL of a running DynamoDB, such as DynamoDB Local (default: one in memory)",
     )
