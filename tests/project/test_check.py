@@ -1,6 +1,7 @@
-"""`make check`: each thing that it guards, broken in turn, is named with what to do."""
+"""`make check` with faults in a generated app: each is reported, with what to do."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -13,16 +14,41 @@ import pytest
 
 Edit = Callable[[Path], object]
 
+CONFIG = ".chalice/config.json"
+FLAG = 'app.experimental_feature_flags.update(["WEBSOCKETS"])'
 
-def check(app: Path) -> tuple[int, list[str]]:
-    """Run it as `make check` does: no package of ours in reach."""
-    command = [sys.executable, "-I", "-S", "-B", str(app / "local" / "check.py")]
-    result = subprocess.run(command, capture_output=True, text=True)
+TICK = "\n\n@app.lambda_function()\ndef tick(event, context):\n    pass\n"
+
+BLUEPRINT = '''"""A handler in a file of its own."""
+
+from chalice import Blueprint
+
+jobs = Blueprint(__name__)
+
+
+@jobs.lambda_function()
+def tick(event, context):
+    pass
+'''
+
+
+def check(app: Path, *options: str) -> tuple[int, list[str]]:
+    """Run the check as `make check` does; return its exit status and its lines."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    result = subprocess.run(
+        [sys.executable, "-B", "-m", "chalice_ws", "check", *options],
+        cwd=app,
+        env=variables,
+        capture_output=True,
+        text=True,
+    )
     assert result.stdout == ""
     return result.returncode, result.stderr.splitlines()
 
 
 def replace(name: str, old: str, new: str) -> Edit:
+    """Return an edit of a file's text."""
+
     def edit(app: Path) -> None:
         text = (app / name).read_text()
         assert old in text
@@ -31,230 +57,299 @@ def replace(name: str, old: str, new: str) -> Edit:
     return edit
 
 
-def rewrite(name: str, change: Callable[[dict[str, Any]], None]) -> Edit:
+def append(name: str, text: str) -> Edit:
+    """Return an edit that adds text at the end of a file."""
+    return lambda app: (app / name).write_text((app / name).read_text() + text)
+
+
+def write(name: str, text: str) -> Edit:
+    """Return an edit that adds a file."""
+
     def edit(app: Path) -> None:
-        content = json.loads((app / name).read_text())
-        change(content)
-        (app / name).write_text(json.dumps(content))
+        (app / name).parent.mkdir(parents=True, exist_ok=True)
+        (app / name).write_text(text)
 
     return edit
 
 
-def function(stage: str, name: str) -> Edit:
-    """Name a function of a stage differently."""
+def configure(change: Callable[[dict[str, Any]], object]) -> Edit:
+    """Return an edit of config.json."""
 
-    def change(config: dict[str, Any]) -> None:
-        functions = config["stages"][stage]["lambda_functions"]
-        functions[name.replace("notify", "notfy").removeprefix("websocket_")] = functions.pop(name)
+    def edit(app: Path) -> None:
+        content = json.loads((app / CONFIG).read_text())
+        change(content)
+        (app / CONFIG).write_text(json.dumps(content))
 
-    return rewrite(CONFIG, change)
-
-
-def add_function(app: Path) -> None:
-    with (app / "app.py").open("a") as source:
-        source.write("\n\n@app.lambda_function()\ndef tick(event, context):\n    pass\n")
+    return edit
 
 
-def move_flag_down(app: Path) -> None:
-    lines = (app / "app.py").read_text().splitlines()
-    (flag,) = [line for line in lines if "experimental_feature_flags" in line]
-    lines.remove(flag)
-    (app / "app.py").write_text("\n".join([*lines, flag]))
+def set_variables(stage: str, **variables: object) -> Edit:
+    """Return an edit that sets environment variables of a stage."""
+    return configure(lambda c: c["stages"][stage]["environment_variables"].update(variables))
 
 
-FLAG = 'app.experimental_feature_flags.update(["WEBSOCKETS"])'
-CONFIG = ".chalice/config.json"
+def rename_function(stage: str, old: str, new: str) -> Edit:
+    """Return an edit of a function's name in config.json."""
 
-BROKEN: dict[str, tuple[Edit, str]] = {
-    "no flag": (replace("app.py", FLAG, ""), "does not switch WEBSOCKETS on"),
-    "extend": (
-        replace("app.py", FLAG, FLAG.replace("update", "extend")),
-        r"app\.py:\d+ .*\.update",
-    ),
-    "append": (
-        replace("app.py", FLAG, FLAG.replace("update", "append")),
-        r"app\.py:\d+ .*\.update",
-    ),
-    "letters": (replace("app.py", '["WEBSOCKETS"]', '"WEBSOCKETS"'), "does not switch"),
-    "other flag": (replace("app.py", "WEBSOCKETS", "BLUEPRINTS"), "does not switch"),
-    "flag too late": (move_flag_down, "after a handler"),
-    "no session": (
-        replace("app.py", "app.websocket_api.session = session", ""),
-        r"app\.websocket_api\.session",
-    ),
-    "no connect": (replace("app.py", "@app.on_ws_connect()", ""), "no on_ws_connect handler"),
-    "no message": (replace("app.py", "@app.on_ws_message()", ""), "no on_ws_message handler"),
-    "no disconnect": (replace("app.py", "@app.on_ws_disconnect()", ""), "on_ws_disconnect"),
-    "syntax": (replace("app.py", "def connect(", "def connect"), r"app\.py cannot be read"),
-    "no app": (lambda app: (app / "app.py").unlink(), r"app\.py cannot be read"),
-    "json": (replace("resources.json", "{", "{,"), r"resources\.json is not JSON"),
-    "policy json": (
-        replace(".chalice/prod/connect.json", "}", "},"),
-        r"\.chalice/prod/connect\.json is not JSON",
-    ),
-    "no policy": (
-        lambda app: (app / ".chalice/prod/notify.json").unlink(),
-        r"\.chalice/prod/notify\.json is missing; write there what notify may do",
-    ),
-    "policy of nobody": (
-        lambda app: shutil.copy(app / ".chalice/dev/notify.json", app / ".chalice/dev/tell.json"),
-        r"\.chalice/dev/tell\.json is no function's",
-    ),
-    "policy not named": (
-        replace(CONFIG, '"websocket_connect": {"iam_policy_file": "dev/connect.json"},', ""),
-        r"stage dev: websocket_connect does not name its policy \(got None\); "
-        r'use "websocket_connect": {"iam_policy_file": "dev/connect\.json"}',
-    ),
-    "policy of another function": (
-        replace(CONFIG, "dev/connect.json", "dev/message.json"),
-        r"websocket_connect does not name its policy \(got 'dev/message\.json'\)",
-    ),
-    "policy of another stage": (
-        replace(CONFIG, "prod/notify.json", "dev/notify.json"),
-        r"stage prod: notify does not name its policy \(got 'dev/notify\.json'\)",
-    ),
-    "function without a policy": (add_function, r"stage prod: tick does not name its policy"),
-    "guessed policies": (
-        replace(CONFIG, '"autogen_policy": false,', ""),
-        r'websocket_message, .* a policy that Chalice guesses; use "autogen_policy": false',
-    ),
-    "memory": (
-        replace(CONFIG, '"lambda_memory_size": 512,', ""),
-        r'stage dev: websocket_connect, .*fanout would get 128 MB; use "lambda_memory_size": 512',
-    ),
-    "timeout": (
-        replace(CONFIG, '"lambda_timeout": 29,', ""),
-        r'would get 60 s.*; use "lambda_timeout": 29',
-    ),
-    "misspelt key": (
-        replace(CONFIG, '"lambda_timeout": 29', '"lambda_timeuot": 29'),
-        r"Chalice ignores lambda_timeuot; use lambda_timeout",
-    ),
-    "misspelt key of a stage": (
-        rewrite(CONFIG, lambda c: c["stages"]["dev"].update(enviroment_variables={})),
-        r"Chalice ignores stages\.dev\.enviroment_variables; use environment_variables",
-    ),
-    "unknown key": (
-        replace(CONFIG, '"lambda_timeout": 29', '"lambda_timeout": 29, "memory": 512'),
-        r"Chalice ignores memory; use .*, or take it out",
-    ),
-    "key too deep": (
-        rewrite(CONFIG, lambda c: c["stages"]["dev"].update(app_name="tea")),
-        r"Chalice ignores stages\.dev\.app_name; move it to the top",
-    ),
-    "stage's key in a function": (
-        replace(
-            CONFIG,
-            '{"iam_policy_file": "dev/n',
-            '{"api_gateway_stage": 1, "iam_policy_file": "dev/n',
+    def change(content: dict[str, Any]) -> None:
+        functions = content["stages"][stage]["lambda_functions"]
+        functions[new] = functions.pop(old)
+
+    return configure(change)
+
+
+def name_policy(stage: str, name: str) -> Edit:
+    """Return an edit that names a function's policy in config.json."""
+    policy = {"iam_policy_file": f"{stage}/{name}.json"}
+    return configure(lambda c: c["stages"][stage]["lambda_functions"].update({name: policy}))
+
+
+def copy_with(app: Path, folder: Path, *edits: Edit) -> Path:
+    """Return an edited copy of an app."""
+    copy = shutil.copytree(app, folder / "app")
+    for edit in edits:
+        edit(copy)
+    return copy
+
+
+# Faults that can stand beside each other, and the lines that report them.
+FAULTS: dict[str, list[tuple[Edit, str]]] = {
+    "handlers": [
+        (replace("app.py", "@app.on_ws_connect()", ""), r"app\.py has no on_ws_connect handler"),
+        (replace("app.py", "@app.on_ws_disconnect()", ""), r"app\.py has no on_ws_disconnect"),
+        (replace("app.py", "app.websocket_api.session =", "other ="), r"websocket_api\.session"),
+        (replace("app.py", '["WEBSOCKETS"]', '"WEBSOCKETS"'), r"the feature flag .*; use app\."),
+    ],
+    "message handler": [
+        (replace("app.py", "@app.on_ws_message()", ""), r"app\.py has no on_ws_message handler"),
+        (replace("app.py", FLAG, ""), "does not set the feature flag"),
+    ],
+    "flag with extend": [
+        (
+            replace("app.py", FLAG, FLAG.replace("update", "extend")),
+            r"app\.py:\d+ does not import \(got AttributeError: .*update\(\[\"WEBSOCKETS\"\]\)",
         ),
-        r"ignores stages\.dev\.lambda_functions\.notify\.api_gateway_stage; move it to a stage",
-    ),
-    "function's name in app.py": (
-        function("dev", "websocket_message"),
-        r"no such function \(got 'message'\); use websocket_message",
-    ),
-    "unknown function": (
-        function("prod", "notify"),
-        r"stages\.prod\.lambda_functions has no such function \(got 'notfy'\); "
-        "use one of websocket_connect, .*notify",
-    ),
-    "ignored variables": (
-        rewrite(CONFIG, lambda c: c.update(lambda_functions={"notify": {"tags": {"a": "1"}}})),
-        r"ignores lambda_functions\.notify\.tags; move it to stages\.STAGE\.lambda_functions",
-    ),
-    "unknown action": (
-        replace(CONFIG, "echo,", "ecko,"),
-        r"stage dev: WS_ACTIONS has an unknown action \(got 'ecko'\); use some of .*echo",
-    ),
-    "no actions": (
-        rewrite(CONFIG, lambda c: c["stages"]["prod"]["environment_variables"].pop("WS_ACTIONS")),
-        "stage prod: WS_ACTIONS",
-    ),
-    "no seconds": (
-        replace(CONFIG, '"86400"', '"a day"'),
-        r"stage prod: HISTORY_SECONDS .*\(got 'a day'\); use a whole number",
-    ),
-    "late": (
-        replace(CONFIG, '"lambda_timeout": 29', '"lambda_timeout": 900'),
-        r'waits 29 s \(got websocket_connect: 900, .*; use "lambda_timeout": 29',
-    ),
-    "timeout in quotes": (
-        replace(CONFIG, '"lambda_timeout": 29', '"lambda_timeout": "29"'),
-        r"\(got websocket_connect: '29', .*notify: '29'",
-    ),
-    "number out of quotes": (
-        replace(CONFIG, '"5000"', "5000"),
-        r"stage dev: FANOUT_RPS is not in quotes \(got 5000\); use \"5000\"",
-    ),
-    "misspelt variable": (
-        replace(CONFIG, "HISTORY_SECONDS", "HISTORY_SECOND"),
-        r"stage prod: nothing reads HISTORY_SECOND; use HISTORY_SECONDS",
-    ),
-    "another stage of the API": (
-        replace(CONFIG, '"api_gateway_stage": "api"', '"api_gateway_stage": "v1"'),
-        r"dev/message\.json is for another stage of the API; use 'v1' there",
-    ),
-    "no rate": (
-        replace(CONFIG, '"5000"', '"fast"'),
-        r"stage prod: FANOUT_RPS .*\(got 'fast'\); use ",
-    ),
-    "no shards": (
-        replace(CONFIG, '"FANOUT_RPS": "5000"', '"CHANNEL_SHARDS": "4;1"'),
-        r"CHANNEL_SHARDS .*\(got '4;1'\); use 1 or more",
-    ),
-    "no limit": (
-        replace(CONFIG, '"FANOUT_RPS": "5000"', '"FANOUT_LIMIT": "0"'),
-        r"FANOUT_LIMIT .*\(got '0'\); use a number of members",
-    ),
-    "wrong table": (
-        replace(CONFIG, "-dev-connections", "-connections"),
-        r"CONNECTIONS_TABLE .*use chalice-ws-app-dev-connections",
-    ),
-    "no name": (rewrite(CONFIG, lambda c: c.pop("app_name")), "lacks 'app_name'; restore it"),
-    "left-over": (
-        replace("web/app.js", "import", "// {{ cookiecutter.app_name }}\nimport"),
-        r"web/app\.js has a left-over",
-    ),
+        (
+            replace(CONFIG, '"lambda_timeout": 29', '"lambda_timeuot": 29'),
+            "Chalice ignores lambda_timeuot; use lambda_timeout",
+        ),
+    ],
+    "syntax": [
+        (
+            replace("chalicelib/actions.py", "def echo(", "def echo"),
+            r"chalicelib/actions\.py:\d+ does not import \(got SyntaxError: .*; correct it",
+        )
+    ],
+    "missing module": [
+        (append("app.py", "\nimport not_there\n"), r"app\.py:\d+ .*; install requirements\.txt")
+    ],
+    "missing app.py": [(lambda app: (app / "app.py").unlink(), r"app\.py does not exist; restore")],
+    "exit at import": [
+        (append("app.py", "\nimport os\nos._exit(3)\n"), "app.py ends the process .*stage 'dev'")
+    ],
+    "JSON": [
+        (replace("resources.json", "{", "{,"), r"resources\.json is not valid JSON"),
+        (replace("resources/scale.json", '"Resources"', "Resources"), r"resources/scale\.json is"),
+        (replace(".chalice/prod/connect.json", "}", "},"), r"prod/connect\.json is not valid JSON"),
+    ],
+    "JSON of settings": [
+        (replace(CONFIG, '"version"', "version"), r"\.chalice/config\.json is not valid JSON"),
+        (write(".chalice/dev/notify.json", "[]"), r"notify\.json is not a JSON object"),
+    ],
+    "form of settings": [
+        (configure(lambda c: c["stages"].update(test=[])), r"stages\.test is not an object")
+    ],
+    "policies": [
+        (
+            lambda app: (app / ".chalice/prod/notify.json").unlink(),
+            r"\.chalice/prod/notify\.json is missing; write there what notify may do",
+        ),
+        (write(".chalice/dev/tell.json", "{}"), r"dev/tell\.json belongs to no function; rename"),
+        (
+            replace(CONFIG, '"websocket_connect": {"iam_policy_file": "dev/connect.json"},', ""),
+            r"stage dev: websocket_connect does not name its policy \(got None\); "
+            r'use "websocket_connect": {"iam_policy_file": "dev/connect\.json"}',
+        ),
+        (
+            replace(CONFIG, "dev/disconnect.json", "dev/message.json"),
+            r"websocket_disconnect does not name its policy \(got 'dev/message\.json'\)",
+        ),
+        (
+            replace(CONFIG, "prod/fanout.json", "dev/fanout.json"),
+            r"stage prod: fanout does not name its policy \(got 'dev/fanout\.json'\)",
+        ),
+        (append("app.py", TICK), r"stage prod: tick does not name its policy"),
+        (
+            replace(".chalice/dev/message.json", "/api/POST/", "/v1/POST/"),
+            r"dev/message\.json is for another stage of the API \(got arn.*/v1/POST/.*; use .*/api",
+        ),
+        (
+            replace(".chalice/prod/message.json", "execute-api:ManageConnections", "x:Y"),
+            r"prod/message\.json does not allow execute-api:ManageConnections; use arn:",
+        ),
+    ],
+    "settings left to Chalice": [
+        (
+            replace(CONFIG, '"autogen_policy": false,', ""),
+            r'websocket_message, .* a policy that Chalice guesses; use "autogen_policy": false',
+        ),
+        (
+            replace(CONFIG, '"lambda_memory_size": 512,', ""),
+            r'stage dev: .*websocket_connect, .* get 128 MB; use "lambda_memory_size": 512',
+        ),
+        (replace(CONFIG, '"lambda_timeout": 29,', ""), r'would get 60 s.*; use "lambda_timeout"'),
+        (configure(lambda c: c.pop("app_name")), 'app_name is missing; add "app_name"'),
+    ],
+    "names": [
+        (
+            replace(CONFIG, '"lambda_timeout": 29', '"lambda_timeuot": 29'),
+            "Chalice ignores lambda_timeuot; use lambda_timeout",
+        ),
+        (
+            configure(lambda c: c["stages"]["dev"].update(enviroment_variables={})),
+            r"Chalice ignores stages\.dev\.enviroment_variables; use environment_variables",
+        ),
+        (configure(lambda c: c.update(memory=512)), "Chalice ignores memory; use .*, or remove it"),
+        (
+            configure(lambda c: c["stages"]["dev"].update(app_name="tea")),
+            r"Chalice ignores stages\.dev\.app_name; move it to the top",
+        ),
+        (
+            configure(
+                lambda c: c["stages"]["dev"]["lambda_functions"]["notify"].update(
+                    api_gateway_stage="api"
+                )
+            ),
+            r"ignores stages\.dev\.lambda_functions\.notify\.api_gateway_stage; move it to a stage",
+        ),
+        (
+            configure(lambda c: c.update(lambda_functions={"notify": {"tags": {"a": "1"}}})),
+            r"ignores lambda_functions\.notify\.tags; move it to stages\.STAGE\.lambda_functions",
+        ),
+        (
+            rename_function("dev", "websocket_message", "message"),
+            r"an unknown function \(got 'message'\); use websocket_message",
+        ),
+        (
+            rename_function("prod", "notify", "notfy"),
+            r"stages\.prod\.lambda_functions has an unknown function \(got 'notfy'\); "
+            "use one of .*notify",
+        ),
+    ],
+    "variables": [
+        (
+            set_variables("dev", WS_ACTIONS="ecko,help"),
+            r"stage dev: WS_ACTIONS has an unknown action \(got 'ecko'\); use some of .*echo",
+        ),
+        (
+            configure(lambda c: c["stages"]["prod"]["environment_variables"].pop("WS_ACTIONS")),
+            "stage prod: WS_ACTIONS",
+        ),
+        (set_variables("dev", FANOUT_RPS=5000), r"FANOUT_RPS is not a string .*; use \"5000\""),
+        (set_variables("prod", FANOUT_RPS="fast"), r"stage prod: FANOUT_RPS .*\(got 'fast'\); "),
+        (set_variables("prod", HISTORY_SECONDS="a day"), r"HISTORY_SECONDS .*\(got 'a day'\); "),
+        (set_variables("dev", CHANNEL_SHARDS="4;1"), r"CHANNEL_SHARDS .*\(got '4;1'\); "),
+        (set_variables("prod", FANOUT_LIMIT="0"), r"FANOUT_LIMIT .*\(got '0'\); "),
+        (
+            set_variables("prod", CHANNEL_SHARD="4"),
+            "stage prod: the app does not read CHANNEL_SHARD; use CHANNEL_SHARDS",
+        ),
+        (
+            set_variables("dev", CONNECTIONS_TABLE="tea"),
+            r"CONNECTIONS_TABLE is not in resources\.json .*; use chalice-ws-app-dev-connections",
+        ),
+    ],
+    "timeout too long": [
+        (
+            replace(CONFIG, '"lambda_timeout": 29', '"lambda_timeout": 900'),
+            r'waits 29 s \(got .*websocket_connect: 900, .*; use "lambda_timeout": 29',
+        )
+    ],
+    "timeout in quotes": [
+        (
+            replace(CONFIG, '"lambda_timeout": 29', '"lambda_timeout": "29"'),
+            r"\(got .*websocket_connect: '29', ",
+        )
+    ],
+    "Chalice's own validation": [
+        (
+            configure(lambda c: c.update(lambda_architecture="x86")),
+            r"Chalice refuses the app \(got: lambda_architecture must be one of .*\); correct it",
+        )
+    ],
 }
 
 
-def test_a_fresh_app_passes(app: Path) -> None:
+def test_check_of_fresh_app_passes(app: Path) -> None:
     assert check(app) == (0, [])
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_what_is_broken_is_named(app: Path, tmp_path: Path, name: str) -> None:
-    copy = tmp_path / "app"
-    shutil.copytree(app, copy)
-    edit, message = BROKEN[name]
-    edit(copy)
+@pytest.mark.parametrize("group", FAULTS)
+def test_check_with_faults_reports_each(app: Path, tmp_path: Path, group: str) -> None:
+    copy = copy_with(app, tmp_path, *[edit for edit, _ in FAULTS[group]])
     status, lines = check(copy)
     assert status == 1
-    assert all(re.match(r"error: .*; ", line) for line in lines), lines
-    assert any(re.search(message, line) for line in lines), lines
+    assert all(re.match(r"error: \S.*; \w", line) for line in lines), lines
+    assert len(set(lines)) == len(lines)
+    for _, message in FAULTS[group]:
+        assert any(re.search(message, line) for line in lines), (message, lines)
 
 
-def test_an_action_of_ones_own_passes(app: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "app"
-    shutil.copytree(app, copy)
-    with (copy / "chalicelib" / "actions.py").open("a") as actions:
-        actions.write('\n\n@router.action()\ndef ping(request):\n    return {"type": "pong"}\n')
-    replace(CONFIG, "echo,", "echo,ping,")(copy)
+def test_check_of_one_stage_ignores_the_other(app: Path, tmp_path: Path) -> None:
+    copy = copy_with(app, tmp_path, set_variables("prod", FANOUT_RPS="fast"))
+    assert check(copy, "--stage", "dev") == (0, [])
+    assert check(copy, "--stage", "prod")[0] == 1
+    assert "use one of dev, prod" in check(copy, "--stage", "pord")[1][0]
+
+
+def test_check_of_action_added_passes(app: Path, tmp_path: Path) -> None:
+    action = '\n\n@router.action()\ndef ping(request):\n    return {"type": "pong"}\n'
+    edits = append("chalicelib/actions.py", action), replace(CONFIG, '"echo,', '"echo,ping,')
+    assert check(copy_with(app, tmp_path, *edits)) == (0, [])
+
+
+def test_check_of_patched_resource_passes(app: Path, tmp_path: Path) -> None:
+    patch = '"Resources": {"Notify": {"Properties": {"Description": "sends"}},'
+    edit = replace("resources.json", '"Resources": {', patch)
+    assert check(copy_with(app, tmp_path, edit)) == (0, [])
+
+
+def test_check_with_flag_below_handlers_passes(app: Path, tmp_path: Path) -> None:
+    edits = replace("app.py", FLAG, ""), append("app.py", f"\n\n{FLAG}\n")
+    assert check(copy_with(app, tmp_path, *edits)) == (0, [])
+
+
+@pytest.mark.parametrize("folder", ["venv", "env", ".direnv/python-3.11", ".tox/py311", "mine"])
+def test_check_ignores_installed_files(app: Path, tmp_path: Path, folder: str) -> None:
+    """An environment has files that are not valid, such as the templates of cookiecutter."""
+    packages = f"{folder}/lib/python3.11/site-packages"
+    edits = [
+        write(f"{folder}/pyvenv.cfg", ""),
+        write(f"{packages}/cookiecutter/app.py", "{" + "{ cookiecutter.app_name }} ="),
+        write(f"{packages}/resources.json", "{,"),
+        write(f"{packages}/.chalice/config.json", "{,"),
+    ]
+    assert check(copy_with(app, tmp_path, *edits)) == (0, [])
+
+
+def test_check_of_handler_in_other_file_knows_it(app: Path, tmp_path: Path) -> None:
+    blueprint = "\n\nfrom chalicelib.jobs import jobs\n\napp.register_blueprint(jobs)\n"
+    flags = replace("app.py", '["WEBSOCKETS"]', '["WEBSOCKETS", "BLUEPRINTS"]')
+    edits = write("chalicelib/jobs.py", BLUEPRINT), append("app.py", blueprint), flags
+    copy = copy_with(app, tmp_path, *edits)
+    _, lines = check(copy)
+    assert any("stage dev: tick does not name its policy" in line for line in lines), lines
+    for stage in ("dev", "prod"):
+        write(f".chalice/{stage}/tick.json", '{"Statement": []}')(copy)
+        name_policy(stage, "tick")(copy)
     assert check(copy) == (0, [])
 
 
-def test_a_patch_of_a_resource_of_chalices_passes(app: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "app"
-    shutil.copytree(app, copy)
-    patch = {"Properties": {"Description": "sends"}}
-    rewrite("resources.json", lambda c: c["Resources"].update(Notify=patch))(copy)
-    assert check(copy) == (0, [])
-
-
-def test_all_problems_are_named_at_once(app: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "app"
-    shutil.copytree(app, copy)
-    for name in ("extend", "no session", "no message", "memory", "unknown action"):
-        BROKEN[name][0](copy)
-    assert len(check(copy)[1]) >= 5
+def test_make_check_with_fault_fails(app: Path, tmp_path: Path) -> None:
+    copy = copy_with(app, tmp_path, set_variables("dev", WS_ACTIONS="ecko"))
+    virtual = Path(sys.executable).parent.parent
+    # The environment is installed: make must not look at its age.
+    command = ["make", f"--old-file={virtual}/installed", "check", f"VENV={virtual}"]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "error: .chalice/config.json, stage dev: WS_ACTIONS" in done.stderr

@@ -1,15 +1,18 @@
-"""Answers and hooks: what is refused, what arrives, and what does not depend on a hook."""
+"""The answers, the hooks and what they refuse."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from cookiecutter.exceptions import FailedHookException, OutputDirExistsException
+from cookiecutter.main import cookiecutter
 
-from tests.conftest import Bake, files
+from tests.conftest import ROOT, Bake, files
 
 BIN = Path(sys.executable).parent
 
@@ -30,7 +33,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("answers", "message"), REFUSED)
-def test_a_refused_answer_is_named_and_leaves_nothing(
+def test_answer_not_valid_is_reported_and_generates_nothing(
     bake: Bake,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
@@ -45,13 +48,13 @@ def test_a_refused_answer_is_named_and_leaves_nothing(
     assert files(tmp_path) == {}
 
 
-def test_all_problems_are_named_at_once(bake: Bake, capfd: pytest.CaptureFixture[str]) -> None:
+def test_answers_with_faults_report_all(bake: Bake, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(FailedHookException):
         bake(app_name="my chat", aws_region="here")
     assert capfd.readouterr().err.count("error: ") == 2
 
 
-def test_a_kind_that_is_none_is_refused(bake: Bake, tmp_path: Path) -> None:
+def test_kind_unknown_is_refused(bake: Bake, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="app_kind"):
         bake(app_kind="video")
     assert files(tmp_path) == {}
@@ -71,14 +74,15 @@ def test_a_kind_that_is_none_is_refused(bake: Bake, tmp_path: Path) -> None:
         "../escaped",
     ],
 )
-def test_a_hostile_answer_is_refused_as_it_is(
+def test_answer_with_code_is_refused_unevaluated(
     bake: Bake, home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], answer: str
 ) -> None:
-    """It reaches the hook letter by letter, and nothing of it is run on the way."""
+    """The answer reaches the hook unchanged, and no part of it is evaluated."""
     bake(app_name="tea")
     content = json.loads((home / "replay" / "template.json").read_text())
     content["cookiecutter"].update(app_name="hostile", aws_region=answer)
-    replay = home / "hostile.json"  # as typed at the prompt: what comes as an option is rendered
+    # A replay is as typed at the prompt. Cookiecutter renders an answer that comes as an option.
+    replay = home / "hostile.json"
     replay.write_text(json.dumps(content))
     options = {"replay": str(replay), "no_input": False, "extra_context": None}
     capfd.readouterr()
@@ -91,18 +95,18 @@ def test_a_hostile_answer_is_refused_as_it_is(
 
 
 @pytest.mark.parametrize("name", ["../escaped", "a/b", "/", "", ".", ".."])
-def test_a_name_cannot_be_a_path(bake: Bake, tmp_path: Path, name: str) -> None:
+def test_name_that_is_a_path_is_refused(bake: Bake, tmp_path: Path, name: str) -> None:
     with pytest.raises((FailedHookException, OutputDirExistsException)):
         bake({"output_dir": str(tmp_path / "in" / "here")}, app_name=name)
     assert files(tmp_path) == {}
 
 
-def test_the_longest_name_and_odd_regions_are_taken(bake: Bake) -> None:
+def test_longest_name_and_rare_regions_are_accepted(bake: Bake) -> None:
     assert bake(app_name="x" * 25, aws_region="us-gov-west-1").is_dir()
     assert bake(app_name="A-1-b", aws_region="eusc-de-east-1").is_dir()
 
 
-def test_three_lines_say_what_to_do_next(bake: Bake, capfd: pytest.CaptureFixture[str]) -> None:
+def test_bake_prints_three_next_steps(bake: Bake, capfd: pytest.CaptureFixture[str]) -> None:
     bake(app_name="tea")
     lines = capfd.readouterr().out.splitlines()
     assert len(lines) == 3
@@ -110,37 +114,106 @@ def test_three_lines_say_what_to_do_next(bake: Bake, capfd: pytest.CaptureFixtur
     assert "make run" in lines[1]
 
 
-def test_hooks_that_never_ran_or_run_again_change_nothing(bake: Bake, template: Path) -> None:
+def test_hooks_skipped_or_repeated_change_nothing(bake: Bake, template: Path) -> None:
     with_hooks = files(bake(app_name="one"))
     without = files(bake({"accept_hooks": False, "overwrite_if_exists": True}, app_name="one"))
     again = files(bake({"overwrite_if_exists": True}, app_name="one"))
     assert with_hooks == without == again
 
 
-def test_the_command_line_bakes_without_hooks(template: Path, tmp_path: Path) -> None:
+def test_command_line_without_hooks_generates_the_app(template: Path, tmp_path: Path) -> None:
     command = [str(BIN / "cookiecutter"), "--no-input", "--accept-hooks", "no"]
     subprocess.run([*command, "-o", str(tmp_path), str(template)], check=True)
     assert (tmp_path / "chalice-ws-app" / "app.py").exists()
 
 
-def test_a_replay_gives_the_same(bake: Bake, tmp_path: Path) -> None:
+def test_replay_generates_the_same_files(bake: Bake, tmp_path: Path) -> None:
     first = files(bake(app_name="tea", app_kind="echo"))
     replay = {"replay": True, "no_input": False, "extra_context": None}
     second = bake({**replay, "output_dir": str(tmp_path / "again")})
     assert files(second) == first
 
 
-def test_a_broken_template_does_not_come_out(
-    bake: Bake, template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    copy = tmp_path / "broken"
-    shutil.copytree(template, copy)
-    source = copy / "{{cookiecutter.app_name}}" / "app.py"
-    source.write_text(source.read_text().replace(".update([", ".extend(["))
-    from cookiecutter.main import cookiecutter
+Edit = Callable[[Path], object]
 
-    out = tmp_path / "out"
+CONFIG = ".chalice/config.json"
+
+
+def replace(name: str, old: str, new: str) -> Edit:
+    """Return an edit of a file of the app."""
+
+    def edit(app: Path) -> None:
+        text = (app / name).read_text()
+        assert old in text
+        (app / name).write_text(text.replace(old, new))
+
+    return edit
+
+
+# What the post-generation hook says of an app that lacks something.
+BROKEN_OUTPUTS: dict[str, tuple[Edit, str]] = {
+    "left-over": (
+        lambda app: (app / "web" / "note.js").write_text("// {" + "{ cookiecutter.app_name }}"),
+        "web/note.js is not rendered",
+    ),
+    "JSON": (replace("resources.json", "{", "{,"), "resources.json is not valid JSON"),
+    "flag": (replace("app.py", ".update([", ".extend(["), "app.py lacks the statement"),
+    "session": (replace("app.py", "app.websocket_api.session =", "other ="), "session = '"),
+    "connect": (replace("app.py", "@app.on_ws_connect()", ""), "@app.on_ws_connect()"),
+    "message": (replace("app.py", "@app.on_ws_message()", ""), "@app.on_ws_message()"),
+    "disconnect": (replace("app.py", "@app.on_ws_disconnect()", ""), "@app.on_ws_disconnect()"),
+    "action": (replace(CONFIG, '"echo,', '"ecko,'), "an unknown action (got 'ecko')"),
+    "policy file": (
+        lambda app: (app / ".chalice/prod/notify.json").unlink(),
+        "stage prod: notify has no policy (got 'prod/notify.json')",
+    ),
+    "policy name": (
+        replace(CONFIG, '"fanout": {"iam_policy_file": "dev/fanout.json"}', '"other": {}'),
+        "stage dev: fanout has no policy (got None)",
+    ),
+    "syntax": (replace("app.py", "def connect(", "def connect"), "cannot be checked (got Syntax"),
+    "settings": (replace(CONFIG, '"stages"', '"stage"'), "(got KeyError('stages'))"),
+}
+
+
+def run_hook(app: Path) -> tuple[int, list[str]]:
+    """Run the post-generation hook on an app as cookiecutter does; return its errors."""
+    hook = (ROOT / "hooks" / "post_gen_project.py").read_text()
+    hook = re.sub(r"\{\{ cookiecutter . tojson }}", '{"app_name": "tea"}', hook)
+    command = [sys.executable, "-I", "-S", "-B", "-c", hook]
+    result = subprocess.run(command, cwd=app, capture_output=True, text=True)
+    return result.returncode, result.stderr.splitlines()
+
+
+@pytest.mark.parametrize("fault", BROKEN_OUTPUTS)
+def test_hook_with_broken_output_reports_it(app: Path, tmp_path: Path, fault: str) -> None:
+    copy = shutil.copytree(app, tmp_path / "app")
+    assert run_hook(copy) == (0, [])
+    edit, message = BROKEN_OUTPUTS[fault]
+    edit(copy)
+    before = files(copy)
+    status, lines = run_hook(copy)
+    assert status == 1
+    assert all(re.match(r"error: .*; correct the template", line) for line in lines), lines
+    assert any(message in line for line in lines), lines
+    assert files(copy) == before
+
+
+def test_hook_with_several_faults_reports_all(app: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(app, tmp_path / "app")
+    faults = ["left-over", "flag", "session", "connect", "action", "policy file", "policy name"]
+    for fault in faults:
+        BROKEN_OUTPUTS[fault][0](copy)
+    text = "\n".join(run_hook(copy)[1])
+    assert all(BROKEN_OUTPUTS[fault][1] in text for fault in faults), text
+
+
+def test_broken_template_generates_nothing(
+    template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    copy = shutil.copytree(template, tmp_path / "broken")
+    BROKEN_OUTPUTS["flag"][0](copy / "{{cookiecutter.app_name}}")
     with pytest.raises(FailedHookException):
-        cookiecutter(str(copy), no_input=True, output_dir=str(out))
-    assert "error: app.py:" in capfd.readouterr().err
-    assert files(out) == {}
+        cookiecutter(str(copy), no_input=True, output_dir=str(tmp_path / "out"))
+    assert "error: app.py lacks the statement" in capfd.readouterr().err
+    assert files(tmp_path / "out") == {}

@@ -53,7 +53,8 @@ def test_an_action_of_ones_own(bake: Bake, tmp_path: Path) -> None:
         ann.send('{"action": "wave", "name": "Ann"}')
         assert json.loads(ann.recv(10))["data"] == "Ann waves"
         assert json.loads(ann.recv(10)) == {"type": "waved"}
-    check = subprocess.run([sys.executable, "-B", "local/check.py"], cwd=app, capture_output=True)
+    command = [sys.executable, "-B", "-m", "chalice_ws", "check"]
+    check = subprocess.run(command, cwd=app, capture_output=True)
     assert check.returncode == 0, check.stderr
 
 

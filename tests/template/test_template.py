@@ -35,6 +35,8 @@ Makefile
 README.md
 app.py
 chalice_ws/__init__.py
+chalice_ws/__main__.py
+chalice_ws/cli.py
 chalice_ws/deploy/__init__.py
 chalice_ws/deploy/__main__.py
 chalice_ws/deploy/account.py
@@ -63,8 +65,12 @@ chalice_ws/local/worker.py
 chalice_ws/local/workers.py
 chalice_ws/project/__init__.py
 chalice_ws/project/check.py
+chalice_ws/project/check_config.py
+chalice_ws/project/check_functions.py
 chalice_ws/project/config.py
+chalice_ws/project/load.py
 chalice_ws/project/resources.py
+chalice_ws/project/stage.py
 chalicelib/__init__.py
 chalicelib/actions.py
 chalicelib/aws.py

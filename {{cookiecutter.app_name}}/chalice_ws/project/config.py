@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from chalice import Chalice
 from chalice.config import Config
 from chalice.constants import (
     DEFAULT_APIGATEWAY_STAGE_NAME,
@@ -11,25 +12,31 @@ from chalice.constants import (
     DEFAULT_STAGE_NAME,
 )
 
+CONFIG = ".chalice/config.json"
+
 
 class AppError(Exception):
     """A fault of the app. The message is one line: what is wrong, and what to do."""
 
 
-def read_config(project_dir: Path, stage: str) -> Config:
+def read_config(project_dir: Path, stage: str, app: Chalice | None = None) -> Config:
     """Read the settings of a stage from .chalice/config.json.
+
+    Args:
+        project_dir: the folder of app.py.
+        stage: the stage, one of the file's or Chalice's default.
+        app: the imported app, for what Chalice's deploy code does with the settings.
 
     Raises:
         AppError: the file or the stage is missing, or the file is not valid.
     """
-    path = project_dir / ".chalice" / "config.json"
+    path = project_dir / CONFIG
     if not path.exists():
-        got = f"(got {str(project_dir)!r}, without .chalice/config.json)"
+        got = f"(got {str(project_dir)!r}, without {CONFIG})"
         raise AppError(f"the folder is not a Chalice app {got}; use the folder of app.py")
     content = read_json(path)
+    _check_objects(content, f"{shown(path)}: ")
     stages = content.get("stages", {})
-    if not isinstance(stages, dict) or not all(isinstance(each, dict) for each in stages.values()):
-        raise AppError(f'{shown(path)}: stages is not valid; use {{"stages": {{"dev": {{}}}}}}')
     # Chalice takes its default stage where the file does not name it.
     if stage not in stages and stage != DEFAULT_STAGE_NAME:
         known = ", ".join(stages or [DEFAULT_STAGE_NAME])
@@ -41,7 +48,20 @@ def read_config(project_dir: Path, stage: str) -> Config:
         "api_gateway_endpoint_type": DEFAULT_ENDPOINT_TYPE,
         "autogen_policy": True,
     }
-    return Config(chalice_stage=stage, config_from_disk=content, default_params=defaults)
+    return Config(stage, "api_handler", {"chalice_app": app} if app else {}, content, defaults)
+
+
+def _check_objects(settings: dict[str, Any], where: str) -> None:
+    # Chalice would raise an AttributeError where one of these is anything but an object.
+    for name in ("environment_variables", "lambda_functions", "stages", "tags"):
+        values = settings.get(name, {})
+        if not isinstance(values, dict):
+            raise AppError(f"{where}{name} is not an object (got {values!r}); use {{}}")
+    for name in ("lambda_functions", "stages"):
+        for key, value in settings.get(name, {}).items():
+            if not isinstance(value, dict):
+                raise AppError(f"{where}{name}.{key} is not an object (got {value!r}); use {{}}")
+            _check_objects(value, f"{where}{name}.{key}.")
 
 
 def read_json(path: Path) -> dict[str, Any]:

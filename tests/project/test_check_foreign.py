@@ -1,0 +1,158 @@
+"""`chalice-ws check` of apps that are not from the template: only faults, no conventions."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import RAW
+from tests.local.gateway import APPS
+
+APP = """
+import boto3
+from boto3.session import Session
+from chalice import Chalice
+
+app = Chalice(app_name="rooms")
+app.experimental_feature_flags.update(["WEBSOCKETS"])
+app.websocket_api.session = Session()
+table = boto3.resource("dynamodb").Table("rooms")
+
+
+@app.on_ws_message()
+def message(event):
+    app.websocket_api.send(event.connection_id, event.body)
+
+
+@app.route("/")
+def index():
+    return {}
+
+
+@app.schedule("rate(1 hour)")
+def tick(event):
+    pass
+"""
+
+POLICY = {
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Allow",
+        "Action": "execute-api:*",
+        "Resource": "arn:aws:execute-api:eu-west-1:123456789012:abc123/api/*",
+    },
+}
+
+
+def make_app(folder: Path, files: dict[str, Any] | None = None, **settings: Any) -> Path:
+    """Make an app with files and settings, and Chalice's default for the rest."""
+    config = {"version": "2.0", "app_name": "rooms", "stages": {"dev": {}}, **settings}
+    for name, content in {"app.py": APP, ".chalice/config.json": config, **(files or {})}.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return folder
+
+
+def check(project: Path, **variables: str) -> list[str]:
+    """Check an app with the template's toolkit, on a machine without AWS settings."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run(
+        [sys.executable, "-B", "-m", "chalice_ws", "check", f"--project-dir={project}"],
+        cwd=project.parent,
+        env={**own, "PYTHONPATH": str(RAW), "PYTHONDONTWRITEBYTECODE": "1", **variables},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == bool(done.stderr), done.stderr
+    return done.stderr.splitlines()
+
+
+@pytest.mark.parametrize("name", ["parrot", "rooms", "silent"])
+def test_check_of_test_app_passes(name: str) -> None:
+    assert check(APPS / name) == []
+
+
+def test_check_of_tutorial_app_passes(tmp_path: Path) -> None:
+    assert check(make_app(tmp_path)) == []
+
+
+def test_check_of_rest_app_passes(tmp_path: Path) -> None:
+    app = 'from chalice import Chalice\n\napp = Chalice(app_name="rooms")\n'
+    route = '\n\n@app.route("/")\ndef index():\n    return {}\n'
+    assert check(make_app(tmp_path, {"app.py": app + route}, lambda_timeout=60)) == []
+
+
+def test_check_of_policies_with_other_names_passes(tmp_path: Path) -> None:
+    files = {".chalice/policy-dev.json": POLICY, ".chalice/dev/notes.json": {}}
+    assert check(make_app(tmp_path, files, autogen_policy=False)) == []
+
+
+def test_check_with_faults_of_aws_reports_them(tmp_path: Path) -> None:
+    functions = {
+        "websocket_message": {"lambda_timeout": 30, "iam_policy_file": "send.json"},
+        "tick": {"lambda_timeout": 900, "iam_policy_file": "lost.json"},
+        "talk": {},
+    }
+    stages = {"dev": {"lambda_functions": functions, "environment_variables": {"ROOMS": 7}}}
+    send = {"Statement": [{**POLICY["Statement"], "Action": ["dynamodb:*"]}]}  # type: ignore[dict-item]
+    files = {".chalice/send.json": send, ".chalice/policy-dev.json": POLICY}
+    project = make_app(tmp_path, files, autogen_policy=False, stages=stages, memory=512)
+    lines = "\n".join(check(project))
+    for message in (
+        "Chalice ignores memory; use ",
+        "stages.dev.lambda_functions has an unknown function (got 'talk'); use one of ",
+        "API Gateway waits 29 s (got websocket_message: 30); use ",
+        ".chalice/send.json does not allow execute-api:ManageConnections; use ",
+        ".chalice/lost.json is missing; write there what tick may do in AWS",
+        'stage dev: ROOMS is not a string (got 7); use "7"',
+    ):
+        assert message in lines, lines
+    assert len(lines.splitlines()) == 6, lines
+
+
+def test_check_with_policy_for_another_stage_reports_it(tmp_path: Path) -> None:
+    files = {".chalice/policy-dev.json": POLICY}
+    project = make_app(tmp_path, files, autogen_policy=False, api_gateway_stage="v1")
+    assert "another stage of the API" in "\n".join(check(project))
+
+
+def test_check_with_ignored_policy_reports_it(tmp_path: Path) -> None:
+    stages = {"dev": {"iam_policy_file": "policy-dev.json"}}
+    lines = check(make_app(tmp_path, {".chalice/policy-dev.json": POLICY}, stages=stages))
+    assert any("Chalice ignores iam_policy_file of websocket_message" in line for line in lines)
+
+
+def test_check_without_flag_reports_it(tmp_path: Path) -> None:
+    app = APP.replace('.update(["WEBSOCKETS"])', "")
+    (line,) = check(make_app(tmp_path, {"app.py": app}))
+    assert line.startswith("error: app.py does not set the feature flag")
+
+
+def test_check_imports_with_variables_of_stage(tmp_path: Path) -> None:
+    app = f"import os\n{APP}\nassert os.environ['ROOMS'] == 'many'\n"
+    stages = {"dev": {"environment_variables": {"ROOMS": "many"}}, "prod": {}}
+    (line,) = check(make_app(tmp_path, {"app.py": app}, stages=stages))
+    assert "app.py:27 does not import (got KeyError: 'ROOMS')" in line
+
+
+def test_check_finds_modules_of_app_not_of_toolkit(tmp_path: Path) -> None:
+    files = {
+        "app.py": f"{APP}\nfrom chalicelib.access import mine\n",
+        "chalicelib/__init__.py": "",
+        "chalicelib/access.py": "from packaged import mine\n",
+        "vendor/packaged.py": "mine = 1\n",
+    }
+    assert check(make_app(tmp_path, files)) == []
+
+
+def test_check_writes_nothing_and_needs_no_network(tmp_path: Path) -> None:
+    project = make_app(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    nowhere = "http://127.0.0.1:9"
+    assert check(project, HTTPS_PROXY=nowhere, HTTP_PROXY=nowhere, AWS_ENDPOINT_URL=nowhere) == []
+    assert sorted(tmp_path.rglob("*")) == before

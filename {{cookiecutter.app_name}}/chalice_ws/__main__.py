@@ -1,0 +1,9 @@
+"""Run `python -m chalice_ws`."""
+
+# A process that the command starts imports this module too, under another name.
+if __name__ == "__main__":
+    import sys
+
+    from chalice_ws.cli import main
+
+    sys.exit(main())

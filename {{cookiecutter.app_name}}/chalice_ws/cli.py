@@ -1,0 +1,28 @@
+"""The command `chalice-ws`. In a generated app: `python -m chalice_ws`."""
+
+import argparse
+import sys
+
+COMMANDS = {
+    "local": "run an app on this machine",
+    "check": "check an app for faults that neither Chalice nor AWS would report",
+}
+
+
+def main() -> int:
+    """Run a command with the arguments that follow it; return the exit status."""
+    parser = argparse.ArgumentParser(
+        "chalice-ws", description="Tools for Chalice WebSocket apps.", allow_abbrev=False
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, help_text in COMMANDS.items():
+        commands.add_parser(name, help=help_text, add_help=False)
+    # Each command reads its own arguments, and imports what it needs.
+    command, arguments = parser.parse_args(sys.argv[1:2]).command, sys.argv[2:]
+    if command == "local":
+        from chalice_ws.local.cli import main as run_local
+
+        run_local(arguments, "chalice-ws local")
+    from chalice_ws.project.check import main as check
+
+    return check(arguments)

@@ -1,0 +1,144 @@
+"""Check .chalice/config.json: settings that Chalice would ignore, and environment variables."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+from chalice.config import Config
+from chalice.utils import to_cfn_resource_name
+
+from chalice_ws.project.config import CONFIG
+from chalice_ws.project.resources import read_resources
+from chalice_ws.project.stage import Stage
+
+# The levels of config.json.
+TOP, STAGE, FUNCTION, STAGE_FUNCTION = "top", "stage", "function", "function of a stage"
+
+
+class _Recorder(dict[str, Any]):
+    """Settings that record the names which Chalice looks up."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(settings)
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return super().get(name, default)
+
+
+@cache
+def accepted_names() -> dict[str, set[str]]:
+    """Return the names of the settings that Chalice looks up, by level of config.json.
+
+    Chalice has no list of them: the properties of its Config are read, and the lookups recorded.
+    """
+    of_stage = _Recorder(lambda_functions=_Recorder(f=(stage_function := _Recorder())))
+    function = _Recorder()
+    top = _Recorder(stages=_Recorder(s=of_stage), lambda_functions=_Recorder(f=function))
+    config = Config("s", "f", config_from_disk=top)
+    for name, attribute in vars(Config).items():
+        if isinstance(attribute, property):
+            # The property chalice_app raises: no app is loaded.
+            with suppress(TypeError):
+                getattr(config, name)
+    return {
+        # Chalice's command line sets these two.
+        TOP: top.names - {"chalice_app", "project_dir"},
+        STAGE: of_stage.names,
+        FUNCTION: function.names,
+        STAGE_FUNCTION: stage_function.names,
+    }
+
+
+def check_names(
+    content: dict[str, Any], python_names: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Yield names in config.json that Chalice would ignore.
+
+    Args:
+        content: the content of config.json.
+        python_names: the functions' names in Python by Chalice's. None: the app does not import.
+    """
+    if not content.get("app_name"):
+        yield f'{CONFIG}: app_name is missing; add "app_name": "NAME"'
+    for where, level, settings in _levels(content):
+        for name in settings.keys() - accepted_names()[level]:
+            yield f"{CONFIG}: Chalice ignores {where}{name}; {_advice(name, where, level)}"
+        if python_names is None:
+            continue
+        for name in settings.get("lambda_functions", {}).keys() - python_names.keys():
+            known = [each for each, python_name in python_names.items() if python_name == name]
+            use = known[0] if known else f"one of {', '.join(python_names)}"
+            what = f"{where}lambda_functions has an unknown function (got {name!r})"
+            yield f"{CONFIG}: {what}; use {use}"
+
+
+def _levels(content: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    # The path to each object of settings, its level, and the object.
+    yield "", TOP, content
+    for name, settings in content.get("lambda_functions", {}).items():
+        yield f"lambda_functions.{name}.", FUNCTION, settings
+    for stage, of_stage in content.get("stages", {}).items():
+        yield f"stages.{stage}.", STAGE, of_stage
+        for name, settings in of_stage.get("lambda_functions", {}).items():
+            yield f"stages.{stage}.lambda_functions.{name}.", STAGE_FUNCTION, settings
+
+
+def _advice(name: str, where: str, level: str) -> str:
+    accepted = accepted_names()
+    if name in accepted[STAGE_FUNCTION] and level == FUNCTION:
+        return f"move it to stages.STAGE.{where}{name}"
+    if name in accepted[STAGE]:
+        return "move it to a stage"
+    if name in accepted[TOP]:
+        return "move it to the top"
+    (likely,) = get_close_matches(name, sorted(accepted[level]), 1, 0)
+    return f"use {likely}, or remove it"
+
+
+def check_variables(stage: Stage) -> Iterator[str]:
+    """Yield environment variables that Chalice or the app would refuse."""
+    resources = read_resources(stage.config)
+    for function in stage.functions:
+        variables = stage.settings(function).environment_variables
+        strings = {name: value for name, value in variables.items() if isinstance(value, str)}
+        for name in variables.keys() - strings.keys():
+            got = variables[name]
+            yield f'{stage.where}: {name} is not a string (got {got!r}); use "{got}"'
+        for name in variables.keys() - stage.readers.keys():
+            for likely in get_close_matches(name, stage.readers, 1, 0.8):
+                yield f"{stage.where}: the app does not read {name}; use {likely}"
+        for name in stage.readers:
+            os.environ.pop(name, None)
+        os.environ.update({**strings, **resources.variables(to_cfn_resource_name(function))})
+        # A variable that is not a string is reported above.
+        for name in stage.readers.keys() - (variables.keys() - strings.keys()):
+            try:
+                stage.readers[name]()
+            except ValueError as error:
+                yield f"{stage.where}: {error}"
+
+
+def check_actions(stage: Stage) -> Iterator[str]:
+    """Yield the actions of WS_ACTIONS that the app does not register."""
+    if not stage.actions or "WS_ACTIONS" not in stage.readers:
+        return
+    names = str(stage.config.environment_variables.get("WS_ACTIONS", ""))
+    for name in names.replace(" ", "").split(","):
+        if name not in stage.actions:
+            use = f"use some of {', '.join(sorted(stage.actions))}"
+            yield f"{stage.where}: WS_ACTIONS has an unknown action (got {name!r}); {use}"
+
+
+def check_table(stage: Stage) -> Iterator[str]:
+    """Yield a CONNECTIONS_TABLE that the resource files do not define."""
+    table = stage.config.environment_variables.get("CONNECTIONS_TABLE", "")
+    names = [each["TableName"] for each in read_resources(stage.config).tables()]
+    if "CONNECTIONS_TABLE" in stage.readers and table not in names:
+        use = f"use {' or '.join(names)}" if names else "define it there"
+        what = f"CONNECTIONS_TABLE is not in resources.json (got {table!r})"
+        yield f"{stage.where}: {what}; {use}"

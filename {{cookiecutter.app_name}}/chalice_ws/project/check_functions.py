@@ -1,0 +1,156 @@
+"""Check the app and its Lambda functions: handlers, timeouts, memory and policies."""
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from chalice.deploy.models import FileBasedIAMPolicy, ManagedIAMRole
+from chalice.deploy.validate import (
+    ExperimentalFeatureError,
+    validate_configuration,
+    validate_feature_flags,
+)
+
+from chalice_ws.project.config import read_json, shown
+from chalice_ws.project.load import FLAG
+from chalice_ws.project.stage import Stage
+
+# API Gateway does not wait longer for a function.
+MAX_TIMEOUT_SECONDS = 29
+
+# Chalice's value where a setting is missing, and the value to use.
+DEFAULTS = {
+    "autogen_policy": ("a policy that Chalice guesses", "false"),
+    "lambda_memory_size": ("128 MB", "512"),
+    "lambda_timeout": ("60 s, and API Gateway waits 29 s", "29"),
+}
+
+HANDLERS = {
+    "$connect": "on_ws_connect",
+    "$default": "on_ws_message",
+    "$disconnect": "on_ws_disconnect",
+}
+
+
+def check_app(stage: Stage) -> Iterator[str]:
+    """Yield what Chalice refuses when it packages the app."""
+    app = stage.app
+    try:
+        validate_feature_flags(app)
+    except ExperimentalFeatureError as error:
+        yield f"app.py does not set the feature flag that its handlers need; use {FLAG}"
+        # Chalice stops at its first fault: let it go on to the next.
+        app.experimental_feature_flags.update(error.features_missing_opt_in)
+    try:
+        validate_configuration(stage.config)
+    except ValueError as error:
+        text = " ".join(str(error).split())
+        # check_variables reports each of these, with its value.
+        if not text.startswith("Environment variable values"):
+            yield f"Chalice refuses the app (got: {text}); correct it"
+
+
+def check_handlers(stage: Stage) -> Iterator[str]:
+    """Yield the handlers that a generated app lacks, and a missing session to send with."""
+    if not stage.readers:
+        return
+    for route, decorator in HANDLERS.items():
+        if route not in stage.app.websocket_handlers:
+            yield f"app.py has no {decorator} handler; add a function under @app.{decorator}()"
+    if stage.app.websocket_api.session is None:
+        yield "app.py does not set app.websocket_api.session; assign chalicelib.aws.session"
+
+
+def check_timeouts(stage: Stage) -> Iterator[str]:
+    """Yield the functions that run longer than API Gateway waits."""
+    late = []
+    for name in stage.functions:
+        seconds = stage.settings(name).lambda_timeout
+        limit = MAX_TIMEOUT_SECONDS if name.startswith("websocket_") else float("inf")
+        if seconds is not None and (type(seconds) is not int or seconds > limit):
+            late.append(f"{name}: {seconds!r}")
+    if late:
+        what = f"API Gateway waits {MAX_TIMEOUT_SECONDS} s (got {', '.join(late)})"
+        yield f'{stage.where}: {what}; use "lambda_timeout": {MAX_TIMEOUT_SECONDS}'
+
+
+def check_defaults(stage: Stage) -> Iterator[str]:
+    """Yield the settings that a generated app must not leave to Chalice."""
+    for setting, (default, use) in DEFAULTS.items() if stage.readers else ():
+        values = {name: getattr(stage.settings(name), setting) for name in stage.functions}
+        names = [name for name, value in values.items() if value is None or value is True]
+        if names:
+            what = f"{', '.join(names)} would get {default}"
+            yield f'{stage.where}: {what}; use "{setting}": {use}'
+
+
+def check_policies(stage: Stage) -> Iterator[str]:
+    """Yield policies that are missing, ignored or of no use."""
+    folder = Path(stage.config.project_dir) / ".chalice"
+    for name, python_name in stage.python_names().items():
+        role = stage.functions[name].role
+        if not isinstance(role, ManagedIAMRole):
+            continue
+        given = stage.settings(name).iam_policy_file
+        if not isinstance(role.policy, FileBasedIAMPolicy):
+            # check_defaults reports it of a generated app.
+            if given and not stage.readers:
+                what = f"Chalice ignores iam_policy_file of {name}"
+                yield f'{stage.where}: {what}; add "autogen_policy": false'
+            continue
+        path = Path(role.policy.filename)
+        if stage.readers:
+            expected = f"{stage.name}/{python_name}.json"
+            path = folder / expected
+            if given != expected:
+                what = f"{name} does not name its policy (got {given!r})"
+                use = f'use "{name}": {{"iam_policy_file": "{expected}"}} under lambda_functions'
+                yield f"{stage.where}: {what}; {use}"
+        if path.exists():
+            yield from _check_connections(stage, name, path)
+        else:
+            yield f"{shown(path)} is missing; write there what {python_name} may do in AWS"
+
+
+def check_unused_policies(stage: Stage) -> Iterator[str]:
+    """Yield the policies of a generated app that belong to no function."""
+    names = set(stage.python_names().values())
+    folder = Path(stage.config.project_dir) / ".chalice" / stage.name
+    for path in sorted(folder.glob("*.json")) if stage.readers else ():
+        if path.stem not in names:
+            yield f"{shown(path)} belongs to no function; rename it or delete it"
+
+
+def _check_connections(stage: Stage, name: str, path: Path) -> Iterator[str]:
+    # The stage of the API stands in the resource that a policy names. Another one is a 403.
+    api_stage = stage.config.api_gateway_stage
+    resources = list(_connection_resources(read_json(path)))
+    if any(_matches(resource, api_stage) for resource in resources):
+        return
+    use = f"use arn:*:execute-api:*:*:*/{api_stage}/POST/@connections/*"
+    if resources:
+        got = ", ".join(resources)
+        yield f"{shown(path)} is for another stage of the API (got {got}); {use}"
+    elif name == "websocket_message" and stage.app.websocket_api.session is not None:
+        yield f"{shown(path)} does not allow execute-api:ManageConnections; {use}"
+
+
+def _connection_resources(policy: dict[str, Any]) -> Iterator[str]:
+    for statement in _list(policy.get("Statement")):
+        actions = [str(each).lower() for each in _list(statement.get("Action"))]
+        allowed = any(fnmatchcase("execute-api:manageconnections", each) for each in actions)
+        if allowed and statement.get("Effect") == "Allow":
+            yield from _list(statement.get("Resource", "*"))
+
+
+def _matches(resource: str, api_stage: str) -> bool:
+    # The part after the account. The settings do not say which id the API has.
+    pattern = resource.split(":", 5)[-1]
+    api_id = pattern.partition("/")[0]
+    paths = [f"{api_id}/{api_stage}/{method}/@connections/id" for method in ("POST", "DELETE")]
+    return any(fnmatchcase(path, pattern) for path in paths)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]

@@ -1,0 +1,62 @@
+"""Import a Chalice app."""
+
+import importlib
+import sys
+import traceback
+from pathlib import Path
+
+from chalice import Chalice
+
+from chalice_ws.project.config import AppError, shown
+
+FLAG = 'app.experimental_feature_flags.update(["WEBSOCKETS"])'
+
+
+def load_app(project_dir: Path) -> Chalice:
+    """Import app.py of a folder and return its `app`, as Chalice does when it packages.
+
+    Raises:
+        AppError: app.py is missing, does not import, or has no `app`. The cause is the error that
+            app.py raised.
+    """
+    path = project_dir / "app.py"
+    if not path.exists():
+        raise AppError(f"{shown(path)} does not exist; restore it, or use the folder of app.py")
+    _put_first(project_dir)
+    try:
+        app = importlib.import_module("app").app
+    # An app may call sys.exit().
+    except BaseException as error:
+        raise AppError(_explain(error, project_dir)) from error
+    if not isinstance(app, Chalice):
+        raise AppError(f"{shown(path)}: app is not a Chalice app (got {app!r}); use Chalice(...)")
+    return app
+
+
+def _put_first(project_dir: Path) -> None:
+    # Run in place, the toolkit stands beside another app's app.py and chalicelib.
+    toolkit = Path(__file__).parents[2]
+    hidden = {"", str(toolkit)} if (toolkit / "app.py").exists() else {""}
+    # Chalice copies vendor/ to the top of the package. Here what is installed comes first.
+    own = [str(project_dir), str(project_dir / "vendor")]
+    others = [each for each in sys.path if each not in {*hidden, *own}]
+    sys.path[:] = [own[0], *others, own[1]]
+
+
+def _explain(error: BaseException, project_dir: Path) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, SyntaxError) and error.filename:
+        frames.append(traceback.FrameSummary(error.filename, error.lineno, "", line=error.text))
+    where, source = str(shown(project_dir / "app.py")), ""
+    for frame in frames:
+        path = Path(frame.filename)
+        if path.is_relative_to(project_dir) and "site-packages" not in path.parts:
+            where, source = f"{shown(path)}:{frame.lineno}", frame.line or ""
+    if isinstance(error, ModuleNotFoundError):
+        use = "install requirements.txt here, or correct the import"
+    elif "experimental_feature_flags" in source:
+        use = f"use {FLAG}"
+    else:
+        use = "correct it"
+    text = " ".join(str(error).split())
+    return f"{where} does not import (got {type(error).__name__}: {text}); {use}"

@@ -1,0 +1,83 @@
+"""A stage of an app, as Chalice would deploy it."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chalice import Chalice
+from chalice.config import Config
+from chalice.deploy.appgraph import ApplicationGraphBuilder, ChaliceBuildError
+from chalice.deploy.models import LambdaFunction, Model
+
+from chalice_ws.project.config import CONFIG, AppError, read_config
+from chalice_ws.project.load import load_app
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of an app.
+
+    Args:
+        config: the settings of the stage.
+        app: the imported app.
+        functions: the Lambda functions by the name that Chalice gives to each.
+        readers: the functions of chalicelib/settings.py that read an environment variable, by its
+            name. Empty: the app is not made from this template, whose own rules do not apply.
+        actions: the names of the actions that chalicelib/actions.py registers.
+    """
+
+    config: Config
+    app: Chalice
+    functions: dict[str, LambdaFunction]
+    readers: Mapping[str, Callable[[], object]]
+    actions: set[str]
+
+    @property
+    def name(self) -> str:
+        """The name of the stage."""
+        return str(self.config.chalice_stage)
+
+    @property
+    def where(self) -> str:
+        """The place of the stage's settings, for messages."""
+        return f"{CONFIG}, stage {self.name}"
+
+    def settings(self, function: str) -> Config:
+        """Return the settings of a function."""
+        return self.config.scope(self.name, function)
+
+    def python_names(self) -> dict[str, str]:
+        """Return the functions' names in Python, which differ from Chalice's for WebSockets."""
+        return {
+            name: each.handler.rpartition(".")[2] if name.startswith("websocket_") else name
+            for name, each in self.functions.items()
+        }
+
+
+def load_stage(project_dir: Path, name: str) -> Stage:
+    """Import an app with the environment variables of a stage.
+
+    Raises:
+        AppError: the app does not import, or Chalice refuses its settings.
+    """
+    variables = read_config(project_dir, name).environment_variables.items()
+    os.environ.update({key: value for key, value in variables if isinstance(value, str)})
+    app = load_app(project_dir)
+    config = read_config(project_dir, name, app)
+    try:
+        application = ApplicationGraphBuilder().build(config, name)
+    except ChaliceBuildError as error:
+        raise AppError(f"Chalice refuses the app (got: {error}); correct {CONFIG}") from None
+    functions = {each.resource_name: each for each in _functions(application)}
+    readers = getattr(sys.modules.get("chalicelib.settings"), "READERS", {})
+    router = getattr(sys.modules.get("chalicelib.actions"), "router", None)
+    return Stage(config, app, functions, readers, set(getattr(router, "actions", ())))
+
+
+def _functions(model: Model) -> Iterator[LambdaFunction]:
+    if isinstance(model, LambdaFunction):
+        yield model
+    for each in model.dependencies():
+        yield from _functions(each)
