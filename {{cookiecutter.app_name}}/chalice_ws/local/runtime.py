@@ -3,7 +3,6 @@
 import importlib
 import json
 import os
-import sys
 import traceback
 import uuid
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.local.isolation import redirect_management_clients
 from chalice_ws.project.config import AppError, read_config
+from chalice_ws.project.load import MISSING_FLAG, load_app
 from chalice_ws.project.resources import read_resources
 
 # The names that Chalice gives to the functions of the routes.
@@ -114,29 +114,17 @@ class Functions:
 
 
 def _load(project_dir: Path) -> Chalice:
-    if not (project_dir / "app.py").exists():
-        raise AppError(f"no Chalice app in {project_dir}: no app.py")
-    sys.path.insert(0, str(project_dir))
-    _hide_own_app(project_dir)
     try:
-        app: Chalice = importlib.import_module("app").app
+        app = load_app(project_dir)
         validate_feature_flags(app)
     except ExperimentalFeatureError:
-        flag = 'app.experimental_feature_flags.update(["WEBSOCKETS"])'
-        raise AppError(f"app.py has no WEBSOCKETS feature flag; add {flag}") from None
-    # An app may also call sys.exit().
-    except BaseException as error:
-        traceback.print_exc()
-        raise AppError(f"cannot import {project_dir / 'app.py'}: {error!r}") from None
+        raise AppError(MISSING_FLAG) from None
+    except AppError as error:
+        # The message has one line. The traceback says the rest.
+        if error.__cause__:
+            traceback.print_exception(error.__cause__)
+        raise
     return app
-
-
-def _hide_own_app(project_dir: Path) -> None:
-    # In a generated app the toolkit is beside app.py and its modules, which are not those of
-    # another project. Installed with pip, it is beside the packages that every app needs.
-    folder = Path(__file__).resolve().parents[2]
-    if folder != project_dir and (folder / ".chalice").exists():
-        sys.path[:] = [each for each in sys.path if Path(each).resolve() != folder]
 
 
 def _handler(function: Any) -> Callable[[Any, Any], Any]:

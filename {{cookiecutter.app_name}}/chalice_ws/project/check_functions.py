@@ -13,7 +13,7 @@ from chalice.deploy.validate import (
 )
 
 from chalice_ws.project.config import read_json, shown
-from chalice_ws.project.load import FLAG
+from chalice_ws.project.load import MISSING_FLAG
 from chalice_ws.project.stage import Stage
 
 # API Gateway does not wait longer for a function.
@@ -39,7 +39,7 @@ def check_app(stage: Stage) -> Iterator[str]:
     try:
         validate_feature_flags(app)
     except ExperimentalFeatureError as error:
-        yield f"app.py does not set the feature flag that its handlers need; use {FLAG}"
+        yield MISSING_FLAG
         # Chalice stops at its first fault: let it go on to the next.
         app.experimental_feature_flags.update(error.features_missing_opt_in)
     try:

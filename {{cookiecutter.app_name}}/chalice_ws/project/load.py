@@ -11,6 +11,8 @@ from chalice_ws.project.config import AppError, shown
 
 FLAG = 'app.experimental_feature_flags.update(["WEBSOCKETS"])'
 
+MISSING_FLAG = f"app.py does not set the feature flag that its handlers need; use {FLAG}"
+
 
 def load_app(project_dir: Path) -> Chalice:
     """Import app.py of a folder and return its `app`, as Chalice does when it packages.
