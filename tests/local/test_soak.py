@@ -22,6 +22,10 @@ MB = 1024 * 1024
 # More handshakes at once would only wait for a worker.
 MAX_CONCURRENCY = 20
 
+# The workers that may start after a first measurement, on a busy machine: fewer than what a leak
+# in each message or connection would add.
+LATE_WORKERS = 6
+
 T = TypeVar("T")
 
 
@@ -160,16 +164,15 @@ def test_generated_app_loses_no_message(
 def test_many_connections_stay_open(
     bare: Gateway, connections: int, chatting: int, seconds: float
 ) -> None:
-    async def chat(socket: ClientConnection, name: int, over: asyncio.Event) -> int:
+    async def chat(socket: ClientConnection, name: int, over: asyncio.Event) -> None:
         said = 0
-        while not over.is_set() or said < 2:
+        while not over.is_set() or said < 10:
             text = f"{name} says {said}"
             assert await ask(socket, text) == text
             said += 1
             await asyncio.sleep(0.1)
-        return said
 
-    async def run() -> tuple[Use, Use, list[int]]:
+    async def run() -> tuple[Use, Use]:
         async with AsyncExitStack() as stack:
             entered = [stack.enter_async_context(guest(bare.url)) for _ in range(connections)]
             sockets = await gather_limited(*entered)
@@ -178,24 +181,23 @@ def test_many_connections_stay_open(
                 asyncio.create_task(chat(socket, name, over))
                 for name, socket in enumerate(sockets[:chatting])
             ]
-            # By then the gateway has started the processes that it keeps.
+            # Meanwhile the gateway starts most of the workers that it keeps.
             await asyncio.sleep(seconds / 3)
             before = use(bare)
             await asyncio.sleep(seconds * 2 / 3)
-            after = use(bare)
             over.set()
-            said = await asyncio.gather(*chats)
+            await asyncio.gather(*chats)
+            after = use(bare)
             # The silent connections are open too.
             for name, socket in enumerate(sockets):
                 assert await ask(socket, f"{name} is here") == f"{name} is here"
-            return before, after, said
+            return before, after
 
-    before, after, said = asyncio.run(run())
-    assert min(said) > 1
+    before, after = asyncio.run(run())
     assert ended(bare) <= connections
     poll(lambda: ended(bare) == connections or None)
-    assert after.processes <= before.processes
-    assert after.files <= before.files
+    assert after.processes <= before.processes + LATE_WORKERS
+    assert after.files <= before.files + LATE_WORKERS
     # Python returns little memory to the system.
     assert after.memory - before.memory < 16 * MB
 
@@ -218,8 +220,9 @@ def test_ended_connections_leave_no_resources(bare: Gateway, count: int) -> None
     before = use(bare)
     asyncio.run(visits(count))
     poll(lambda: ended(bare) == warm + count or None)
-    after = poll(lambda: now if (now := use(bare)).files <= before.files else None)
-    assert after.processes <= before.processes
+    max_files = before.files + LATE_WORKERS
+    after = poll(lambda: now if (now := use(bare)).files <= max_files else None)
+    assert after.processes <= before.processes + LATE_WORKERS
     assert after.memory - before.memory < 16 * MB
 
 

@@ -1,4 +1,4 @@
-"""The server: listens, starts the parts of the gateway, and ends them in order."""
+"""Serve an app: listen, start the parts of the gateway, and end them in order."""
 
 import argparse
 import asyncio
@@ -24,7 +24,7 @@ from chalice_ws.project.resources import read_resources
 
 log = logging.getLogger("chalice_ws")
 
-# The $disconnect handlers of all connections have so long to end.
+# The time for the $disconnect handlers of all connections.
 SHUTDOWN_SECONDS = 10
 
 

@@ -59,7 +59,7 @@ class Worker(asyncio.Protocol):
 
     @property
     def alive(self) -> bool:
-        """Whether the process is not known to have ended."""
+        """The state of the process: False once its end is known."""
         return self._transport is not None and not self._transport.is_closing()
 
     def end(self) -> None:
