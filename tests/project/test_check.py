@@ -274,7 +274,7 @@ FAULTS: dict[str, list[tuple[Edit, str]]] = {
     "Chalice's own validation": [
         (
             configure(lambda c: c.update(lambda_architecture="x86")),
-            r"Chalice refuses the app \(got: lambda_architecture must be one of .*\); correct it",
+            r"Chalice refuses the app \(got lambda_architecture must be one of .*\); correct it",
         )
     ],
 }

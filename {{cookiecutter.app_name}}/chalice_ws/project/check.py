@@ -33,7 +33,6 @@ AWS_ENVIRONMENT = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
-
 CHECKS: list[Callable[[Stage], Iterator[str]]] = [
     check_functions.check_app,
     check_functions.check_handlers,
@@ -123,8 +122,10 @@ def _check_files(project_dir: Path) -> Iterator[str]:
 def main(arguments: list[str] | None = None) -> int:
     """Print the problems of an app; return the exit status."""
     parser = argparse.ArgumentParser("chalice-ws check", description=SUMMARY, allow_abbrev=False)
-    parser.add_argument("--project-dir", type=Path, default=Path(), help="folder of the app (.)")
-    parser.add_argument("--stage", help="the only stage to check (all stages)")
+    add = parser.add_argument
+    folder = "folder of the Chalice app (default: the current folder)"
+    add("--project-dir", type=Path, default=Path(), help=folder)
+    add("--stage", help="stage in .chalice/config.json (default: all stages)")
     options = parser.parse_args(arguments)
     problems = find_problems(options.project_dir, options.stage)
     for problem in problems:

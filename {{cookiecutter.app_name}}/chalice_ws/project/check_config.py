@@ -66,11 +66,11 @@ def check_names(
     if not content.get("app_name"):
         yield f'{CONFIG}: app_name is missing; add "app_name": "NAME"'
     for where, level, settings in _levels(content):
-        for name in settings.keys() - accepted_names()[level]:
+        for name in sorted(settings.keys() - accepted_names()[level]):
             yield f"{CONFIG}: Chalice ignores {where}{name}; {_advice(name, where, level)}"
         if python_names is None:
             continue
-        for name in settings.get("lambda_functions", {}).keys() - python_names.keys():
+        for name in sorted(settings.get("lambda_functions", {}).keys() - python_names.keys()):
             known = [each for each, python_name in python_names.items() if python_name == name]
             use = known[0] if known else f"one of {', '.join(python_names)}"
             what = f"{where}lambda_functions has an unknown function (got {name!r})"
@@ -106,19 +106,21 @@ def check_variables(stage: Stage) -> Iterator[str]:
     for function in stage.functions:
         variables = stage.settings(function).environment_variables
         strings = {name: value for name, value in variables.items() if isinstance(value, str)}
-        for name in variables.keys() - strings.keys():
+        for name in sorted(variables.keys() - strings.keys()):
             got = variables[name]
             yield f'{stage.where}: {name} is not a string (got {got!r}); use "{got}"'
-        for name in variables.keys() - stage.readers.keys():
+        for name in sorted(variables.keys() - stage.readers.keys()):
             for likely in get_close_matches(name, stage.readers, 1, 0.8):
                 yield f"{stage.where}: the app does not read {name}; use {likely}"
         for name in stage.readers:
             os.environ.pop(name, None)
         os.environ.update({**strings, **resources.variables(to_cfn_resource_name(function))})
-        # A variable that is not a string is reported above.
-        for name in stage.readers.keys() - (variables.keys() - strings.keys()):
+        for name, read in stage.readers.items():
+            # A variable that is not a string is reported above.
+            if name in variables and name not in strings:
+                continue
             try:
-                stage.readers[name]()
+                read()
             except ValueError as error:
                 yield f"{stage.where}: {error}"
 

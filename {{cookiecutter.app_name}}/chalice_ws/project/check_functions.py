@@ -48,7 +48,7 @@ def check_app(stage: Stage) -> Iterator[str]:
         text = " ".join(str(error).split())
         # check_variables reports each of these, with its value.
         if not text.startswith("Environment variable values"):
-            yield f"Chalice refuses the app (got: {text}); correct it"
+            yield f"Chalice refuses the app (got {text}); correct it"
 
 
 def check_handlers(stage: Stage) -> Iterator[str]:

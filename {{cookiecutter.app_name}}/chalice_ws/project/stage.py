@@ -69,7 +69,7 @@ def load_stage(project_dir: Path, name: str) -> Stage:
     try:
         application = ApplicationGraphBuilder().build(config, name)
     except ChaliceBuildError as error:
-        raise AppError(f"Chalice refuses the app (got: {error}); correct {CONFIG}") from None
+        raise AppError(f"Chalice refuses the app (got {error}); correct {CONFIG}") from None
     functions = {each.resource_name: each for each in _functions(application)}
     readers = getattr(sys.modules.get("chalicelib.settings"), "READERS", {})
     router = getattr(sys.modules.get("chalicelib.actions"), "router", None)
