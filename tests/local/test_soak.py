@@ -22,8 +22,8 @@ MB = 1024 * 1024
 # More handshakes at once would only wait for a worker.
 MAX_CONCURRENCY = 20
 
-# The workers that may start after a first measurement, on a busy machine: fewer than what a leak
-# in each message or connection would add.
+# On a busy machine, so many workers may start after the first measurement. A leak in each
+# message or connection would add more.
 LATE_WORKERS = 6
 
 T = TypeVar("T")

@@ -106,13 +106,13 @@ def test_connect_handler_that_ends_its_process_gives_502(bare: Gateway, code: st
 
 
 def wait_for_reply(guest: ClientConnection, text: str) -> None:
-    """Send a text until it comes back: on a busy machine its handler may time out."""
+    """Send a text until it comes back. On a busy machine its handler may time out."""
     poll(lambda: ask(guest, text) == text or None)
 
 
 @contextmanager
 def connected(gateway: Gateway) -> Iterator[ClientConnection]:
-    """Connect a client, again where its $connect times out on a busy machine."""
+    """Connect a client. On a busy machine its $connect may time out, and is tried again."""
 
     def attempt() -> ClientConnection | None:
         with suppress(InvalidStatus):

@@ -7,7 +7,7 @@ from botocore.handlers import BUILTIN_HANDLERS
 
 MANAGEMENT_URL = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 
-# botocore picks the proxy when it makes a client, by the endpoint that the app names.
+# botocore chooses a proxy when it makes a client, by the endpoint that the app passes.
 NO_PROXY = "127.0.0.1,localhost,amazonaws.com,amazonaws.com.cn"
 
 
@@ -42,8 +42,8 @@ def isolate(database: str, gateway: str) -> dict[str, str]:
 def redirect_management_clients() -> None:
     """Lead every apigatewaymanagementapi client of this process to the gateway.
 
-    Chalice, and most apps, name an endpoint, which boto3 puts above the environment. This
-    replaces the endpoint of each request, in all sessions that are made from now on.
+    Chalice and most apps pass an endpoint to boto3, which then ignores the environment. This
+    replaces the endpoint of each request. It applies to sessions made after the call.
     """
     BUILTIN_HANDLERS.append(("before-endpoint-resolution.apigatewaymanagementapi", _redirect))
 
