@@ -1,27 +1,25 @@
-"""What API Gateway and Lambda call. What a client may ask for is in chalicelib/actions.py."""
+"""The functions that API Gateway and Lambda call. The actions are in chalicelib/actions.py."""
 
+import os
 from typing import Any
 
 from chalice import Chalice, WebsocketDisconnectedError
 from chalice.app import WebsocketEvent
 
-from chalicelib.actions import router
-from chalicelib.aws import endpoint, session
-from chalicelib.delivery import publish as broadcast
-from chalicelib.delivery import queue as scale
+from chalicelib.access import may_connect
+from chalicelib.aws import Invocation, endpoint_url, session
 from chalicelib.protocol.fields import NAME
-from chalicelib.sender import deadline
 from chalicelib.storage import connections
 
-# Chalice's own handler would write plain text where Lambda's writes JSON.
+# Lambda names the function that it runs. `connect` sends nothing: it starts without the sender.
+if os.environ.get("_HANDLER") != "app.connect":
+    from chalicelib.actions import router
+    from chalicelib.delivery import publish, queue
+
+# Chalice's own log handler would write plain text among Lambda's JSON.
 app = Chalice(app_name="{{ cookiecutter.app_name }}", configure_logs=False)
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 app.websocket_api.session = session
-
-
-def may_connect(event: WebsocketEvent) -> bool:
-    """The one place that decides who may connect: whoever has the address, until you change it."""
-    return True
 
 
 @app.on_ws_connect()
@@ -34,37 +32,38 @@ def connect(event: WebsocketEvent) -> dict[str, int]:
     except ValueError:
         return {"statusCode": 400}
     connected_at = event.to_dict()["requestContext"]["connectedAt"]
-    connections.add(event.connection_id, name, endpoint(event), connected_at)
+    connections.add(event.connection_id, name, endpoint_url(event), connected_at)
     return {"statusCode": 200}
 
 
 @app.on_ws_message()
 def message(event: WebsocketEvent) -> None:
-    reply = router.answer(event)
+    reply = router.reply(event)
     try:
         app.websocket_api.send(event.connection_id, reply)
     except WebsocketDisconnectedError:
-        pass  # it left before its reply; $disconnect clears up
+        # The client left before its reply. The disconnect function removes the connection.
+        pass
     except Exception:
-        # Raised, it would reach the client as "Internal server error".
+        # API Gateway would answer an exception with a second frame, "Internal server error".
         app.log.exception("connection %s: reply not sent", event.connection_id)
 
 
 @app.on_ws_disconnect()
 def disconnect(event: WebsocketEvent) -> None:
-    gone = connections.remove(event.connection_id)
-    if gone is not None:
-        for channel in gone.channels:
-            broadcast.presence(channel, "left", gone, deadline(event.context), endpoint(event))
+    left = connections.remove(event.connection_id)
+    if left is not None:
+        for channel in left.channels:
+            publish.presence(channel, "left", left, Invocation.from_event(event))
 
 
 @app.lambda_function()
 def notify(event: Any, context: Any) -> dict[str, Any]:
     """Send {"channel", "data"} to a channel from a job, a schedule or another service."""
-    return broadcast.notify(event, deadline(context))
+    return publish.notify(event, Invocation.from_context(context))
 
 
 @app.lambda_function()
 def fanout(event: Any, context: Any) -> dict[str, Any]:
-    """Send to parts of a channel that is too large for one function; docs/scale.md."""
-    return scale.work(event, deadline(context))
+    """Send to ranges of a channel that is too large for one function; see docs/scale.md."""
+    return queue.process_batch(event, Invocation.from_context(context))

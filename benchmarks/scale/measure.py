@@ -94,7 +94,9 @@ def worker(members: int, ready: Any) -> None:
         messages = scale.sqs().receive_message(**queue).get("Messages", [])
         for message in messages:
             event = {"Records": [{"messageId": "one", "body": message["Body"]}]}
-            assert scale.work(event, time.monotonic() + 26) == {"batchItemFailures": []}
+            assert scale.process_batch(
+                event, found("chalicelib.aws").Invocation(time.monotonic() + 26)
+            ) == {"batchItemFailures": []}
             scale.sqs().delete_message(**queue, ReceiptHandle=message["ReceiptHandle"])
         if not messages:
             time.sleep(0.01)
@@ -117,7 +119,8 @@ def measure(members: int, workers: int, ends: Any, endpoint: str) -> float:
         begin = time.time()
         broadcast = found("chalicelib.delivery.publish")
         push = broadcast.message("all", "hello")
-        broadcast.publish(push, time.monotonic() + 26, endpoint)
+        invocation = found("chalicelib.aws").Invocation(time.monotonic() + 26, endpoint)
+        broadcast.publish(push, invocation)
         return float(ends.recv() - begin)
     finally:
         for process in started:

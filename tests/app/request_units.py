@@ -124,7 +124,7 @@ def main(members: int = 100) -> None:
     with conftest.Api(found("app").app) as api:
         for _ in range(members - 1):
             connections.join(connections.get(api.connect().connection_id), "tea")
-        meter = Meter(table.dynamodb(), table.table_name())
+        meter = Meter(table.dynamodb(), found("chalicelib.settings").connections_table())
 
         def step(name: str) -> None:
             steps[name] = (meter.read, meter.write)

@@ -24,17 +24,17 @@ DIES_ONCE = """
 
 from pathlib import Path
 from chalicelib.delivery import members as delivery
-deliver = delivery.deliver
+send = delivery.send
 
 def die_once(payload, recipients, deadline):
     everybody = list(recipients)
     if len(everybody) > 10 and not Path("died").exists():
         Path("died").touch()
-        deliver(payload, everybody[:10], deadline)
+        send(payload, everybody[:10], deadline)
         __import__("os")._exit(1)
-    return deliver(payload, everybody, deadline)
+    return send(payload, everybody, deadline)
 
-delivery.deliver = die_once
+delivery.send = die_once
 """
 
 

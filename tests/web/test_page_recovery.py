@@ -115,9 +115,9 @@ def test_a_heartbeat_brings_what_was_not_delivered(
     """With seconds in the place of minutes. It comes late, and stands where it belongs."""
     app = bake(app_name="lossy")
     change(app / "web" / "connection.js", "4 * 60_000", "4_000")
-    keep = "        history.keep(push, text)\n"
+    keep = "        history.save(push, text)\n"
     lose = "        if push['data'] == 'lost':\n            return Outcome()\n"
-    change(app / "chalicelib" / "broadcast.py", keep, keep + lose)
+    change(app / "chalicelib" / "delivery" / "publish.py", keep, keep + lose)
     with serving(app, app, tmp_path) as gateway:
         ann, bob = two_in("tea", driver, gateway.page)
         for text in ("before", "lost", "after"):

@@ -1,7 +1,7 @@
-"""What a client may ask for: each function here is an action, its fields beside it.
+"""The actions: each function here is one, and its decorator names its fields.
 
-To add one, write a function that returns the reply, name its fields in the decorator, and
-switch it on in .chalice/config.json, under WS_ACTIONS.
+To add one, write a function that returns the reply, name its fields in the decorator, and switch
+it on in .chalice/config.json under WS_ACTIONS.
 """
 
 from itertools import islice
@@ -12,16 +12,19 @@ from chalicelib.protocol.fields import CHANNEL, CLIENT_ID, DATA, LIMIT, NAME, SI
 from chalicelib.protocol.frames import Frame, FrameError
 from chalicelib.protocol.router import Request, Router
 from chalicelib.storage import connections
-from chalicelib.storage import history as kept
+from chalicelib.storage import history as stored
 from chalicelib.storage.connections import LOBBY
 
 router = Router()
 
-# Each channel of a connection is a row to delete, and members to tell, when it ends.
+# The disconnect function deletes a row and tells the members for each channel.
 MAX_CHANNELS = 50
 
+MAX_MEMBERS_LISTED = 100
+MAX_CHANNELS_LISTED = 100
+
 # Messages in a page of history, where the request has no limit.
-PAGE = 50
+PAGE_SIZE = 50
 
 
 @router.action(data=DATA)
@@ -33,7 +36,7 @@ def echo(request: Request, *, data: Any) -> Frame:
 def name(request: Request, *, name: str) -> Frame:
     me = connections.rename(request.connection_id, name)
     for channel in me.channels:
-        presence(channel, "named", me, request.deadline, request.endpoint)
+        presence(channel, "named", me, request.invocation)
     return {"type": "named", "name": name}
 
 
@@ -44,17 +47,17 @@ def join(
     me = connections.get(request.connection_id)
     if channel != LOBBY:
         if channel not in me.channels and len(me.channels) >= MAX_CHANNELS:
-            problem = f"leave another channel first: {MAX_CHANNELS} are the most"
+            problem = f"leave another channel first: the maximum is {MAX_CHANNELS}"
             raise FrameError("bad_field", problem, "channel")
         connections.join(me, channel)
         if channel not in me.channels:
-            presence(channel, "joined", me, request.deadline, request.endpoint)
+            presence(channel, "joined", me, request.invocation)
     reply = {"type": "joined", "channel": channel}
     if since is None and limit is None:
         return reply
-    # Read only now, as a member: what is sent from here on comes as a push.
-    start = since and kept.overlapping(since)
-    return {**reply, **kept.page(channel, start, limit or PAGE)}
+    # The history is read after the join: later messages arrive as pushes.
+    start = since and stored.overlap_start(since)
+    return {**reply, **stored.page(channel, start, limit or PAGE_SIZE)}
 
 
 @router.action(channel=CHANNEL)
@@ -64,7 +67,7 @@ def leave(request: Request, *, channel: str) -> Frame:
     me = connections.get(request.connection_id)
     if channel in me.channels:
         connections.leave(me, channel)
-        presence(channel, "left", me, request.deadline, request.endpoint)
+        presence(channel, "left", me, request.invocation)
     return {"type": "left", "channel": channel}
 
 
@@ -72,50 +75,54 @@ def leave(request: Request, *, channel: str) -> Frame:
 def broadcast(
     request: Request, *, channel: str = LOBBY, data: Any, client_id: str | None = None
 ) -> Frame:
-    me = _member(request, channel)
+    me = _require_member(request, channel)
     push = message(channel, data, sender=me)
-    if client_id is not None:  # lets the sender tell its own message, sent again or not
+    if client_id is not None:
+        # The sender recognizes its own message by these, also one that it sent twice.
         push["client_id"] = client_id
         if request.id is not None:
             push["ref"] = request.id
-    publish(push, request.deadline, request.endpoint)
+    publish(push, request.invocation)
     return {"type": "sent", "channel": channel, "message_id": push["message_id"]}
 
 
 @router.action(channel=CHANNEL, since=SINCE, limit=LIMIT)
 def history(
-    request: Request, *, channel: str, since: str | None = None, limit: int = PAGE
+    request: Request, *, channel: str, since: str | None = None, limit: int = PAGE_SIZE
 ) -> Frame:
-    _member(request, channel)
-    return {"type": "history", "channel": channel, **kept.page(channel, since, limit)}
+    _require_member(request, channel)
+    return {"type": "history", "channel": channel, **stored.page(channel, since, limit)}
 
 
 @router.action(channel=CHANNEL)
 def who(request: Request, *, channel: str) -> Frame:
-    ids = list(islice(connections.members(channel, page=101), 101))
-    members = [home.member for home in connections.homes(ids[:100])]
-    return {"type": "members", "channel": channel, "members": members, "more": len(ids) > 100}
+    found = connections.members(channel, page_size=MAX_MEMBERS_LISTED + 1)
+    ids = list(islice(found, MAX_MEMBERS_LISTED + 1))
+    members = [each.member for each in connections.get_many(ids[:MAX_MEMBERS_LISTED])]
+    more = len(ids) > MAX_MEMBERS_LISTED
+    return {"type": "members", "channel": channel, "members": members, "more": more}
 
 
 @router.action()
 def channels(request: Request) -> Frame:
-    counts = connections.tally()
+    counts = connections.count_members()
     largest = sorted(counts.items(), key=lambda count: (-count[1], count[0]))
-    rows = [{"channel": channel, "members": n} for channel, n in largest[:100]]
-    return {"type": "channels", "channels": rows, "more": len(largest) > 100}
+    rows = [{"channel": channel, "members": n} for channel, n in largest[:MAX_CHANNELS_LISTED]]
+    return {"type": "channels", "channels": rows, "more": len(largest) > MAX_CHANNELS_LISTED}
 
 
 @router.action()
 def help(request: Request) -> Frame:
     actions = router.enabled().items()
     fields = {
-        name: {f: field.what for f, field in action.fields.items()} for name, action in actions
+        name: {each: field.description for each, field in action.fields.items()}
+        for name, action in actions
     }
     return {"type": "help", "actions": fields}
 
 
-def _member(request: Request, channel: str) -> connections.Connection:
-    # Who asks, if a member of the channel, as everybody is of the lobby.
+def _require_member(request: Request, channel: str) -> connections.Connection:
+    """Return the connection of a request; raise FrameError if it is not in the channel."""
     me = connections.get(request.connection_id)
     if channel != LOBBY and channel not in me.channels:
         raise FrameError("not_a_member", f"join {channel} first, then send this again")

@@ -1,25 +1,34 @@
-"""The app's boto3 session: one for the whole app. No client is made before it is needed."""
+"""The app's access to AWS: one boto3 session, and the facts of one invocation.
+
+No client is made before it is needed.
+"""
 
 import os
+import time
+from dataclasses import dataclass
 from typing import Any
 
 import boto3.session
 from chalice.app import WebsocketEvent
 
-# Where it is set, it is the management API's URL, whatever an event or a row says.
-OVERRIDE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
+# URL of the management API. Where it is set, it replaces the endpoint of each client.
+ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
+
+# Seconds of a function's time that sending leaves: 2 to remove connections that are gone, and 1
+# to answer.
+RESERVE_SECONDS = 3
 
 
 class Session(boto3.session.Session):  # type: ignore[misc]  # boto3 has no types
-    """A boto3 session whose management API can be pointed at an emulator.
+    """A boto3 session whose management API can be led to an emulator.
 
-    Chalice passes the endpoint it builds from the API's id, and boto3 lets an explicit
-    endpoint win over the environment; here AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI wins.
+    Chalice passes the endpoint that it builds from the API's id. boto3 lets an explicit endpoint
+    override the environment. Here AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI overrides both.
     """
 
     def client(self, service_name: str, *args: Any, **kwargs: Any) -> Any:
         """Make a client, as boto3.session.Session.client does."""
-        override = os.environ.get(OVERRIDE)
+        override = os.environ.get(ENDPOINT_VARIABLE)
         if service_name == "apigatewaymanagementapi" and override:
             kwargs["endpoint_url"] = override
         return super().client(service_name, *args, **kwargs)
@@ -28,13 +37,42 @@ class Session(boto3.session.Session):  # type: ignore[misc]  # boto3 has no type
 session = Session()
 
 
-def endpoint(event: WebsocketEvent) -> str:
-    """The URL of the management API of the stage that `event` came through.
+@dataclass(frozen=True)
+class Invocation:
+    """One run of a function.
 
-    Built from the API's id, as Chalice does: the event's domainName may be a custom
+    Args:
+        deadline: when sending must be over, in seconds of time.monotonic().
+        endpoint: URL of the management API of the event's stage. None where the function was
+            not called by API Gateway: each connection's row has the URL.
+    """
+
+    deadline: float
+    endpoint: str | None = None
+
+    @classmethod
+    def from_event(cls, event: WebsocketEvent) -> "Invocation":
+        """Return the invocation for a WebSocket event."""
+        return cls(_deadline(event.context), endpoint_url(event))
+
+    @classmethod
+    def from_context(cls, context: Any) -> "Invocation":
+        """Return the invocation for any other event, from Lambda's context."""
+        return cls(_deadline(context))
+
+
+def endpoint_url(event: WebsocketEvent) -> str:
+    """Return the URL of the management API for the stage of an event.
+
+    It is built from the API's id, as Chalice does. The event's domainName may be a custom
     domain, which does not serve @connections under the same path.
     """
     context = event.to_dict()["requestContext"]
     region = str(session.region_name)
     domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     return f"https://{context['apiId']}.execute-api.{region}.{domain}/{context['stage']}"
+
+
+def _deadline(context: Any) -> float:
+    remaining_seconds = float(context.get_remaining_time_in_millis()) / 1000
+    return time.monotonic() + remaining_seconds - RESERVE_SECONDS

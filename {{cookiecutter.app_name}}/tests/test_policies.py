@@ -26,7 +26,7 @@ def test_each_function_may_do_what_it_does_and_no_more(api: Api, stage: str) -> 
     api.run("notify", {"channel": "tea", "data": 1})
     ghosts.pop().vanish()
     push = {"type": "message", "channel": "tea", "data": 1}
-    task = {"push": push, "part": [0, " ", "~"], "endpoint": None, "but": None}
+    task = {"push": push, "range": [0, " ", "~"], "endpoint": None, "exclude": None}
     api.run("fanout", {"Records": [{"messageId": "1", "body": json.dumps(task)}]})
     ghosts.pop().vanish()
     bob.disconnect()

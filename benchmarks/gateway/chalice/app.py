@@ -11,7 +11,7 @@ from pathlib import Path
 from chalice import Chalice
 from chalice.app import WebsocketEvent
 from chalicelib import sender as fanout
-from chalicelib.aws import endpoint, session
+from chalicelib.aws import Invocation, session
 
 app = Chalice(app_name="bare")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
@@ -37,5 +37,6 @@ def message(event: WebsocketEvent) -> None:
     if request["action"] == "echo":
         app.websocket_api.send(event.connection_id, reply)
     else:
-        everyone = [(path.name, endpoint(event)) for path in STORE.iterdir()]
-        fanout.deliver(reply.encode(), everyone, fanout.deadline(event.context))
+        invocation = Invocation.from_event(event)
+        everyone = [(path.name, invocation.endpoint or "") for path in STORE.iterdir()]
+        fanout.send(reply.encode(), everyone, invocation.deadline)

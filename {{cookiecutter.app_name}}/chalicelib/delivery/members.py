@@ -1,49 +1,56 @@
-"""A push on its way to members of its channel: who they are, and what becomes of those gone."""
+"""Delivery of one payload to members of a channel, and removal of connections that are gone."""
 
 import logging
 import time
 from collections.abc import Iterable, Iterator
 
+from chalicelib.aws import Invocation
 from chalicelib.protocol.frames import Frame
-from chalicelib.sender import Outcome, deliver
-from chalicelib.storage.connections import homes, members, prune
+from chalicelib.sender import Outcome, send
+from chalicelib.storage.connections import get_many, members, remove_gone
 from chalicelib.storage.table import Range, batches
 
 log = logging.getLogger(__name__)
 
-# Seconds past the deadline of sending that clearing up after it may take.
-PRUNING = 2
+# Seconds after the deadline of sending in which connections that are gone may be removed.
+REMOVAL_SECONDS = 2
 
 
-def audience(push: Frame, but: str | None, part: Range | None = None) -> Iterator[str]:
-    """The members that a push is for, but one, in the whole of its channel or a part of it."""
-    # A stale read of the members could leave out who joined just before, and has read what was
-    # sent until then: it would miss this message.
-    everybody = members(push["channel"], part, consistent=push["type"] == "message")
-    return (each for each in everybody if each != but)
-
-
-def send(
-    channel: str, payload: bytes, ids: Iterable[str], deadline: float, endpoint: str | None
-) -> Outcome:
-    """Send a payload to members of a channel, and forget those that are gone.
+def recipients(push: Frame, exclude: str | None, id_range: Range | None = None) -> Iterator[str]:
+    """Yield the connection ids that a push is for.
 
     Args:
-        ids: their connection ids, taken as the sending goes on.
-        deadline: when it must be over, in seconds of time.monotonic().
-        endpoint: URL of the management API; None takes it from each connection's home row.
+        exclude: a connection id to leave out.
+        id_range: a range of the channel; None is all of it.
     """
+    # A stale read could leave out a client that joined just before and has read the history: it
+    # would miss this message.
+    consistent = push["type"] == "message"
+    ids = members(push["channel"], id_range, consistent=consistent)
+    return (each for each in ids if each != exclude)
+
+
+def send_to(channel: str, payload: bytes, ids: Iterable[str], invocation: Invocation) -> Outcome:
+    """Send a payload to members of a channel, and remove those that are gone.
+
+    Args:
+        ids: their connection ids, read while the payload is sent.
+    """
+    endpoint, deadline = invocation.endpoint, invocation.deadline
     if endpoint is None:
-        outcome = deliver(payload, ((h.connection_id, h.endpoint) for h in homes(ids)), deadline)
+        addresses = ((each.connection_id, each.endpoint) for each in get_many(ids))
     else:
-        outcome = deliver(payload, ((each, endpoint) for each in ids), deadline)
+        addresses = ((each, endpoint) for each in ids)
+    outcome = send(payload, addresses, deadline)
     for gone in batches(outcome.gone, 100):
-        if time.monotonic() >= deadline + PRUNING:
-            break  # the next that sends meets the others again
+        if time.monotonic() >= deadline + REMOVAL_SECONDS:
+            # The next message to this channel meets the others again.
+            break
         try:
-            prune(gone, channel)
-        except Exception:  # who did get the push got it: a failure would have it sent again
-            log.exception("connections that are gone were not pruned")
-    # What the metrics in resources.production.json are made of.
+            remove_gone(gone, channel)
+        except Exception:
+            # The payload is sent. An error here would make the caller send it again.
+            log.exception("connections that are gone were not removed")
+    # The metric filters of resources/production.json read these fields.
     log.info("pushed", extra={"channel": channel, **outcome.counts()})
     return outcome

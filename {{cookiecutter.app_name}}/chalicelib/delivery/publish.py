@@ -1,4 +1,4 @@
-"""What the members of a channel are sent: messages, presence, notifications."""
+"""Publication of pushes to a channel: messages, presence, and messages from outside."""
 
 import logging
 import secrets
@@ -7,22 +7,28 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-from chalicelib.delivery import queue as scale
-from chalicelib.delivery.members import audience, send
+from chalicelib import settings
+from chalicelib.aws import Invocation
+from chalicelib.delivery import queue
+from chalicelib.delivery.members import recipients, send_to
 from chalicelib.protocol.fields import CHANNEL, DATA
-from chalicelib.protocol.frames import MAX_PUSH, Frame, FrameError, encode
+from chalicelib.protocol.frames import MAX_PUSH_BYTES, Frame, FrameError, encode
 from chalicelib.sender import Outcome
 from chalicelib.storage import history
 from chalicelib.storage.connections import Connection
 
 log = logging.getLogger(__name__)
 
-_last = 0  # the time of the last message, in ms
+_last_sent_at = 0
 
 
 def message(channel: str, data: Any, sender: Connection | None = None) -> Frame:
-    """A message to a channel; `sender` is None for one from outside. Its id sorts by time."""
-    sent_at = _now()
+    """Return a new message to a channel, with an id that sorts by time.
+
+    Args:
+        sender: the connection that the message is from; None for one from outside.
+    """
+    sent_at = _new_sent_at()
     return {
         "type": "message",
         "message_id": f"{sent_at:012x}-{secrets.token_hex(8)}",
@@ -33,57 +39,57 @@ def message(channel: str, data: Any, sender: Connection | None = None) -> Frame:
     }
 
 
-def presence(channel: str, event: str, who: Connection, deadline: float, endpoint: str) -> None:
-    """Tell the channel's other members that one "joined", "left" or is "named" anew."""
-    push = {"type": "presence", "channel": channel, "event": event, "member": who.member}
+def presence(channel: str, event: str, subject: Connection, invocation: Invocation) -> None:
+    """Tell the other members of a channel that a connection "joined", "left" or is "named" anew.
+
+    An error is logged, not raised.
+    """
+    push = {"type": "presence", "channel": channel, "event": event, "member": subject.member}
     try:
-        publish(push, deadline, endpoint, but=who.connection_id)
-    except Exception:  # what happened has happened, and its sender shall not do it again
+        publish(push, invocation, exclude=subject.connection_id)
+    except Exception:
+        # The action is already done. An error here would make the client repeat it.
         log.exception("presence in %s was not sent", channel)
 
 
-def publish(
-    push: Frame, deadline: float, endpoint: str | None = None, but: str | None = None
-) -> Outcome:
-    """Send a push to the members of its channel, and forget those that are gone.
+def publish(push: Frame, invocation: Invocation, exclude: str | None = None) -> Outcome:
+    """Send a push to the members of its channel, and remove connections that are gone.
 
-    A message is kept first: one that cannot be kept is sent to nobody, since whoever is away
-    would miss it.
+    A message is saved to the history first. If that fails it is sent to nobody, since clients
+    that are away would miss it.
 
     Args:
-        deadline: when it must be over, in seconds of time.monotonic().
-        endpoint: URL of the management API; None takes it from each connection's home row.
-        but: the connection id that is left out.
+        exclude: a connection id to leave out.
 
     Raises:
         FrameError: too_large.
-        Busy: the table did not take it, and nothing was sent; or the queue did not.
+        Busy: the table or the queue is busy. If the table is, nothing was sent.
     """
-    text = encode(push, MAX_PUSH)
+    text = encode(push, MAX_PUSH_BYTES)
     if push["type"] == "message":
-        history.keep(push, text)
-    ids: Iterable[str] = audience(push, but)
-    if most := scale.limit():
-        ids = list(islice(ids, most + 1))
-        if len(ids) > most:
-            return scale.hand_over(push, endpoint, but)
-    return send(push["channel"], text.encode(), ids, deadline, endpoint)
+        history.save(push, text)
+    ids: Iterable[str] = recipients(push, exclude)
+    if limit := settings.fanout_limit():
+        ids = list(islice(ids, limit + 1))
+        if len(ids) > limit:
+            return queue.enqueue(push, invocation.endpoint, exclude)
+    return send_to(push["channel"], text.encode(), ids, invocation)
 
 
-def notify(event: Any, deadline: float) -> dict[str, Any]:
-    """Send {"channel", "data"} from outside of any websocket, and say what became of it.
+def notify(event: Any, invocation: Invocation) -> dict[str, Any]:
+    """Send {"channel", "data"} to a channel, and return the message's id and the counts.
 
     Raises:
-        FrameError: the event is something else, or its data is too large.
+        FrameError: the event is not valid, or its data is too large.
     """
     if not isinstance(event, dict):
         raise FrameError("not_an_object", 'send {"channel": ..., "data": ...}')
     push = message(CHANNEL.read("channel", event), DATA.read("data", event))
-    return {"message_id": push["message_id"], **publish(push, deadline).counts()}
+    return {"message_id": push["message_id"], **publish(push, invocation).counts()}
 
 
-def _now() -> int:
-    # In ms, and never the same twice in a process: a clock may stand still, or be set back.
-    global _last
-    _last = max(_last + 1, time.time_ns() // 1_000_000)
-    return _last
+def _new_sent_at() -> int:
+    # In ms, and increasing in one process: a clock may stand still, or be set back.
+    global _last_sent_at
+    _last_sent_at = max(_last_sent_at + 1, time.time_ns() // 1_000_000)
+    return _last_sent_at

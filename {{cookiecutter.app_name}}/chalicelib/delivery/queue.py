@@ -1,14 +1,14 @@
-"""Past one function: a channel with more members than FANOUT_LIMIT goes to a queue, in parts.
+"""Delivery to a channel that is too large for one function, through SQS.
 
-Where FANOUT_LIMIT is not set, nothing here makes a request. What a worker takes from the queue is a
-part of a channel: a small one is sent to, a large one is cut and its pieces go back to the queue.
-A part leaves the queue only when it is done: if a worker dies, another does it again, and who gets
-the message twice can tell by its message_id. More in docs/scale.md.
+Strategy: a channel with more members than FANOUT_LIMIT is put into the queue, one task for each
+shard. A task names a range of the channel. The fanout function splits a large range, and puts the
+ranges into the queue. It sends to a small one. A task stays in the queue until it is done: if the
+function fails, another run repeats it. A client can drop the repeated message by its message_id.
+Without FANOUT_LIMIT nothing here sends a request. More in docs/scale.md.
 """
 
 import json
 import logging
-import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,140 +18,143 @@ from typing import Any
 
 from botocore.config import Config
 
-from chalicelib.aws import session
-from chalicelib.delivery.members import audience, send
-from chalicelib.protocol.frames import MAX_PUSH, Frame, encode
+from chalicelib import settings
+from chalicelib.aws import Invocation, session
+from chalicelib.delivery.members import recipients, send_to
+from chalicelib.protocol.frames import MAX_PUSH_BYTES, Frame, encode
 from chalicelib.sender import Outcome
 from chalicelib.storage.table import Busy, Range, batches, shards
 
 log = logging.getLogger(__name__)
 
-# What SQS takes with one request: ten messages, of 1 MiB together, or of 256 KiB as it used to be:
+# SQS takes ten messages with one request, and 1 MiB together; it used to be 256 KiB:
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
-MOST = 10
-BYTES = 256 * 1024
+MAX_BATCH_MESSAGES = 10
+MAX_BATCH_BYTES = 256 * 1024
+_MAX_ATTEMPTS = 3
 
-# So many members are sent to before a worker looks at the clock, and in seconds the time that it
-# wants for them; with less, the rest of its part goes back to the queue.
-SLICE = 1000
-MARGIN = 5
+# Members sent to between two looks at the clock, and the seconds that they may take. With less
+# time left, the rest of the range goes back to the queue.
+SLICE_MEMBERS = 1000
+SLICE_SECONDS = 5
+
+Task = dict[str, Any]
 
 
 @dataclass
-class HandedOver(Outcome):
-    """Nobody has a verdict yet: so many parts of the channel are in the queue."""
+class Enqueued(Outcome):
+    """An outcome without recipients: `queued` ranges of the channel are in the queue."""
 
     queued: int = 0
 
     def counts(self) -> dict[str, int]:
-        """How many recipients each verdict has, and how many parts are in the queue."""
+        """Return the number of recipients by status, and of ranges in the queue."""
         return {**super().counts(), "queued": self.queued}
 
 
-def limit() -> int | None:
-    """The most members that one function sends to; None is all of them."""
-    setting = os.environ.get("FANOUT_LIMIT")
-    if setting is None:
-        return None
-    if not setting.isdecimal() or int(setting) == 0:
-        raise ValueError(f"FANOUT_LIMIT is no number (got {setting!r}); use 1 or more, as 5000")
-    return int(setting)
+def enqueue(push: Frame, endpoint: str | None, exclude: str | None) -> Enqueued:
+    """Put a channel into the queue.
 
-
-def hand_over(push: Frame, endpoint: str | None, but: str | None) -> HandedOver:
-    """Put a channel into the queue: the arguments are those of broadcast.publish.
+    Args:
+        endpoint: URL of the management API; None takes it from each connection's row.
+        exclude: a connection id to leave out.
 
     Raises:
-        Busy: the queue did not take all of it.
+        Busy: the queue did not take all ranges.
     """
-    task = {"push": push, "endpoint": endpoint, "but": but}
-    return HandedOver(queued=_put(task, [Range(shard) for shard in shards()]))
+    task = {"push": push, "endpoint": endpoint, "exclude": exclude}
+    return Enqueued(queued=_put(task, [Range(shard) for shard in shards()]))
 
 
-def work(event: Any, deadline: float) -> dict[str, Any]:
-    """Do what Lambda took from the queue.
+def process_batch(event: Any, invocation: Invocation) -> dict[str, Any]:
+    """Process the tasks that Lambda took from the queue.
 
     Args:
         event: SQS messages, as Lambda passes them.
-        deadline: when sending must be over, in seconds of time.monotonic().
 
     Returns:
-        what shall stay in the queue, as ReportBatchItemFailures has it.
+        The messages to keep in the queue, as ReportBatchItemFailures defines it:
+        https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
     failures = []
     for record in event["Records"]:
         try:
-            _work(json.loads(record["body"]), deadline)
+            _process(json.loads(record["body"]), invocation.deadline)
         except Exception:
-            log.exception("a part of a broadcast stays in the queue: %s", record["messageId"])
+            log.exception("a range of a channel stays in the queue: %s", record["messageId"])
             failures.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failures}
 
 
-def _work(task: dict[str, Any], deadline: float) -> None:
-    push, part, most = task["push"], Range(*task["part"]), limit()
-    ids = audience(push, task["but"], part)
-    first = list(islice(ids, most and most + 1))
-    if most and len(first) > most:
-        _put(task, _cut(part, most, chain(first, ids), deadline))
+def _process(task: Task, deadline: float) -> None:
+    push, id_range, limit = task["push"], Range(*task["range"]), settings.fanout_limit()
+    ids = recipients(push, task["exclude"], id_range)
+    first = list(islice(ids, limit and limit + 1))
+    if limit and len(first) > limit:
+        _put(task, _split(id_range, limit, chain(first, ids), deadline))
         return
-    payload = encode(push, MAX_PUSH).encode()
-    rest, pace = part, float(os.environ.get("FANOUT_RPS", "inf"))
-    for some in batches(first, SLICE):
-        begun = time.monotonic()
-        if begun >= deadline - MARGIN:
+    payload = encode(push, MAX_PUSH_BYTES).encode()
+    invocation = Invocation(deadline, task["endpoint"])
+    remaining, rps = id_range, settings.fanout_rps()
+    for ids_slice in batches(first, SLICE_MEMBERS):
+        started_at = time.monotonic()
+        if started_at >= deadline - SLICE_SECONDS:
             break
-        outcome = send(push["channel"], payload, some, deadline, task["endpoint"])
+        outcome = send_to(push["channel"], payload, ids_slice, invocation)
         if outcome.untried or (outcome.failed and time.monotonic() >= deadline):
-            break  # the deadline came: this slice again
-        rest = part._replace(after=some[-1])
-        # A fan-out may begin with a burst: a worker that does one after the other may not.
-        time.sleep(max(0, begun + len(some) / pace - time.monotonic()))
+            # There was no time for all of this slice: it is repeated.
+            break
+        remaining = id_range._replace(after=ids_slice[-1])
+        # Each fan-out may begin with a burst. Several of them in turn must keep to the rate.
+        time.sleep(max(0, started_at + len(ids_slice) / rps - time.monotonic()))
     else:
         return
-    if rest == part:
+    if remaining == id_range:
         raise TimeoutError("there was no time for one slice; use a smaller FANOUT_LIMIT")
-    _put(task, [rest])
+    _put(task, [remaining])
 
 
-def _cut(part: Range, most: int, ids: Iterable[str], deadline: float) -> Iterator[Range]:
-    """Pieces of a part that leave no gap between them: who joins meanwhile is in one too."""
+def _split(id_range: Range, limit: int, ids: Iterable[str], deadline: float) -> Iterator[Range]:
+    """Yield ranges of at most `limit` members, with no gap between them.
+
+    A client that joins meanwhile is in one of them too.
+    """
     until = None
-    for batch in batches(ids, most):
+    for batch in batches(ids, limit):
         if until is not None:
-            yield part._replace(until=until)
-            part = part._replace(after=until)
+            yield id_range._replace(until=until)
+            id_range = id_range._replace(after=until)
             if time.monotonic() >= deadline:
-                break  # the rest is cut by the next
+                # The next run splits the rest.
+                break
         until = batch[-1]
-    yield part
+    yield id_range
 
 
-def _put(task: dict[str, Any], parts: Iterable[Range]) -> int:
-    url = os.environ.get("FANOUT_QUEUE")
-    if url is None:
-        raise ValueError("there is no FANOUT_QUEUE; use resources.scale.json where FANOUT_LIMIT is")
-    # ASCII, as json.dumps writes it: SQS refuses some characters that JSON has.
-    size = len(json.dumps(task)) + 256
-    put = 0
-    for batch in batches(parts, max(1, min(MOST, BYTES // size))):
-        bodies = [json.dumps({**task, "part": part}) for part in batch]
-        left = [{"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies)]
-        for _ in range(3):
-            answer = sqs().send_message_batch(QueueUrl=url, Entries=left)
-            failed = {each["Id"] for each in answer.get("Failed", [])}
-            left = [each for each in left if each["Id"] in failed]
-            if not left:
+def _put(task: Task, ranges: Iterable[Range]) -> int:
+    queue_url = settings.fanout_queue()
+    # The bodies are ASCII, as json.dumps writes them: SQS refuses some characters of JSON.
+    body_bytes = len(json.dumps(task)) + 256
+    count = 0
+    for batch in batches(ranges, max(1, min(MAX_BATCH_MESSAGES, MAX_BATCH_BYTES // body_bytes))):
+        bodies = [json.dumps({**task, "range": each}) for each in batch]
+        entries = [{"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies)]
+        for _ in range(_MAX_ATTEMPTS):
+            response = sqs().send_message_batch(QueueUrl=queue_url, Entries=entries)
+            failed = {each["Id"] for each in response.get("Failed", [])}
+            entries = [each for each in entries if each["Id"] in failed]
+            if not entries:
                 break
         else:
-            raise Busy(f"the queue did not take {len(left)} messages, three times")
-        put += len(batch)
-    return put
+            log.warning("SQS refused %d messages %d times", len(entries), _MAX_ATTEMPTS)
+            raise Busy
+        count += len(batch)
+    return count
 
 
 @cache
 def sqs() -> Any:
-    """The SQS client."""
+    """Return the SQS client."""
     retries = {"mode": "standard", "total_max_attempts": 3}
     config = Config(connect_timeout=2, read_timeout=4, retries=retries)
     return session.client("sqs", config=config)

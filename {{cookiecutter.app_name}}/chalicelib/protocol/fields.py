@@ -1,4 +1,4 @@
-"""What the fields of a request may hold."""
+"""The fields of requests: the values that each accepts."""
 
 import re
 import string
@@ -7,32 +7,38 @@ from typing import Any, NamedTuple
 
 from chalicelib.protocol.frames import Frame, FrameError
 
+MAX_TEXT_LENGTH = 64
 MAX_DEPTH = 100
+MAX_LIMIT = 100
 
 
 class Field(NamedTuple):
-    """What a field takes.
+    """The values that a field accepts.
 
     Args:
-        what: completes "{field} must be ..."; errors and `help` show it.
-        parse: returns the value to use; raises ValueError for one that will not do.
+        description: completes "{field} must be ..."; errors and `help` show it.
+        parse: returns the value to use; raises ValueError for a value that is not valid.
     """
 
-    what: str
+    description: str
     parse: Callable[[Any], Any]
 
     def read(self, name: str, frame: Frame) -> Any:
-        """The value of the field `name` of a frame; raises FrameError bad_field."""
+        """Return the value of the field `name` of a frame.
+
+        Raises:
+            FrameError: bad_field.
+        """
         if name not in frame:
-            raise FrameError("bad_field", f"{name} is missing: add {self.what}", name)
+            raise FrameError("bad_field", f"{name} is missing: add {self.description}", name)
         try:
             return self.parse(frame[name])
         except ValueError:
-            raise FrameError("bad_field", f"{name} must be {self.what}", name) from None
+            raise FrameError("bad_field", f"{name} must be {self.description}", name) from None
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, str) and 1 <= len(value) <= 64:
+    if isinstance(value, str) and 1 <= len(value) <= MAX_TEXT_LENGTH:
         return value
     raise ValueError
 
@@ -54,7 +60,7 @@ def _matching(pattern: str) -> Callable[[Any], str]:
 
 
 def _data(value: Any) -> Any:
-    # What is written once is read again inside of a page: it must not come near Python's limit.
+    # History nests the value in a page, where it must stay far from Python's recursion limit.
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [child for each in level for child in _children(each)]
@@ -70,28 +76,29 @@ def _children(value: Any) -> Iterable[Any]:
 
 
 def _limit(value: Any) -> int:
-    if type(value) is int and 1 <= value <= 100:  # a bool is an int too
+    # The type is compared: a bool is an int for isinstance.
+    if type(value) is int and 1 <= value <= MAX_LIMIT:
         return value
     raise ValueError
 
 
-# Not printable to Python, but names are written with them: no-break and ideographic space,
-# and the joiners inside of Persian and Indic words and of emoji.
-_IN_NAMES = "\u00a0\u3000\u200c\u200d"
+# Names use these, though Python calls them not printable: no-break and ideographic space, and
+# the joiners of Persian and Indic words and of emoji.
+_ALSO_PRINTABLE = "\u00a0\u3000\u200c\u200d"
 
 
 def _name(value: Any) -> str:
     if isinstance(value, str):
-        value = value.strip(string.whitespace + _IN_NAMES)
-    if all(c.isprintable() or c in _IN_NAMES for c in _text(value)):
+        value = value.strip(string.whitespace + _ALSO_PRINTABLE)
+    if all(c.isprintable() or c in _ALSO_PRINTABLE for c in _text(value)):
         return str(value)
     raise ValueError
 
 
-ID = Field("a string or a number of 1 to 64 characters", _id)
+ID = Field(f"a string or a number of 1 to {MAX_TEXT_LENGTH} characters", _id)
 CHANNEL = Field("1 to 64 of ASCII letters, digits, _ . -", _matching(r"[A-Za-z0-9_.-]+"))
-CLIENT_ID = Field("a string of 1 to 64 characters", _text)
+CLIENT_ID = Field(f"a string of 1 to {MAX_TEXT_LENGTH} characters", _text)
 DATA = Field(f"any JSON value, nested at most {MAX_DEPTH} deep", _data)
-LIMIT = Field("a whole number from 1 to 100", _limit)
-NAME = Field("1 to 64 printable characters", _name)
+LIMIT = Field(f"a whole number from 1 to {MAX_LIMIT}", _limit)
+NAME = Field(f"1 to {MAX_TEXT_LENGTH} printable characters", _name)
 SINCE = Field("the message_id of a message", _matching(r"[0-9a-f]{12}-[0-9a-f]{16}"))

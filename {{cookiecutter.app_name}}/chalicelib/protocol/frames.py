@@ -1,26 +1,26 @@
-"""The frames on the wire: JSON text in, JSON text out, and errors that say what to send instead."""
+"""Frames: JSON objects as text, in both directions, and the errors that answer a wrong one."""
 
 import json
 from typing import Any
 
 Frame = dict[str, Any]
 
-# The most that API Gateway takes for one message, in either direction:
+# API Gateway's maximum for one message, in either direction:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 MAX_BYTES = 128 * 1024
 
-# A page of history wraps a message into a reply: the rest is room for that, and for its id.
-MAX_PUSH = MAX_BYTES - 1024
+# A page of history wraps a message into a reply, which needs room for its own fields.
+MAX_PUSH_BYTES = MAX_BYTES - 1024
 
 
 class FrameError(Exception):
-    """What a client is told instead of the reply it hoped for.
+    """An error that is sent to the client in place of a reply.
 
     Args:
         code: bad_json, not_an_object, unknown_action, action_disabled, bad_field,
             not_a_member, too_large, try_again or internal.
-        message: what to send instead.
-        field: with bad_field, the field that is wrong.
+        message: an imperative that tells the client what to send instead.
+        field: the field that is not valid, with the code bad_field.
     """
 
     def __init__(self, code: str, message: str, field: str | None = None) -> None:
@@ -29,53 +29,52 @@ class FrameError(Exception):
         self.field = field
 
     def frame(self) -> Frame:
-        """The error as the frame to send."""
+        """Return the error as the frame to send."""
         error: Frame = {"type": "error", "code": self.code, "message": str(self)}
         return error if self.field is None else {**error, "field": self.field}
 
 
-def encode(frame: Frame, most: int = MAX_BYTES) -> str:
-    """Render a frame as the text to send.
+def encode(frame: Frame, max_bytes: int = MAX_BYTES) -> str:
+    """Return a frame as the text to send.
 
     Raises:
-        FrameError: too_large, it has more than `most` bytes.
-        ValueError: it holds a number that JSON does not have.
+        FrameError: too_large, the text has more than `max_bytes` bytes.
+        ValueError: the frame holds a number that JSON does not have.
     """
     text = json.dumps(frame, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    # Half of a surrogate pair can travel only as its escape, which Python and JSON write alike.
+    # Half of a surrogate pair has no UTF-8. Its escape is the same in Python and in JSON.
     payload = text.encode(errors="backslashreplace")
-    if len(payload) > most:
-        raise FrameError(
-            "too_large",
-            f"send less: the resulting frame would have {len(payload)} bytes, {most} are the most",
-        )
+    if len(payload) > max_bytes:
+        size = f"got {len(payload)} bytes, the maximum is {max_bytes}"
+        raise FrameError("too_large", f"send less: the frame to send is too large ({size})")
     return payload.decode()
 
 
 def decode(text: str) -> Frame:
-    """Read the frame that a client sent.
+    """Return the frame that a client sent as text.
 
     Raises:
         FrameError: bad_json or not_an_object.
     """
     try:
-        frame = json.loads(text, parse_constant=_not_json, parse_float=_finite)
+        frame = json.loads(text, parse_constant=_reject_constant, parse_float=_finite_float)
     except ValueError as error:
         raise FrameError("bad_json", f"send one JSON object as text: {error}") from None
     except RecursionError:
-        raise FrameError("bad_json", "send JSON that is less deeply nested") from None
+        raise FrameError("bad_json", "send JSON with fewer nested levels") from None
     if not isinstance(frame, dict):
         raise FrameError("not_an_object", 'send a JSON object, such as {"action": "help"}')
     return frame
 
 
-def _not_json(word: str) -> float:
-    # Python reads and writes NaN and Infinity; the browsers they would be sent to do not.
-    raise ValueError(f"{word} is not JSON")
+def _reject_constant(word: str) -> float:
+    # Python's parser accepts NaN and Infinity. The browsers that receive them do not.
+    raise ValueError(f"{word} is not valid JSON")
 
 
-def _finite(digits: str) -> float:
+def _finite_float(digits: str) -> float:
     number = float(digits)
     if abs(number) == float("inf"):
-        raise ValueError("a number is too large")  # not which: it may fill the frame
+        # The digits are left out: they may fill the frame.
+        raise ValueError("a number is too large")
     return number

@@ -1,7 +1,6 @@
-"""From a client's frame to the one reply that it gets."""
+"""The router: each frame of a client runs one action and gets one reply."""
 
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
@@ -9,58 +8,65 @@ from typing import Any, NamedTuple
 
 from chalice.app import WebsocketEvent
 
-from chalicelib.aws import endpoint
+from chalicelib import settings
+from chalicelib.aws import Invocation
 from chalicelib.protocol.fields import ID, Field
 from chalicelib.protocol.frames import Frame, FrameError, decode, encode
-from chalicelib.sender import deadline
-from chalicelib.storage.connections import NotConnected
-from chalicelib.storage.table import Busy
 
 log = logging.getLogger(__name__)
+
+MAX_ACTION_LENGTH = 64
 
 
 @dataclass(frozen=True)
 class Request:
-    """Who asks.
+    """The sender of a frame, as an action gets it.
 
     Args:
-        connection_id: the connection that the request came over.
-        endpoint: URL of the management API that reaches it.
-        deadline: when sending must be over, in seconds of time.monotonic().
-        id: the request's id, None if it has none.
+        connection_id: the connection that the frame came from.
+        invocation: the deadline and the endpoint for what the action sends.
+        id: the request's id; None if it has none.
     """
 
     connection_id: str
-    endpoint: str
-    deadline: float
+    invocation: Invocation
     id: str | int | float | None
 
 
 class Action(NamedTuple):
-    """A function and its fields, of which those that it has defaults for may be left out."""
+    """A function and its fields; a field that the function has a default for is optional."""
 
     function: Callable[..., Frame]
     fields: dict[str, Field]
     optional: set[str]
 
     def arguments(self, frame: Frame) -> dict[str, Any]:
-        """The fields of a frame; raises FrameError bad_field."""
-        for stray in frame.keys() - self.fields.keys() - {"action", "id"}:
-            takes = ", ".join(self.fields) or "no fields"
-            raise FrameError("bad_field", f"leave it out: this action takes {takes}", stray[:64])
-        left_out = self.optional - frame.keys()
+        """Return the function's arguments from a frame.
+
+        Raises:
+            FrameError: bad_field.
+        """
+        for unknown in frame.keys() - self.fields.keys() - {"action", "id"}:
+            accepted = ", ".join(self.fields) or "no fields"
+            message = f"leave it out: this action takes {accepted}"
+            raise FrameError("bad_field", message, unknown[:MAX_ACTION_LENGTH])
+        absent = self.optional - frame.keys()
         fields = self.fields.items()
-        return {name: field.read(name, frame) for name, field in fields if name not in left_out}
+        return {name: field.read(name, frame) for name, field in fields if name not in absent}
 
 
 class Router:
-    """The actions by name, and the way from a frame to its reply."""
+    """The actions by name."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {}
 
     def action(self, **fields: Field) -> Callable[[Callable[..., Frame]], Callable[..., Frame]]:
-        """Register a function as the action of its name; raises TypeError for other fields."""
+        """Register a function as the action of its name.
+
+        Raises:
+            TypeError: the function's parameters are not the fields.
+        """
 
         def register(function: Callable[..., Frame]) -> Callable[..., Frame]:
             name = function.__name__
@@ -74,40 +80,38 @@ class Router:
         return register
 
     def enabled(self) -> dict[str, Action]:
-        """The actions that WS_ACTIONS in .chalice/config.json switches on."""
-        names = os.environ["WS_ACTIONS"].replace(" ", "").split(",")
-        return {name: self.actions[name] for name in names}
+        """Return the actions that WS_ACTIONS switches on."""
+        return {name: self.actions[name] for name in settings.ws_actions()}
 
-    def answer(self, event: WebsocketEvent) -> str:
-        """Do what a message asks for and return the reply: always one, whatever went wrong."""
-        known: Frame = {}  # what an error can repeat of the request
+    def reply(self, event: WebsocketEvent) -> str:
+        """Run the action that a frame asks for, and return the text of its one reply.
+
+        An exception of the action becomes an error reply.
+        """
+        # An error repeats the action and the id, as far as they are valid.
+        repeated: Frame = {}
         try:
-            reply = self._run(event, known)
-            return encode({**reply, "id": known["id"]} if "id" in known else reply)
+            reply = self._run(event, repeated)
+            return encode({**reply, "id": repeated["id"]} if "id" in repeated else reply)
         except FrameError as error:
             problem = error
-        except NotConnected:
-            problem = FrameError("try_again", "connect again: this connection is not registered")
-        except Busy:
-            problem = FrameError("try_again", "send the same again in a moment")
         except Exception:
             request_id = event.to_dict()["requestContext"]["requestId"]
             log.exception("connection %s, request %s", event.connection_id, request_id)
             problem = FrameError("internal", "send the same again later: it failed on the server")
-        return encode({**problem.frame(), **known})
+        return encode({**problem.frame(), **repeated})
 
-    def _run(self, event: WebsocketEvent, known: Frame) -> Frame:
+    def _run(self, event: WebsocketEvent, repeated: Frame) -> Frame:
         frame = decode(event.body)
         name = frame.get("action")
-        if isinstance(name, str) and len(name) <= 64:
-            known["action"] = name
+        if isinstance(name, str) and len(name) <= MAX_ACTION_LENGTH:
+            repeated["action"] = name
         if "id" in frame:
-            known["id"] = ID.read("id", frame)
+            repeated["id"] = ID.read("id", frame)
         action = self._find(name)
         arguments = action.arguments(frame)
-        request = Request(
-            event.connection_id, endpoint(event), deadline(event.context), known.get("id")
-        )
+        invocation = Invocation.from_event(event)
+        request = Request(event.connection_id, invocation, repeated.get("id"))
         return action.function(request, **arguments)
 
     def _find(self, name: Any) -> Action:

@@ -1,17 +1,12 @@
 """One payload to many connections: `deliver` is the only entrance, how it sends its own affair."""
 
-import os
-import time
 from dataclasses import dataclass, field
-from typing import Any
 
 # With the app, and not when they are needed: all of its functions but connect send.
+from chalicelib import settings
 from chalicelib.sender import boto as plain
 from chalicelib.sender import concurrent as sending
 from chalicelib.sender.types import Recipients, Verdict
-
-# Of the function's time, in s: 2 to prune, 1 to answer.
-RESERVE = 3
 
 
 @dataclass
@@ -28,12 +23,7 @@ class Outcome:
         return {**vars(self), "gone": len(self.gone)}
 
 
-def deadline(context: Any) -> float:
-    """When sending must be over, in seconds of time.monotonic(), from Lambda's context."""
-    return time.monotonic() + float(context.get_remaining_time_in_millis()) / 1000 - RESERVE
-
-
-def deliver(payload: bytes, recipients: Recipients, deadline: float) -> Outcome:
+def send(payload: bytes, recipients: Recipients, deadline: float) -> Outcome:
     """Send a payload to connections; the failure of one does not stop the others.
 
     Each gets it at least once: where a connection breaks before the answer, it is sent again.
@@ -56,6 +46,6 @@ def deliver(payload: bytes, recipients: Recipients, deadline: float) -> Outcome:
         else:
             setattr(outcome, verdict, getattr(outcome, verdict) + 1)
 
-    sender = plain if os.environ.get("FANOUT_SENDER") == "boto3" else sending
+    sender = plain if settings.fanout_sender() == "boto3" else sending
     sender.send(payload, recipients, deadline, settle)
     return outcome

@@ -3,7 +3,6 @@
 import asyncio
 import atexit
 import logging
-import os
 import random
 import ssl
 import time
@@ -13,6 +12,7 @@ from itertools import chain, count
 from math import isqrt
 from typing import Any
 
+from chalicelib import settings
 from chalicelib.sender.pool import TIMEOUT, Pool
 from chalicelib.sender.rate_limit import Pace
 from chalicelib.sender.signing import Signer, why
@@ -20,9 +20,6 @@ from chalicelib.sender.types import Forbidden, Recipients, Settle, Verdict
 
 log = logging.getLogger(__name__)
 
-# Half the calls a second that an account has by default, for all of its APIs together:
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
-FANOUT_RPS = 5000
 UNLIMITED = 100_000  # what 0 stands for
 
 CHUNK = 2000  # recipients read at a time
@@ -78,7 +75,7 @@ class _Fanout:
         self._recipients = iter(recipients)
         self._deadline = deadline
         self._settle = settle
-        self._pace = Pace(float(os.environ.get("FANOUT_RPS", FANOUT_RPS)) or UNLIMITED)
+        self._pace = Pace(min(settings.fanout_rps(), UNLIMITED))
         self._signers: dict[str, Signer] = {}
         self._waiting: deque[tuple[str, str]] = deque()
         self._read_so_far = 0

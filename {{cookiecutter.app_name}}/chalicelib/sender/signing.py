@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from botocore.exceptions import NoCredentialsError, NoRegionError
 
-from chalicelib.aws import OVERRIDE, session
+from chalicelib.aws import ENDPOINT_VARIABLE, session
 from chalicelib.sender.http11 import Answer
 
 
@@ -26,7 +26,7 @@ class Signer:
     """
 
     def __init__(self, endpoint: str, payload: bytes) -> None:
-        url = urlsplit(os.environ.get(OVERRIDE) or endpoint)
+        url = urlsplit(os.environ.get(ENDPOINT_VARIABLE) or endpoint)
         self.tls = url.scheme == "https"
         self.host = url.hostname or ""
         self.port = url.port or (443 if self.tls else 80)

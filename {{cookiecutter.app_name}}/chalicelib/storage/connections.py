@@ -1,8 +1,8 @@
-"""The connection table: who is connected, under which name, in which channels.
+"""Connections and their channels, in DynamoDB.
 
-A connection's home row stands in the lobby; for each channel that it joined it has a member
-row there. Each write is safe to repeat and safe beside any other at the same time; where a
-simpler form of it would not be, a comment says what it would break.
+Strategy: a connection has one connection row, with its name and its channels, in the lobby. For
+each other channel that it joined it has one membership row there. Each write can be repeated, and
+can run beside any other write. Comments say which failure a simpler write would cause.
 """
 
 import logging
@@ -13,28 +13,42 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib import settings
+from chalicelib.protocol.frames import FrameError
 from chalicelib.storage import table
-from chalicelib.storage.table import Range, Refused, Row, call, key, shards, table_name
+from chalicelib.storage.table import ConditionFailed, Range, Row, call, key, shards
 
 log = logging.getLogger(__name__)
 
 LOBBY = "lobby"
 
-# API Gateway ends a connection after two hours; its rows outlive it by ten minutes:
+# API Gateway ends a connection after two hours. Its rows expire ten minutes later:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
-LIFETIME = 7200 + 600
+LIFETIME_SECONDS = 7200 + 600
 
-# In seconds. Until $connect returns, a connection has its row, yet sending says it is gone.
-YOUNG = 30
+# Until the connect function returns, the management API answers 410 for the new connection.
+GRACE_SECONDS = 30
 
 
-class NotConnected(Exception):
-    """The connection has no home row: it is gone, or was never there."""
+class NotConnected(FrameError):
+    """The connection has no connection row: it ended, or never existed."""
+
+    def __init__(self) -> None:
+        super().__init__("try_again", "connect again: this connection is not registered")
 
 
 @dataclass(frozen=True)
 class Connection:
-    """A home row; `expires_at` in s since the epoch, `shard` where it and its members' rows are."""
+    """A connection row.
+
+    Args:
+        connection_id: API Gateway's id.
+        name: the name that other clients see.
+        endpoint: URL of the management API.
+        channels: the channels joined; the lobby is not among them.
+        expires_at: s since the epoch.
+        shard: the shard of this row and of its membership rows.
+    """
 
     connection_id: str
     name: str
@@ -53,8 +67,8 @@ def add(connection_id: str, name: str | None, endpoint: str, connected_at: int) 
     """Register a new connection.
 
     Args:
-        name: the name to show, or None for one made from the connection id.
-        endpoint: URL of the management API that reaches it.
+        name: the name that others see; None makes one of the connection id.
+        endpoint: URL of the management API.
         connected_at: ms since the epoch, from the event.
     """
     row = {
@@ -62,154 +76,175 @@ def add(connection_id: str, name: str | None, endpoint: str, connected_at: int) 
         "name": {"S": name or f"guest-{connection_id[:4]}"},
         "endpoint": {"S": endpoint},
         "connected_at": {"N": str(connected_at)},
-        "expires_at": {"N": str(connected_at // 1000 + LIFETIME)},
+        "expires_at": {"N": str(connected_at // 1000 + LIFETIME_SECONDS)},
     }
-    with suppress(Refused):  # then an earlier try got through
-        # Unconditional, a retry would wipe the channels that were joined in between.
+    # The condition fails where an earlier try was written. Without it, a retry would delete the
+    # channels that were joined in between.
+    with suppress(ConditionFailed):
         call("put_item", Item=row, ConditionExpression="attribute_not_exists(connection_id)")
 
 
 def get(connection_id: str) -> Connection:
-    """The connection as it is now; raises NotConnected."""
-    for home_key in _home_keys(connection_id):
-        row = call("get_item", Key=home_key, ConsistentRead=True).get("Item")
+    """Return a connection, from a consistent read.
+
+    Raises:
+        NotConnected: it has no row, or its row has expired.
+    """
+    for connection_key in _connection_keys(connection_id):
+        row = call("get_item", Key=connection_key, ConsistentRead=True).get("Item")
         if row is not None and not _expired(row):
             return _connection(row)
-    raise NotConnected(connection_id)
+    raise NotConnected
 
 
-def join(home: Connection, channel: str) -> None:
-    """Make a connection a member of a channel; raises NotConnected."""
-    member = {**_key(channel, home), "expires_at": {"N": str(home.expires_at)}}
+def join(connection: Connection, channel: str) -> None:
+    """Add a connection to a channel.
+
+    Raises:
+        NotConnected: the connection has ended.
+    """
+    membership = {**_key(channel, connection), "expires_at": {"N": str(connection.expires_at)}}
     try:
-        _with_channels("ADD", home, channel, Put={"Item": member})
-    except Refused:
-        raise NotConnected(home.connection_id) from None
+        _write_channels("ADD", connection, channel, Put={"Item": membership})
+    except ConditionFailed:
+        raise NotConnected from None
 
 
-def leave(home: Connection, channel: str) -> None:
-    """End a membership, if there is one."""
+def leave(connection: Connection, channel: str) -> None:
+    """Remove a connection from a channel, if it is a member."""
     try:
-        _with_channels("DELETE", home, channel, Delete={"Key": _key(channel, home)})
-    except Refused:
-        call("delete_item", Key=_key(channel, home))
+        _write_channels("DELETE", connection, channel, Delete={"Key": _key(channel, connection)})
+    except ConditionFailed:
+        call("delete_item", Key=_key(channel, connection))
 
 
 def rename(connection_id: str, name: str) -> Connection:
-    """Give a connection another name and return it; raises NotConnected."""
-    for home_key in _home_keys(connection_id):
-        with suppress(Refused):
-            answer = call(
+    """Set a connection's name, and return the connection.
+
+    Raises:
+        NotConnected: the connection has ended.
+    """
+    for connection_key in _connection_keys(connection_id):
+        with suppress(ConditionFailed):
+            response = call(
                 "update_item",
-                Key=home_key,
+                Key=connection_key,
                 UpdateExpression="SET #name = :name",
-                # Unconditional, it would bring back the row of a connection that is gone.
+                # Without the condition, it would create the row of a connection that has ended.
                 ConditionExpression="attribute_exists(connection_id)",
                 ExpressionAttributeNames={"#name": "name"},
                 ExpressionAttributeValues={":name": {"S": name}},
                 ReturnValues="ALL_NEW",
             )
-            return _connection(answer["Attributes"])
-    raise NotConnected(connection_id)
+            return _connection(response["Attributes"])
+    raise NotConnected
 
 
 def remove(connection_id: str) -> Connection | None:
-    """Forget a connection that has ended; returns it, or None if it was forgotten before."""
-    home = _take_home(connection_id)
-    if home is not None:
-        table.delete(_key(channel, home) for channel in home.channels)
-    return home
+    """Remove a connection that has ended; return it, or None if it was removed before."""
+    connection = _delete_connection_row(connection_id)
+    if connection is not None:
+        table.delete(_key(channel, connection) for channel in connection.channels)
+    return connection
 
 
-def prune(connection_ids: list[str], channel: str) -> None:
-    """Forget connections that API Gateway says are gone.
+def remove_gone(connection_ids: list[str], channel: str) -> None:
+    """Remove connections for which the management API answered 410.
+
+    A connection younger than GRACE_SECONDS keeps its connection row.
 
     Args:
-        channel: where their rows were found; those go even if there is no home row.
+        channel: the channel that they were found in. Their rows there are deleted in any case.
     """
-    young = {":young": {"N": str(int((time.time() - YOUNG) * 1000))}}
-    unless_young = "attribute_not_exists(connection_id) OR connected_at < :young"
+    before_grace = {":before": {"N": str(int((time.time() - GRACE_SECONDS) * 1000))}}
+    condition = "attribute_not_exists(connection_id) OR connected_at < :before"
 
-    def take_home(connection_id: str) -> Connection | None:
+    def delete_row(connection_id: str) -> Connection | None:
         try:
-            return _take_home(
-                connection_id, ConditionExpression=unless_young, ExpressionAttributeValues=young
+            return _delete_connection_row(
+                connection_id, ConditionExpression=condition, ExpressionAttributeValues=before_grace
             )
-        except Refused:  # it may still be inside of $connect
+        except ConditionFailed:
             return None
-        except Exception:  # the next that sends meets it again
-            log.exception("connection %s was not pruned", connection_id)
+        except Exception:
+            # The next message to this channel meets the connection again.
+            log.exception("connection %s was not removed", connection_id)
             return None
 
-    homes = table.in_threads(take_home, connection_ids)
-    rows = [_key(each, home) for home in homes if home for each in home.channels]
+    removed = table.map_in_threads(delete_row, connection_ids)
+    rows = [_key(name, each) for each in removed if each for name in each.channels]
     if channel != LOBBY:
         rows += [key(channel, each, shard) for each in connection_ids for shard in shards(each)]
     table.delete(rows)
 
 
 def members(
-    channel: str, part: Range | None = None, page: int | None = None, consistent: bool = False
+    channel: str,
+    id_range: Range | None = None,
+    page_size: int | None = None,
+    consistent: bool = False,
 ) -> Iterator[str]:
-    """The connection ids in a channel, or in a part of it, as table.read reads them."""
-    for row in table.read(channel, "connection_id", part, page, consistent):
+    """Yield the connection ids in a channel; the arguments are those of table.read."""
+    for row in table.read(channel, "connection_id", id_range, page_size, consistent):
         yield row["connection_id"]["S"]
 
 
-def tally() -> Counter[str]:
-    """How many connections are in each channel. It reads the lobby, and costs the lobby's size."""
+def count_members() -> Counter[str]:
+    """Return the number of connections in each channel. The cost grows with the lobby's size."""
     counts: Counter[str] = Counter()
     for row in table.read(LOBBY, "connection_id, channels"):
-        counts.update([LOBBY, *_strings(row)])
+        counts.update([LOBBY, *_channels(row)])
     return counts
 
 
-def homes(connection_ids: Iterable[str]) -> Iterator[Connection]:
-    """The home rows of connections, 100 at a time; an id without one is left out."""
-    all_keys = (home_key for each in connection_ids for home_key in _home_keys(each))
-    for keys in table.batches(all_keys, 100):
-        wanted: Any = {table_name(): {"Keys": keys}}
-        while wanted:  # DynamoDB may answer in parts
-            answer = call("batch_get_item", RequestItems=wanted)
-            rows = answer["Responses"].get(table_name(), [])
+def get_many(connection_ids: Iterable[str]) -> Iterator[Connection]:
+    """Yield connections, read 100 at a time; an id without a row is left out."""
+    name = settings.connections_table()
+    keys = (each for connection_id in connection_ids for each in _connection_keys(connection_id))
+    for batch in table.batches(keys, 100):
+        unprocessed: Any = {name: {"Keys": batch}}
+        while unprocessed:
+            response = call("batch_get_item", RequestItems=unprocessed)
+            rows = response["Responses"].get(name, [])
             yield from (_connection(row) for row in rows if not _expired(row))
-            wanted = answer.get("UnprocessedKeys")
+            unprocessed = response.get("UnprocessedKeys")
 
 
-def _home_keys(connection_id: str) -> list[Row]:
-    # More than one only while CHANNEL_SHARDS changes; a row never moves.
+def _connection_keys(connection_id: str) -> list[Row]:
+    # There are two only while CHANNEL_SHARDS changes; rows stay in their shard.
     return [key(LOBBY, connection_id, shard) for shard in shards(connection_id)]
 
 
-def _key(channel: str, home: Connection) -> Row:
-    return key(channel, home.connection_id, home.shard)
+def _key(channel: str, connection: Connection) -> Row:
+    return key(channel, connection.connection_id, connection.shard)
 
 
-def _take_home(connection_id: str, **condition: Any) -> Connection | None:
-    for home_key in _home_keys(connection_id):
-        # The delete itself returns the channels: one joined after a separate read would stay.
-        answer = call("delete_item", Key=home_key, ReturnValues="ALL_OLD", **condition)
-        if "Attributes" in answer:
-            return _connection(answer["Attributes"])
+def _delete_connection_row(connection_id: str, **condition: Any) -> Connection | None:
+    for connection_key in _connection_keys(connection_id):
+        # The delete returns the channels: one joined after a separate read would stay.
+        response = call("delete_item", Key=connection_key, ReturnValues="ALL_OLD", **condition)
+        if "Attributes" in response:
+            return _connection(response["Attributes"])
     return None
 
 
-def _with_channels(verb: str, home: Connection, channel: str, **member_write: Row) -> None:
-    # The row and the home's channels change together or not at all: two plain writes, in
-    # either order, leave a ghost if a disconnect comes between.
+def _write_channels(verb: str, connection: Connection, channel: str, **write: Row) -> None:
+    # The membership row and the connection's channels change together. Of two plain writes, in
+    # either order, one would stay alone if a disconnect came between them.
     update = {
-        "Key": _key(LOBBY, home),
+        "Key": _key(LOBBY, connection),
         "UpdateExpression": f"{verb} channels :channel",
         "ConditionExpression": "attribute_exists(connection_id)",
         "ExpressionAttributeValues": {":channel": {"SS": [channel]}},
     }
-    writes = {"Update": update, **member_write}
-    items = [{name: {**write, "TableName": table_name()}} for name, write in writes.items()]
+    writes = {"Update": update, **write}
+    name = settings.connections_table()
+    items = [{kind: {**each, "TableName": name}} for kind, each in writes.items()]
     call("transact_write_items", TransactItems=items)
 
 
-def _strings(row: Row) -> list[str]:
-    # DynamoDB has no empty set: no channels, no attribute.
+def _channels(row: Row) -> list[str]:
+    # DynamoDB has no empty set: a row without channels has no such attribute.
     return list(row.get("channels", {"SS": []})["SS"])
 
 
@@ -222,7 +257,7 @@ def _connection(row: Row) -> Connection:
         connection_id=row["connection_id"]["S"],
         name=row["name"]["S"],
         endpoint=row["endpoint"]["S"],
-        channels=frozenset(_strings(row)),
+        channels=frozenset(_channels(row)),
         expires_at=int(row["expires_at"]["N"]),
         shard=int(row["channel"]["S"].rpartition("#")[2]),
     )

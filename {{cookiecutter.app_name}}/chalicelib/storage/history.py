@@ -1,24 +1,31 @@
-"""What was sent to a channel, kept for a while for those that were away.
+"""The history of a channel: messages kept for clients that were away.
 
-A message is a row beside the channel's members, under a key of its own: a channel's name has
-no "#", and theirs end in the number of a shard. Its sort key is the message's id.
+A message is a row with the key `{channel}#history`. No member has that key: a channel's name has
+no "#", and the keys of members end in a number. The sort key is the message's id.
 """
 
 import json
-import os
 import time
 
-from chalicelib.protocol.frames import MAX_PUSH, Frame
+from chalicelib import settings
+from chalicelib.protocol.frames import MAX_PUSH_BYTES, Frame
 from chalicelib.storage.table import call
 
-# Behind an id that a client has seen, others may still come in: a function may take an id and
-# write it down as late as it ends, after 29 s, and the clocks of two functions differ a little.
+# A message can be written after one with a later id: a function may write as late as it ends,
+# after 29 s, and clocks differ a little.
 OVERLAP_MS = 30_000
 
 
-def keep(push: Frame, text: str) -> None:
-    """Write a message down, `text` being its frame as it is sent; raises Busy."""
-    if seconds := _seconds():
+def save(push: Frame, text: str) -> None:
+    """Write a message to the history, if HISTORY_SECONDS is not 0.
+
+    Args:
+        text: the message's frame, as it is sent.
+
+    Raises:
+        Busy: the table is busy.
+    """
+    if seconds := settings.history_seconds():
         row = {
             "channel": {"S": f"{push['channel']}#history"},
             "connection_id": {"S": push["message_id"]},
@@ -28,57 +35,53 @@ def keep(push: Frame, text: str) -> None:
         call("put_item", Item=row)
 
 
-def overlapping(since: str) -> str:
-    """Where to read from so that nothing is missed that came in behind the message `since`."""
-    return _point(int(since[:12], 16) - OVERLAP_MS)
+def overlap_start(since: str) -> str:
+    """Return the id to read from so that messages written after `since` are not missed."""
+    return _id_prefix(int(since[:12], 16) - OVERLAP_MS)
 
 
 def page(channel: str, since: str | None, limit: int) -> Frame:
-    """The part of a reply that holds messages, oldest first, as many as fit into one frame.
+    """Return the fields of a reply that hold messages, oldest first, as many as one frame takes.
 
     Args:
-        since: the messages after this id, from the first; None for the latest ones.
-        limit: how many at most.
+        since: the id to start after; None reads the latest messages.
+        limit: the maximum of messages.
 
     Returns:
-        `messages`; `more`, whether there are others beyond them; `complete`, whether all that
-        was sent after `since` is still kept.
+        `messages`; `more`, true if others follow; `complete`, true if all messages after `since`
+        are still kept.
     """
-    seconds = _seconds()
+    seconds = settings.history_seconds()
     if not seconds:
         return {"messages": [], "more": False, "complete": False}
-    # TTL deletes late, by days. An id tells the age of its message: no filter is needed.
-    oldest = _point(time.time_ns() // 1_000_000 - seconds * 1000)
+    # TTL deletes days late. An id has its message's time, so the key selects what is not expired.
+    oldest = _id_prefix(time.time_ns() // 1_000_000 - seconds * 1000)
     after = max(since or "", oldest)
-    answer = call(
+    response = call(
         "query",
         KeyConditionExpression="channel = :channel AND connection_id > :after",
         ExpressionAttributeValues={":channel": {"S": f"{channel}#history"}, ":after": {"S": after}},
         ScanIndexForward=since is not None,
         Limit=limit + 1,
-        # Who reads is a member already: what a stale read leaves out was sent too early for it.
+        # The client is a member by now, and gets later messages as pushes. A stale read could
+        # leave out one that was sent before.
         ConsistentRead=True,
     )
-    rows = [row["push"]["S"] for row in answer["Items"]]
+    rows = [row["push"]["S"] for row in response["Items"]]
     messages: list[Frame] = []
     size = 0
     for text in rows[:limit]:
         size += len(text.encode()) + len(",")
-        if size > MAX_PUSH and messages:
+        if size > MAX_PUSH_BYTES and messages:
             break
         messages.append(json.loads(text))
-    # DynamoDB itself stops at 1 MB, which is more than fits.
+    # DynamoDB stops at 1 MB, which is more than one frame.
     more = len(messages) < len(rows)
     if since is None:
         messages.reverse()
     return {"messages": messages, "more": more, "complete": since is None or since >= oldest}
 
 
-def _seconds() -> int:
-    # For how long messages are kept, from .chalice/config.json; 0: not at all.
-    return int(os.environ.get("HISTORY_SECONDS", "0"))
-
-
-def _point(ms: int) -> str:
-    # Ids begin with their time: this sorts before all that were made in that ms or later.
+def _id_prefix(ms: int) -> str:
+    # Ids begin with their time. This sorts before all ids of that millisecond.
     return f"{max(ms, 0):012x}"

@@ -10,7 +10,7 @@ from tests.client import Api
 from tests.conftest import age
 
 
-@pytest.mark.parametrize("sender", ["", "boto3"])
+@pytest.mark.parametrize("sender", ["concurrent", "boto3"])
 def test_a_failing_recipient_stops_nobody(
     api: Api, sender: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

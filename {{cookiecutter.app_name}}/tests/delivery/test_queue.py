@@ -13,6 +13,7 @@ import pytest
 from chalice_ws.local import services
 from chalice_ws.project.config import read_config
 from chalice_ws.project.resources import Resources
+from chalicelib import aws
 from chalicelib import sender as fanout
 from chalicelib.delivery import members as delivery
 from chalicelib.delivery import publish as broadcast
@@ -41,7 +42,7 @@ class Queue:
         """Run the worker until nothing is left; what fails comes again."""
         while messages := self.take():
             for message in messages:
-                self.parts.append(Range(*json.loads(message["Body"])["part"]))
+                self.parts.append(Range(*json.loads(message["Body"])["range"]))
                 record = {"messageId": message["MessageId"], "body": message["Body"]}
                 try:
                     answer = self.api.run("fanout", {"Records": [record]}, seconds)
@@ -104,10 +105,10 @@ def test_who_joins_while_it_is_cut_is_in_one_piece(scaled: Queue) -> None:
     """The pieces leave no gap between them, and do not overlap."""
     crowd(scaled.api, 10)
     ids = sorted(connections.members("tea"))
-    scale.hand_over({"type": "message", "channel": "tea"}, "http://127.0.0.1:1", None)
+    scale.enqueue({"type": "message", "channel": "tea"}, "http://127.0.0.1:1", None)
     (message,) = scaled.take()
     scaled.api.run("fanout", {"Records": [{"messageId": "m", "body": message["Body"]}]})
-    pieces = [Range(*json.loads(each["Body"])["part"]) for _ in range(4) for each in scaled.take()]
+    pieces = [Range(*json.loads(each["Body"])["range"]) for _ in range(4) for each in scaled.take()]
     assert len(pieces) == 4
     # Just before, at and just after each boundary, and at both ends.
     late = ["!", "zzzz", *(each + "-" for each in ids), *(each[:-1] + "<" for each in ids)]
@@ -131,14 +132,14 @@ def test_a_worker_that_ends_while_it_sends_loses_nobody(
         nonlocal sent, ended
         everybody = list(recipients)
         some = everybody if ended else everybody[: after - sent]
-        outcome = fanout.deliver(payload, some, deadline)
+        outcome = fanout.send(payload, some, deadline)
         sent += len(some)
         if len(some) < len(everybody):
             ended = True
             raise end
         return outcome
 
-    monkeypatch.setattr(delivery, "deliver", deliver)
+    monkeypatch.setattr(delivery, "send", deliver)
     clients[0].request("broadcast", channel="tea", data=1)
     scaled.run()
     assert ended
@@ -171,11 +172,11 @@ def test_what_there_is_no_time_for_goes_on_where_it_was(
     scaled: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each worker has time for one slice, and then it is late."""
-    late, work = [0], scale.work
+    late, work = [0], scale.process_batch
 
     def send(*arguments: Any) -> Any:
-        late[0] = fanout.RESERVE + 29
-        return delivery.send(*arguments)
+        late[0] = aws.RESERVE_SECONDS + 29
+        return delivery.send_to(*arguments)
 
     def be_early(*arguments: Any) -> Any:
         late[0] = 0
@@ -183,14 +184,27 @@ def test_what_there_is_no_time_for_goes_on_where_it_was(
 
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + late[0], sleep=time.sleep)
     monkeypatch.setattr(scale, "time", clock)
-    monkeypatch.setattr(scale, "send", send)
-    monkeypatch.setattr(scale, "work", be_early)
-    monkeypatch.setattr(scale, "SLICE", 2)
+    monkeypatch.setattr(scale, "send_to", send)
+    monkeypatch.setattr(scale, "process_batch", be_early)
+    monkeypatch.setattr(scale, "SLICE_MEMBERS", 2)
     clients = crowd(scaled.api, 6)
     clients[0].request("broadcast", channel="tea", data=1)
     scaled.run()
     assert heard(clients) == [1] * 6
     assert len(scaled.parts) == 1 + 2 + 2  # to cut, of three each, and of what was left of those
+
+
+@pytest.mark.parametrize("rps", ["0", "5000"])
+def test_fanout_without_a_rate_limit_completes(
+    scaled: Queue, monkeypatch: pytest.MonkeyPatch, rps: str
+) -> None:
+    """FANOUT_RPS 0 is unlimited in the queue too; no range is sent twice."""
+    monkeypatch.setenv("FANOUT_RPS", rps)
+    clients = crowd(scaled.api, 4)
+    assert clients[0].request("broadcast", channel="tea", data=1)["type"] == "sent"
+    scaled.run()
+    assert [client.push()["data"] for client in clients] == [1] * 4
+    assert [client.waiting() for client in clients] == [0] * 4
 
 
 def test_a_worker_keeps_the_pace_from_slice_to_slice(
@@ -201,7 +215,7 @@ def test_a_worker_keeps_the_pace_from_slice_to_slice(
     stands_still = time.monotonic()
     clock = SimpleNamespace(monotonic=lambda: stands_still, sleep=waits.append)
     monkeypatch.setattr(scale, "time", clock)
-    monkeypatch.setattr(scale, "SLICE", 2)
+    monkeypatch.setattr(scale, "SLICE_MEMBERS", 2)
     monkeypatch.setenv("FANOUT_RPS", "10")
     clients = crowd(scaled.api, 4)
     clients[0].request("broadcast", channel="tea", data=1)
@@ -213,7 +227,7 @@ def test_a_worker_keeps_the_pace_from_slice_to_slice(
 def test_what_never_succeeds_ends_in_the_dead_letters(scaled: Queue) -> None:
     clients = crowd(scaled.api, 4)
     clients[0].request("broadcast", channel="tea", data=1)
-    scaled.run(seconds=fanout.RESERVE)  # enough to cut, and none to send
+    scaled.run(seconds=aws.RESERVE_SECONDS)  # enough to cut, and none to send
     assert [each.after for each in scaled.parts].count(" ") == 1 + 5
     assert heard(clients) == [0] * 4
     dead = Queue(scaled.api, scaled.request["QueueUrl"].replace("FanoutQueue", "FanoutDeadLetters"))
@@ -293,9 +307,9 @@ def test_the_longest_message_fits(scaled: Queue, letter: str) -> None:
         return len(frames.encode({**push, "data": text}).encode())
 
     push = broadcast.message("tea", "")
-    push["data"] = letter * ((frames.MAX_PUSH - size("")) // (size(letter) - size("")))
+    push["data"] = letter * ((frames.MAX_PUSH_BYTES - size("")) // (size(letter) - size("")))
     endpoint = os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"]
-    broadcast.publish(push, time.monotonic() + 20, endpoint)
+    broadcast.publish(push, aws.Invocation(time.monotonic() + 20, endpoint))
     scaled.run()
     assert [client.push() for client in clients] == [push] * 4
 
@@ -320,5 +334,5 @@ def test_a_wrong_limit_is_named(api: Api, monkeypatch: pytest.MonkeyPatch, setti
 def test_a_limit_without_a_queue_is_named(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FANOUT_LIMIT", "1")
     crowd(api, 2)
-    with pytest.raises(ValueError, match=r"FANOUT_QUEUE; use resources\.scale\.json"):
+    with pytest.raises(ValueError, match=r"FANOUT_QUEUE .*; use resources/scale\.json"):
         api.run("notify", {"channel": "tea", "data": 1})

@@ -35,7 +35,7 @@ def test_help_says_what_the_file_says(api: Api) -> None:
         own = {key: value for key, value in properties if key not in ("action", "id")}
         described[name] = {key: value["description"] for key, value in own.items()}
     assert api.connect().request("help")["actions"] == described
-    assert DOCUMENT["components"]["schemas"]["id"]["description"] == fields.ID.what
+    assert DOCUMENT["components"]["schemas"]["id"]["description"] == fields.ID.description
 
 
 @pytest.mark.parametrize("name", REPLIES)
@@ -66,7 +66,7 @@ def test_the_code_and_the_file_have_the_same_errors() -> None:
     sources = "".join(path.read_text() for path in (PROJECT / "chalicelib").rglob("*.py"))
     described = MESSAGES["error"]["payload"]["properties"]["code"]["oneOf"]
     assert {each["const"] for each in described} == set(
-        re.findall(r'FrameError\(\s*"(\w+)"', sources)
+        re.findall(r'(?:FrameError|__init__)\(\s*"(\w+)"', sources)
     )
 
 

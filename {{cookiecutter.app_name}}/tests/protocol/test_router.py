@@ -37,7 +37,7 @@ def test_help_names_what_is_switched_on(api: Api, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("WS_ACTIONS", "leave, help")
     assert client.request("help") == {
         "type": "help",
-        "actions": {"leave": {"channel": CHANNEL.what}, "help": {}},
+        "actions": {"leave": {"channel": CHANNEL.description}, "help": {}},
     }
     assert error(client.request("who", channel="tea")) == ("action_disabled", "who")
 
@@ -140,7 +140,7 @@ def test_a_busy_table_is_no_fault(api: Api, monkeypatch: pytest.MonkeyPatch) -> 
     client = api.connect()
 
     def busy(connection_id: str) -> None:
-        raise table.Busy("again")
+        raise table.Busy
 
     monkeypatch.setattr("chalicelib.storage.connections.get", busy)
     assert error(client.request("join", channel="tea")) == ("try_again", "join")

@@ -66,7 +66,7 @@ def test_each_write_may_be_repeated(api: Api) -> None:
     connections.join(home, "tea")
     assert connections.remove("c1") is not None
     assert connections.remove("c1") is None
-    connections.prune(["c1"], "tea")
+    connections.remove_gone(["c1"], "tea")
     assert rows() == {}
 
 
@@ -81,8 +81,8 @@ def test_what_has_expired_is_not_there(api: Api) -> None:
     assert len(rows()) == 4
     for channel in ("lobby", "tea"):
         assert list(connections.members(channel)) == ["new"]
-    assert connections.tally() == {"lobby": 1, "tea": 1}
-    assert [home.connection_id for home in connections.homes(["old", "new"])] == ["new"]
+    assert connections.count_members() == {"lobby": 1, "tea": 1}
+    assert [home.connection_id for home in connections.get_many(["old", "new"])] == ["new"]
     with pytest.raises(NotConnected):
         connections.get("old")
 
@@ -97,7 +97,7 @@ def test_every_page_is_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(table, "call", small_pages)
     assert sorted(connections.members("lobby")) == ids
-    assert connections.tally() == {"lobby": 7}
+    assert connections.count_members() == {"lobby": 7}
 
 
 def test_more_homes_than_one_request_takes(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,13 +116,13 @@ def test_more_homes_than_one_request_takes(api: Api, monkeypatch: pytest.MonkeyP
         return {**answer, "UnprocessedKeys": {name: {"Keys": later}} if later else {}}
 
     monkeypatch.setattr(connections, "call", in_parts)
-    assert sorted(home.connection_id for home in connections.homes([*ids, "none"])) == ids
+    assert sorted(home.connection_id for home in connections.get_many([*ids, "none"])) == ids
 
 
 def test_a_young_connection_is_not_pruned(api: Api) -> None:
     """A broadcast during its $connect is told that it is gone."""
     connections.add("c1", None, ENDPOINT, time.time_ns() // 1_000_000)
-    connections.prune(["c1"], "lobby")
+    connections.remove_gone(["c1"], "lobby")
     assert connections.get("c1")
 
 
@@ -131,10 +131,10 @@ def test_prune_takes_all_rows_and_the_orphan(api: Api) -> None:
     home = connections.get("c1")
     connections.join(home, "tea")
     connections.join(home, "cake")
-    connections.prune(["c1"], "tea")
+    connections.remove_gone(["c1"], "tea")
     assert rows() == {}
     call("put_item", Item={**table.key("tea", "c2"), "expires_at": {"N": "9999999999"}})
-    connections.prune(["c2"], "tea")
+    connections.remove_gone(["c2"], "tea")
     assert rows() == {}
 
 
@@ -166,7 +166,7 @@ OPERATIONS: dict[str, Callable[[], object]] = {
     "leave": lambda: connections.leave(connections.get("c1"), "tea"),
     "rename": lambda: connections.rename("c1", "Zoe"),
     "disconnect": lambda: connections.remove("c1"),
-    "prune": lambda: connections.prune(["c1", "orphan"], "tea"),
+    "prune": lambda: connections.remove_gone(["c1", "orphan"], "tea"),
 }
 
 
@@ -189,7 +189,7 @@ def test_two_at_the_same_time(
     """Both end, in every order in which their requests can meet, with no ghost left."""
     monkeypatch.setattr(connections, "call", in_turn)
     monkeypatch.setattr(table, "call", in_turn)
-    monkeypatch.setattr(table, "in_threads", lambda function, items: [*map(function, items)])
+    monkeypatch.setattr(table, "map_in_threads", lambda function, items: [*map(function, items)])
 
     def check(choose: Choose) -> None:
         connections.remove("c1")

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.delivery import publish as broadcast
 from chalicelib.protocol.fields import MAX_DEPTH
-from chalicelib.protocol.frames import MAX_BYTES, MAX_PUSH
+from chalicelib.protocol.frames import MAX_BYTES, MAX_PUSH_BYTES
 from chalicelib.storage import connections
 from tests.client import Api, Client, Frame
 from tests.support.history import DAY, at, data, put
@@ -70,7 +70,7 @@ def test_a_page_fits_into_one_frame(ann: Client) -> None:
     channel = "c" * 64
     ann.request("join", channel=channel)
     small, wide = "x" * 30_000, "ü" * 15_000 + "\ud800"
-    room = MAX_PUSH - len(json.dumps(broadcast.message(channel, ""), separators=(",", ":")))
+    room = MAX_PUSH_BYTES - len(json.dumps(broadcast.message(channel, ""), separators=(",", ":")))
     largest = "x" * (room - len(json.dumps(connections.get(ann.connection_id).member)) + 7)
     bodies = [small, wide, small, wide, small, wide, largest, small, largest, largest]
     for body in bodies:
@@ -78,7 +78,7 @@ def test_a_page_fits_into_one_frame(ann: Client) -> None:
         ann.push()
     reply = ann.request("broadcast", channel=channel, data=largest + "x")
     assert reply["code"] == "too_large"
-    assert str(MAX_PUSH) in reply["message"]
+    assert str(MAX_PUSH_BYTES) in reply["message"]
 
     found, sizes, since = [], [], at(-60)
     for n in itertools.count():
@@ -95,7 +95,7 @@ def test_a_page_fits_into_one_frame(ann: Client) -> None:
     assert found == bodies
     assert sizes == [4, 2, 1, 1, 1, 1]
     assert data(ann.request("history", channel=channel)) == [largest]
-    assert (len(largest), MAX_BYTES - MAX_PUSH) > (129_000, 1000)
+    assert (len(largest), MAX_BYTES - MAX_PUSH_BYTES) > (129_000, 1000)
 
 
 def test_the_deepest_message_can_be_read_again(ann: Client) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib import settings
 from chalicelib.storage import connections, table
 from chalicelib.storage.connections import NotConnected
 from tests.client import Api
@@ -35,7 +36,7 @@ def test_a_channel_can_be_spread_over_several_keys(
     fill()
     assert partitions() == {f"{c}#{n}" for c in ("lobby", "tea") for n in range(4)}
     assert sorted(connections.members("tea")) == sorted(connections.members("lobby")) == IDS
-    assert connections.tally() == {"lobby": 50, "tea": 50}
+    assert connections.count_members() == {"lobby": 50, "tea": 50}
     for connection_id in IDS:
         connections.remove(connection_id)
     assert rows() == {}
@@ -72,7 +73,7 @@ def test_what_is_not_taken_is_not_read(api: Api, monkeypatch: pytest.MonkeyPatch
         return call(operation, **request)
 
     monkeypatch.setattr(table, "call", counted)
-    members = connections.members("tea", page=1)
+    members = connections.members("tea", page_size=1)
     assert next(members) in IDS
     members.close()  # type: ignore[attr-defined]
     # A page of each shard, and one more of those that came first.
@@ -124,7 +125,9 @@ def test_the_number_changes_under_live_connections(
             everybody = sorted(placed[before] + placed[after])
             assert sorted(connections.members("lobby")) == everybody
             assert sorted(connections.members("tea")) == everybody
-            assert sorted(home.connection_id for home in connections.homes(everybody)) == everybody
+            assert (
+                sorted(home.connection_id for home in connections.get_many(everybody)) == everybody
+            )
             for connection_id in everybody:
                 home = connections.rename(connection_id, f"not {setting}")
                 connections.leave(connections.get(connection_id), "tea")
@@ -155,7 +158,7 @@ def test_the_number_changes_under_live_connections(
 
 ENDS: list[Callable[[str], object]] = [
     connections.remove,
-    lambda connection_id: connections.prune([connection_id], "tea"),
+    lambda connection_id: connections.remove_gone([connection_id], "tea"),
 ]
 
 
@@ -172,7 +175,7 @@ def test_many_are_pruned_in_few_requests(api: Api, monkeypatch: pytest.MonkeyPat
         return call(operation, **request)
 
     monkeypatch.setattr(table, "call", listed)
-    connections.prune([*IDS, *orphans], "tea")
+    connections.remove_gone([*IDS, *orphans], "tea")
     assert rows() == {}
     # 40 rows in cake and 65 in tea, 25 with a request.
     assert operations == ["batch_write_item"] * 5
@@ -189,7 +192,7 @@ def test_one_that_cannot_be_pruned_stops_no_other(
         return call(operation, **request)
 
     monkeypatch.setattr(connections, "call", fail)
-    connections.prune(IDS, "tea")
+    connections.remove_gone(IDS, "tea")
     assert set(rows()) == {("lobby#0", IDS[0])}
 
 
@@ -205,14 +208,14 @@ def test_what_a_batch_left_over_is_tried_again(api: Api, monkeypatch: pytest.Mon
         next(taken)
 
     def unprocessed(parsed: dict[str, Any], **_: Any) -> None:
-        parsed["UnprocessedItems"] = {table.table_name(): list(left)} if left else {}
+        parsed["UnprocessedItems"] = {settings.connections_table(): list(left)} if left else {}
 
     left: list[Any] = []
     events = table.dynamodb().meta.events
     events.register("provide-client-params.dynamodb.BatchWriteItem", in_parts, unique_id="in")
     events.register("after-call.dynamodb.BatchWriteItem", unprocessed, unique_id="out")
     try:
-        connections.prune(IDS[:30], "tea")
+        connections.remove_gone(IDS[:30], "tea")
         assert rows() == {}
         assert next(taken) == 5  # 7, 7, 7 and 4 of 25, and 5
     finally:

@@ -19,7 +19,7 @@ def put(message_id: str, data: object) -> None:
     """Write a message to tea down as if it had been sent when its id says."""
     sent_at = int(message_id[:12], 16)
     push = {**broadcast.message("tea", data), "message_id": message_id, "sent_at": sent_at}
-    history.keep(push, json.dumps(push))
+    history.save(push, json.dumps(push))
 
 
 def data(reply: Frame) -> list[object]:
