@@ -1,4 +1,4 @@
-"""Make the generated app's docs/protocol.md from its asyncapi.yaml: `make protocol`."""
+"""Write the generated app's docs/protocol.md from its docs/asyncapi.yaml: `make protocol`."""
 
 import json
 from collections.abc import Container, Iterator
@@ -10,12 +10,12 @@ import yaml
 APP = Path(__file__).parent.parent / "{{cookiecutter.app_name}}"
 PAGE = APP / "docs" / "protocol.md"
 
-# What stands above it is written by hand.
+# The part above the mark is written by hand.
 MARK = "<!-- From here on as asyncapi.yaml came: what you add there, add here by hand. -->\n"
 
 
 def page(text: str, document: Any) -> str:
-    """The page `text` with its part below the mark made anew."""
+    """Return the page `text` with a new part below the mark."""
     return text.partition(MARK)[0] + MARK + "\n".join(_lines(document))
 
 
