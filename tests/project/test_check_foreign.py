@@ -137,7 +137,7 @@ def test_check_imports_with_variables_of_stage(tmp_path: Path) -> None:
     app = f"import os\n{APP}\nassert os.environ['ROOMS'] == 'many'\n"
     stages = {"dev": {"environment_variables": {"ROOMS": "many"}}, "prod": {}}
     (line,) = check(make_app(tmp_path, {"app.py": app}, stages=stages))
-    assert "app.py:27 does not import (got KeyError: 'ROOMS')" in line
+    assert "app.py:27 does not import (got KeyError: 'ROOMS'); set the variable under" in line
 
 
 def test_check_finds_modules_of_app_not_of_toolkit(tmp_path: Path) -> None:

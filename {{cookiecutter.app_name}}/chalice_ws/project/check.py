@@ -41,8 +41,6 @@ CHECKS: list[Callable[[Stage], Iterator[str]]] = [
     check_functions.check_policies,
     check_functions.check_unused_policies,
     check_config.check_variables,
-    check_config.check_actions,
-    check_config.check_table,
 ]
 
 

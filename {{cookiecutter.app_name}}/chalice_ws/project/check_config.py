@@ -11,7 +11,7 @@ from chalice.config import Config
 from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.project.config import CONFIG
-from chalice_ws.project.resources import read_resources
+from chalice_ws.project.resources import Resources, read_resources
 from chalice_ws.project.stage import Stage
 
 # The levels of config.json.
@@ -115,32 +115,29 @@ def check_variables(stage: Stage) -> Iterator[str]:
         for name in stage.readers:
             os.environ.pop(name, None)
         os.environ.update({**strings, **resources.variables(to_cfn_resource_name(function))})
-        for name, read in stage.readers.items():
-            # A variable that is not a string is reported above.
-            if name in variables and name not in strings:
-                continue
+        # A variable that is not a string is reported above.
+        for name in sorted(stage.readers.keys() - (variables.keys() - strings.keys())):
             try:
-                read()
+                value = stage.readers[name]()
             except ValueError as error:
                 yield f"{stage.where}: {error}"
+                continue
+            if name == "WS_ACTIONS":
+                yield from _check_actions(stage, value)
+            if name == "CONNECTIONS_TABLE":
+                yield from _check_table(stage, resources, value)
 
 
-def check_actions(stage: Stage) -> Iterator[str]:
-    """Yield the actions of WS_ACTIONS that the app does not register."""
-    if not stage.actions or "WS_ACTIONS" not in stage.readers:
-        return
-    names = str(stage.config.environment_variables.get("WS_ACTIONS", ""))
-    for name in names.replace(" ", "").split(","):
+def _check_actions(stage: Stage, names: list[str]) -> Iterator[str]:
+    for name in names:
         if name not in stage.actions:
             use = f"use some of {', '.join(sorted(stage.actions))}"
             yield f"{stage.where}: WS_ACTIONS has an unknown action (got {name!r}); {use}"
 
 
-def check_table(stage: Stage) -> Iterator[str]:
-    """Yield a CONNECTIONS_TABLE that the resource files do not define."""
-    table = stage.config.environment_variables.get("CONNECTIONS_TABLE", "")
-    names = [each["TableName"] for each in read_resources(stage.config).tables()]
-    if "CONNECTIONS_TABLE" in stage.readers and table not in names:
+def _check_table(stage: Stage, resources: Resources, name: str) -> Iterator[str]:
+    names = [table["TableName"] for table in resources.tables()]
+    if name not in names:
         use = f"use {' or '.join(names)}" if names else "define it there"
-        what = f"CONNECTIONS_TABLE is not in resources.json (got {table!r})"
+        what = f"CONNECTIONS_TABLE is not in resources.json (got {name!r})"
         yield f"{stage.where}: {what}; {use}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chalice import Chalice
 
-from chalice_ws.project.config import AppError, shown
+from chalice_ws.project.config import CONFIG, AppError, shown
 
 FLAG = 'app.experimental_feature_flags.update(["WEBSOCKETS"])'
 
@@ -58,6 +58,8 @@ def _explain(error: BaseException, project_dir: Path) -> str:
         use = "install requirements.txt here, or correct the import"
     elif "experimental_feature_flags" in source:
         use = f"use {FLAG}"
+    elif isinstance(error, KeyError) and "environ" in source:
+        use = f"set the variable under environment_variables in {CONFIG}"
     else:
         use = "correct it"
     text = " ".join(str(error).split())

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chalice import Chalice
 from chalice.config import Config
@@ -31,7 +32,7 @@ class Stage:
     config: Config
     app: Chalice
     functions: dict[str, LambdaFunction]
-    readers: Mapping[str, Callable[[], object]]
+    readers: Mapping[str, Callable[[], Any]]
     actions: set[str]
 
     @property
