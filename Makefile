@@ -3,24 +3,27 @@ PYTHON ?= python3
 BIN = $(VENV)/bin
 DEMO = build/chalice-ws-app
 
+# A test file's fixtures are expensive: a process runs all tests of a file.
+PYTEST = $(BIN)/python -m pytest -n auto --dist loadfile
+
 # The template's folder is copied into apps: nothing may be left in it.
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help demo test slow lint pictures protocol
+.PHONY: help demo test test-all lint pictures protocol
 
 help: ## show this
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
 demo: $(VENV)/installed ## bake an app with the defaults under build/ and run it
 	@rm -rf $(DEMO)
 	@$(BIN)/cookiecutter --no-input --default-config --output-dir build . >/dev/null
 	@$(MAKE) --no-print-directory -C $(DEMO) run VENV=$(abspath $(VENV))
 
-test: $(VENV)/installed lint ## run all tests, the generated apps' own among them
-	$(BIN)/python -m pytest
+test: $(VENV)/installed lint ## run what a commit needs: lint, and the tests that take minutes at most
+	$(PYTEST)
 
-slow: $(VENV)/installed ## run the long tests: the local gateway's, and a deploy to ministack
-	$(BIN)/python -m pytest -m slow
+test-all: test ## run all tests: also browsers, npm's clients, ministack, fresh installs and soaks
+	$(PYTEST) -m full
 
 lint: $(VENV)/installed ## check style and types, of the template's own files too
 	$(BIN)/ruff check --no-cache .

@@ -1,5 +1,6 @@
-"""Baking: the template's files as git has them, in a folder of their own, no user's home near."""
+"""Fixtures for all tests: the template as git has it, baked apps, and what they run against."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -21,10 +22,10 @@ ROOT = Path(__file__).parent.parent
 RAW = ROOT / "{{cookiecutter.app_name}}"
 KINDS = ["chat", "notifications", "echo"]
 
-# Where the settings of pip and npm may be, without which they may reach no registry.
+# pip and npm may need its settings to reach a registry.
 OWN_HOME = os.environ.get("HOME", "")
 
-# Kept between runs; git ignores it.
+# Kept between runs. Git ignores it.
 NODE = ROOT / "build" / "node"
 PACKAGES = [
     "wscat@6",
@@ -33,12 +34,39 @@ PACKAGES = [
     "typescript@5",
 ]
 
+# Tests that use one of these fixtures run with `make test-all` alone.
+FULL_FIXTURES = {"browser", "node"}
+
+LOOPBACK = "127.0.0.1,localhost"
+
+# A proxy would be asked for the servers of the tests. Child processes inherit this.
+for _name in ("no_proxy", "NO_PROXY"):
+    os.environ[_name] = ",".join(filter(None, [os.environ.get(_name), LOOPBACK]))
+
 Bake = Callable[..., Path]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test `full` that needs a browser or packages from npm."""
+    for item in items:
+        if FULL_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("full")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Turn a skipped test into a failed one where FORBID_SKIPS is set, as in CI."""
+    report = yield
+    if report.skipped and os.environ.get("FORBID_SKIPS"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped: {report.longrepr[2]}"
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty home for everything that is run, cookiecutter's configuration in it."""
+    """An empty HOME for all processes, with a configuration of cookiecutter."""
     folder = tmp_path_factory.mktemp("home")
     os.environ["HOME"] = str(folder)
     config = folder / "cookiecutter.yaml"
@@ -49,7 +77,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def template(home: Path) -> Path:
-    """The template without what is ignored or left over, such as caches."""
+    """A copy of the template, without ignored files such as caches."""
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -67,7 +95,10 @@ def template(home: Path) -> Path:
 
 @pytest.fixture
 def bake(template: Path, tmp_path: Path) -> Bake:
-    """Bake an app: answers by name, cookiecutter's other options as `options`."""
+    """A function that bakes an app.
+
+    Its keyword arguments are answers. `options` has cookiecutter's other options.
+    """
 
     def run(options: dict[str, Any] | None = None, **answers: str) -> Path:
         arguments = {"no_input": True, "output_dir": str(tmp_path), "extra_context": answers}
@@ -78,13 +109,13 @@ def bake(template: Path, tmp_path: Path) -> Bake:
 
 @pytest.fixture(scope="session")
 def app(template: Path, home: Path) -> Path:
-    """An app with the default answers, for tests that only read it or run it."""
+    """An app with the default answers. Tests may read it and run it, not change it."""
     return Path(cookiecutter(str(template), no_input=True, output_dir=str(home / "default")))
 
 
 @pytest.fixture(scope="session")
 def aws_server(home: Path) -> Generator[Account, None, None]:
-    """A server that stands for AWS, in a process of its own."""
+    """A simulated AWS account, in a process of its own."""
     log = home / "aws.log"
     with (
         log.open("w") as stderr,
@@ -110,82 +141,88 @@ def aws_server(home: Path) -> Generator[Account, None, None]:
             yield Account(f"http://127.0.0.1:{port}")
         finally:
             process.stdin.close()
-            process.wait(20)
+            process.wait()
 
 
 @pytest.fixture
 def aws(aws_server: Account) -> Generator[Account, None, None]:
-    """An account in which nothing is."""
+    """An empty simulated AWS account."""
     yield aws_server
     aws_server.reset()
 
 
 @pytest.fixture(scope="session")
 def node() -> Path:
-    """Where the packages from npm are."""
+    """The folder of the packages from npm. They are installed once."""
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("node or npm is not installed")
-    modules = NODE / "node_modules"
-    if not all((modules / each.rpartition("@")[0]).exists() for each in PACKAGES):
-        NODE.mkdir(parents=True, exist_ok=True)
-        install = ["npm", "install", "--prefix", str(NODE), "--no-audit", "--no-fund", *PACKAGES]
+    installed = NODE / "installed.txt"
+    wanted = "\n".join(PACKAGES)
+    NODE.mkdir(parents=True, exist_ok=True)
+    with (NODE / "lock").open("w") as lock:
+        # Parallel test processes wait here for the first one.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not installed.exists() or installed.read_text() != wanted:
+            # npm's own limit for an answer is five minutes, three times.
+            npm("ping", "--fetch-retries=0", "--fetch-timeout=10000", limit_seconds=60)
+            npm("install", "--prefix", str(NODE), "--no-audit", "--no-fund", *PACKAGES)
+            installed.write_text(wanted)
+    return NODE / "node_modules"
+
+
+def npm(*arguments: str, limit_seconds: int | None = None) -> None:
+    """Run npm with the user's settings. Skip the test where it fails."""
+    try:
         done = subprocess.run(
-            install,
+            ["npm", *arguments],
             env={**os.environ, "HOME": OWN_HOME},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            timeout=limit_seconds,
         )
-        assert done.returncode == 0, done.stdout
-    return modules
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"npm {arguments[0]} got no answer from the registry")
+    if done.returncode:
+        pytest.skip(f"npm {arguments[0]} failed: {' '.join(done.stdout.split())}")
 
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Generator[Chrome, None, None]:
-    """A browser; what a machine without one skips, says the module of the test."""
+    """A browser. The modules that use it are skipped where there is none."""
     with chromium(tmp_path_factory.mktemp("profile")) as driver:
         yield driver
 
 
 @pytest.fixture
 def driver(browser: Chrome) -> Generator[Chrome, None, None]:
-    """The browser, for tabs that are closed with the test."""
+    """The browser. The tabs that a test opens are closed after it."""
     yield browser
     close_tabs(browser)
 
 
 @pytest.fixture(scope="module")
 def bare(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[Gateway, None, None]:
-    """A local gateway that runs the bare handlers, the module's own."""
+    """A local gateway with the bare app, one for each module."""
     with running(app, "bare", tmp_path_factory.mktemp("bare")) as gateway:
         yield gateway
 
 
 @pytest.fixture(scope="module")
 def silent(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[Gateway, None, None]:
-    """One whose app has the fewest handlers, in another stage."""
+    """A local gateway with the app of the fewest handlers, in stage prod."""
     with running(app, "silent", tmp_path_factory.mktemp("silent"), "--stage=prod") as gateway:
         yield gateway
 
 
 @pytest.fixture
 def guest(bare: Gateway) -> Generator[ClientConnection, None, None]:
-    """A client of it."""
+    """A client of the bare app."""
     with client(bare.url) as each:
         yield each
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, by its path."""
+    """Return the content of each file below a folder, by its relative path."""
     paths = [path for path in folder.rglob("*") if path.is_file()]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Where FORBID_SKIPS is set, as in CI, a skipped test has failed."""
-    report = yield
-    if report.skipped and os.environ.get("FORBID_SKIPS"):
-        report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} was skipped: {report.longrepr[2]}"
-    return report
