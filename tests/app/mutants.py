@@ -1,8 +1,8 @@
-"""Mutants of an app's policies: which of them does the app's own gate let pass?
+"""Mutants of an app's policies, held against the app's own policy tests.
 
-Run by its path in the app's folder. The app's test runs once, as its owner runs it, and notes what
-the functions call; the mutants are held against that. Prints as JSON how many there were, and which
-of them passed.
+Run by its path in the app's folder. The app's test runs once and records each function's calls.
+Each mutant is then held against that record. Prints JSON: the number of mutants in `tried`, and
+those that no check caught in `passed`.
 """
 
 import copy
@@ -16,18 +16,18 @@ import pytest
 
 sys.path.insert(0, str(Path.cwd()))
 
-from tests import policies  # type: ignore[attr-defined]
+from tests.support import policies  # type: ignore[import-not-found]
 
 Policy = dict[str, Any]
 OTHER = {"dev": "prod", "prod": "dev"}
 
 
-def listed(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
 def wider(resource: str, stage: str) -> Iterator[str]:
-    """A resource, made wider in each of its parts, and another one in its place."""
+    """Yield resources that are wider in one part, and those of the other stage."""
     yield "*"
     parts = resource.split(":", 5)
     for index, part in enumerate(parts):
@@ -45,7 +45,7 @@ def wider(resource: str, stage: str) -> Iterator[str]:
 
 
 def mutants(policy: Policy, stage: str) -> Iterator[tuple[str, Policy]]:
-    """Every policy that lacks one thing of a policy, or has one more, and what was done to it."""
+    """Yield policies that lack one grant or have one more, each with its description."""
     for index, statement in enumerate(policy["Statement"]):
 
         def with_(index: int = index, **changes: Any) -> Policy:
@@ -53,7 +53,7 @@ def mutants(policy: Policy, stage: str) -> Iterator[tuple[str, Policy]]:
             mutant["Statement"][index].update(changes)
             return mutant
 
-        actions, resources = listed(statement["Action"]), listed(statement["Resource"])
+        actions, resources = as_list(statement["Action"]), as_list(statement["Resource"])
         for action in actions:
             service = action.split(":")[0]
             others = [other for other in actions if other != action]
@@ -77,13 +77,15 @@ def mutants(policy: Policy, stage: str) -> Iterator[tuple[str, Policy]]:
 
 
 def caught(stage: str) -> bool:
+    """Return whether a check of the app finds a fault in the stage's policies."""
     return bool(policies.missing(stage) or policies.unused(stage))
 
 
 def main() -> None:
+    """Print the result for the policies of all stages."""
     code = pytest.main(["-q", "-p", "no:cacheprovider", "tests/test_policies.py"])
     if code or any(map(caught, policies.STAGES)):
-        sys.exit("the policies do not pass the gate as they are")
+        sys.exit("the app's policies do not pass its own checks")
     tried, passed = 0, []
     for stage in policies.STAGES:
         for path in sorted(Path(".chalice", stage).glob("*.json")):

@@ -150,7 +150,7 @@ async def story(
 
 # Some ten seconds, and a minute.
 @pytest.mark.parametrize(
-    ("size", "rounds"), [(12, 24), pytest.param(30, 120, marks=pytest.mark.slow)]
+    ("size", "rounds"), [(12, 24), pytest.param(30, 120, marks=pytest.mark.full)]
 )
 def test_nobody_misses_anything(app: Path, tmp_path: Path, size: int, rounds: int) -> None:
     chance = random.Random(int(os.environ.get("CHAOS_SEED", "6")))

@@ -22,7 +22,7 @@ def ours(app: Path) -> Units:
     """Measured on the requests that the app makes."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     result = subprocess.run(
-        [sys.executable, "-B", str(ROOT / "tests" / "request_units.py")],
+        [sys.executable, "-B", str(ROOT / "tests" / "app" / "request_units.py")],
         cwd=app,
         env={**clean, "PYTHONPATH": str(app)},
         capture_output=True,

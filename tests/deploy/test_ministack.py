@@ -18,7 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.conftest import OWN_HOME, ROOT, Bake
 from tests.deploy.aws.account import Account
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.full
 
 VENV = ROOT / "build" / "ministack"
 # Bounds for a hang. A busy machine is far from them.

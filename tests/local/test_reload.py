@@ -201,7 +201,7 @@ def test_reload_ends_the_old_workers(edited: Gateway) -> None:
     poll(lambda: len(edited.processes()) <= before + 2 or None)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_change_that_hangs_does_not_block_the_next(edited: Gateway) -> None:
     before = edited.printed().count(NOT_RELOADED)
     edit(edited, "app.py", "VERSION = 'old'", "spin()")

@@ -1,6 +1,6 @@
 """The gateway under many connections, and its memory and files afterwards.
 
-Each test has a short form, and a long one marked slow.
+Each test has a short form, and a long one marked full.
 """
 
 import asyncio
@@ -107,7 +107,7 @@ def ended(gateway: Gateway) -> int:
 
 @pytest.mark.parametrize(
     ("connections", "chatting", "messages"),
-    [(20, 5, 3), pytest.param(100, 10, 40, marks=pytest.mark.slow)],
+    [(20, 5, 3), pytest.param(100, 10, 40, marks=pytest.mark.full)],
 )
 def test_generated_app_loses_no_message(
     app: Path, tmp_path: Path, connections: int, chatting: int, messages: int
@@ -159,7 +159,7 @@ def test_generated_app_loses_no_message(
 
 @pytest.mark.parametrize(
     ("connections", "chatting", "seconds"),
-    [(100, 10, 2), pytest.param(1000, 100, 60, marks=pytest.mark.slow)],
+    [(100, 10, 2), pytest.param(1000, 100, 60, marks=pytest.mark.full)],
 )
 def test_many_connections_stay_open(
     bare: Gateway, connections: int, chatting: int, seconds: float
@@ -205,7 +205,7 @@ def test_many_connections_stay_open(
 # Many connections one after the other
 
 
-@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.full)])
 def test_ended_connections_leave_no_resources(bare: Gateway, count: int) -> None:
     async def visit() -> None:
         async with guest(bare.url):
@@ -226,7 +226,7 @@ def test_ended_connections_leave_no_resources(bare: Gateway, count: int) -> None
     assert after.memory - before.memory < 16 * MB
 
 
-@pytest.mark.parametrize("count", [30, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [30, pytest.param(500, marks=pytest.mark.full)])
 def test_ended_connections_leave_no_rows(app: Path, tmp_path: Path, count: int) -> None:
     async def lobby(socket: ClientConnection) -> int:
         """Return the number of members of the lobby, which every connection is in."""

@@ -14,6 +14,8 @@ import pytest
 from tests.conftest import OWN_HOME, RAW, ROOT
 from tests.local.gateway import client, environment
 
+pytestmark = pytest.mark.full
+
 # pip's message where it cannot download the build backend.
 NO_REGISTRY = "Could not find a version that satisfies the requirement hatchling"
 

@@ -81,7 +81,7 @@ def test_the_gateway_is_killed_and_comes_back(app: Path, tmp_path: Path, driver:
                 tab.hears(*heard, "after")
 
 
-@pytest.mark.parametrize("seconds", [15, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [15, pytest.param(60, marks=pytest.mark.full)])
 def test_connections_end_while_messages_flow(
     app: Path, tmp_path: Path, driver: Chrome, seconds: float
 ) -> None:
