@@ -1,4 +1,4 @@
-"""What the generated app's README says, done as it says."""
+"""The examples of the generated app's README, run as it says."""
 
 import json
 import re
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.conftest import Bake
-from tests.local.gateway import client, serving
+from tests.local.gateway import SECONDS, client, serving
 
 
 def examples(app: Path) -> list[str]:
@@ -32,13 +32,13 @@ operations:
 """
 
 
-def test_an_action_of_ones_own(bake: Bake, tmp_path: Path) -> None:
+def test_added_action_works_and_passes_its_test(bake: Bake, tmp_path: Path) -> None:
     app = bake(app_name="tea", app_kind="notifications")
     action, test, _ = examples(app)
     with (app / "chalicelib" / "actions.py").open("a") as actions:
         actions.write("\n\n" + action)
     (app / "tests" / "test_wave.py").write_text(test)
-    tests = ["tests/test_wave.py", "tests/test_protocol.py"]
+    tests = ["tests/test_wave.py", "tests/protocol/test_asyncapi.py"]
     command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", *tests]
     result = subprocess.run(command, cwd=app, capture_output=True, text=True)
     assert "describe it in asyncapi.yaml" in result.stdout
@@ -51,26 +51,27 @@ def test_an_action_of_ones_own(bake: Bake, tmp_path: Path) -> None:
     config.write_text(config.read_text().replace('"WS_ACTIONS": "', '"WS_ACTIONS": "wave,'))
     with serving(app, app, tmp_path) as gateway, client(gateway.url) as ann:
         ann.send('{"action": "wave", "name": "Ann"}')
-        assert json.loads(ann.recv(10))["data"] == "Ann waves"
-        assert json.loads(ann.recv(10)) == {"type": "waved"}
+        assert json.loads(ann.recv(SECONDS))["data"] == "Ann waves"
+        assert json.loads(ann.recv(SECONDS)) == {"type": "waved"}
     command = [sys.executable, "-B", "-m", "chalice_ws", "check"]
     check = subprocess.run(command, cwd=app, capture_output=True)
     assert check.returncode == 0, check.stderr
 
 
-def test_sending_from_elsewhere(app: Path, tmp_path: Path) -> None:
+def test_message_from_another_process_arrives(app: Path, tmp_path: Path) -> None:
     script = examples(app)[2]
     with serving(app, app, tmp_path) as gateway, client(gateway.url) as ann:
-        ann.send('{"action": "echo", "data": 1}')  # answered: it is in the lobby by now
-        ann.recv(10)
+        # The reply shows that ann is in the lobby.
+        ann.send('{"action": "echo", "data": 1}')
+        ann.recv(SECONDS)
         script = script.replace("http://127.0.0.1:8000", gateway.page.rstrip("/"))
         result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
         assert '"delivered": 1' in result.stdout, result.stderr
-        push = json.loads(ann.recv(10))
+        push = json.loads(ann.recv(SECONDS))
         assert (push["from"], push["data"]) == (None, "Tea is ready")
 
 
-def test_the_table_of_actions_is_complete(app: Path) -> None:
+def test_table_of_actions_is_complete(app: Path) -> None:
     table = re.findall(r"^\| (`.*?) \|", (app / "README.md").read_text(), re.MULTILINE)
     named = set(re.findall(r"`(\w+)`", " ".join(table)))
     registered = re.findall(
