@@ -19,10 +19,10 @@ demo: $(VENV)/installed ## bake an app with the defaults under build/ and run it
 	@$(BIN)/cookiecutter --no-input --default-config --output-dir build . >/dev/null
 	@$(MAKE) --no-print-directory -C $(DEMO) run VENV=$(abspath $(VENV))
 
-test: $(VENV)/installed lint ## run what a commit needs: lint, and the tests that take minutes at most
+test: $(VENV)/installed lint ## run what a commit needs: lint, types, and the tests that take minutes at most
 	$(PYTEST)
 
-test-all: test ## run all tests: also browsers, npm's clients, ministack, fresh installs and soaks
+test-all: $(VENV)/installed ## run the other tests: browsers, Node clients, ministack, fresh installs, long runs
 	$(PYTEST) -m full
 
 lint: $(VENV)/installed ## check style and types, of the template's own files too
