@@ -319,16 +319,17 @@ def test_check_with_flag_below_handlers_passes(app: Path, tmp_path: Path) -> Non
     assert check(copy_with(app, tmp_path, *edits)) == (0, [])
 
 
-@pytest.mark.parametrize("folder", ["venv", "env", ".direnv/python-3.11", ".tox/py311", "mine"])
-def test_check_ignores_installed_files(app: Path, tmp_path: Path, folder: str) -> None:
+def test_check_ignores_installed_files(app: Path, tmp_path: Path) -> None:
     """An environment has files that are not valid, such as the templates of cookiecutter."""
-    packages = f"{folder}/lib/python3.11/site-packages"
-    edits = [
-        write(f"{folder}/pyvenv.cfg", ""),
-        write(f"{packages}/cookiecutter/app.py", "{" + "{ cookiecutter.app_name }} ="),
-        write(f"{packages}/resources.json", "{,"),
-        write(f"{packages}/.chalice/config.json", "{,"),
-    ]
+    edits = []
+    for folder in ("venv", "env", "mine", ".direnv/python-3.11", ".tox/py311"):
+        packages = f"{folder}/lib/python3.11/site-packages"
+        edits += [
+            write(f"{folder}/pyvenv.cfg", ""),
+            write(f"{packages}/cookiecutter/app.py", "{" + "{ cookiecutter.app_name }} ="),
+            write(f"{packages}/resources.json", "{,"),
+            write(f"{packages}/.chalice/config.json", "{,"),
+        ]
     assert check(copy_with(app, tmp_path, *edits)) == (0, [])
 
 
