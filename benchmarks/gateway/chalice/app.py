@@ -10,7 +10,7 @@ from pathlib import Path
 
 from chalice import Chalice
 from chalice.app import WebsocketEvent
-from chalicelib import sender as fanout
+from chalicelib import sender
 from chalicelib.aws import Invocation, session
 
 app = Chalice(app_name="bare")
@@ -39,4 +39,4 @@ def message(event: WebsocketEvent) -> None:
     else:
         invocation = Invocation.from_event(event)
         everyone = [(path.name, invocation.endpoint or "") for path in STORE.iterdir()]
-        fanout.send(reply.encode(), everyone, invocation.deadline)
+        sender.send(reply.encode(), everyone, invocation.deadline)
