@@ -1,4 +1,4 @@
-"""What a cold start takes: importing an app, and its first push, TLS and all.
+"""The time of a cold start: importing an app, and its first push over a new TLS connection.
 
 Usage: python -m benchmarks.cold_start [ROUNDS]
 """
@@ -13,16 +13,21 @@ from typing import NamedTuple
 
 from cookiecutter.main import cookiecutter
 
-from benchmarks.fanout.serving import ROOT, environment, serving
-from tests.certificates import make
+from benchmarks.fanout.serving import ROOT, environment, serve
+from tests.certificates import make_certificate
 
 
 class Case(NamedTuple):
-    """What is imported in an app's folder, and how it then sends to the connection ID at URL."""
+    """An app to measure.
+
+    Args:
+        imports: code that imports it, run in the folder of the generated app.
+        sends: code that sends to the connection ID at URL.
+    """
 
     name: str
-    imported: str
-    sent: str
+    imports: str
+    sends: str
 
 
 CASES = [
@@ -41,12 +46,12 @@ CASES = [
     Case(
         "the generated app",
         "import app",
-        "from chalicelib.sender import deliver\n"
-        "assert deliver(b'{}', [(ID, URL)], time.monotonic() + 10).delivered == 1",
+        "from chalicelib.sender import send\n"
+        "assert send(b'{}', [(ID, URL)], time.monotonic() + 10).delivered == 1",
     ),
 ]
 
-TIMED = """
+MEASURE = """
 import sys, time
 sys.path.insert(0, "")
 URL, ID = sys.argv[1], "PJqB0fHsqRcCHlw="
@@ -59,21 +64,22 @@ print((imported - start) * 1000, (time.perf_counter() - start) * 1000)
 
 
 def main(rounds: int = 15) -> None:
-    """Print the medians of so many rounds, in ms, and how many times the first they are."""
+    """Print the median times in ms, and their ratios to those of the first case."""
     times: dict[str, list[list[float]]] = {case.name: [] for case in CASES}
     with tempfile.TemporaryDirectory() as folder:
         app = Path(cookiecutter(str(ROOT), no_input=True, output_dir=folder, default_config=True))
-        certificate = make(Path(folder), "127.0.0.1")
+        certificate = make_certificate(Path(folder), "127.0.0.1")
         variables = environment(app, certificate)
-        with serving(certificate) as url:
+        with serve(certificate) as url:
             for number in range(rounds + 1):
                 for case in CASES:
-                    timed = TIMED.format(case.imported, case.sent)
-                    command = [sys.executable, "-c", timed, f"{url}/cold-1"]
+                    code = MEASURE.format(case.imports, case.sends)
+                    command = [sys.executable, "-c", code, f"{url}/cold-1"]
                     output = subprocess.run(
                         command, cwd=app, env=variables, capture_output=True, check=True
                     ).stdout
-                    if number:  # the first round fills the caches
+                    # The first round fills the caches of the file system.
+                    if number:
                         times[case.name].append([float(each) for each in output.split()])
     print(f"Python {platform.python_version()}, {platform.machine()}, {rounds} rounds; ms, ratio")
     print("  imported      first push")

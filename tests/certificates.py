@@ -1,4 +1,4 @@
-"""Certificates for TLS servers on loopback, made when they are needed."""
+"""Certificates for TLS servers on loopback, made when a test or benchmark needs them."""
 
 import ssl
 from datetime import datetime, timedelta, timezone
@@ -14,24 +14,27 @@ from cryptography.x509.oid import NameOID
 
 
 class Certificate(NamedTuple):
-    """Who is to be trusted, and what a server shows: its certificate and key, in one file."""
+    """A certificate and its authority.
+
+    Args:
+        authority: file of the authority's certificate, which clients must trust.
+        server: file of the server's certificate and key.
+    """
 
     authority: Path
     server: Path
 
     def context(self) -> ssl.SSLContext:
-        """What a server serves with."""
+        """Return the TLS context of a server."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.server)
         return context
 
 
-def make(folder: Path, host: str) -> Certificate:
-    """Write an authority, and a certificate of it for an IP address or a name, to a folder."""
-    authority_key, key = (
-        ec.generate_private_key(ec.SECP256R1()),
-        ec.generate_private_key(ec.SECP256R1()),
-    )
+def make_certificate(folder: Path, host: str) -> Certificate:
+    """Write an authority, and its certificate for an IP address or a name, to a folder."""
+    authority_key = ec.generate_private_key(ec.SECP256R1())
+    key = ec.generate_private_key(ec.SECP256R1())
     issuer = _name(f"authority of {host}")
     public = authority_key.public_key()
     identifier = x509.SubjectKeyIdentifier.from_public_key(public)
@@ -57,18 +60,18 @@ def make(folder: Path, host: str) -> Certificate:
         name: x509.GeneralName = x509.IPAddress(ip_address(host))
     except ValueError:
         name = x509.DNSName(host)
-    known = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
+    authority_id = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
     server = (
         _builder(_name(host), issuer, key.public_key())
         .add_extension(x509.SubjectAlternativeName([name]), critical=False)
-        .add_extension(known, critical=False)
+        .add_extension(authority_id, critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    made = Certificate(folder / "authority.pem", folder / "server.pem")
-    made.authority.write_bytes(authority.public_bytes(Encoding.PEM))
-    made.server.write_bytes(server.public_bytes(Encoding.PEM) + secret)
-    return made
+    certificate = Certificate(folder / "authority.pem", folder / "server.pem")
+    certificate.authority.write_bytes(authority.public_bytes(Encoding.PEM))
+    certificate.server.write_bytes(server.public_bytes(Encoding.PEM) + secret)
+    return certificate
 
 
 def _name(text: str) -> x509.Name:

@@ -1,4 +1,4 @@
-"""Measure the fan-out beside what else posts to many connections; README.md says how."""
+"""Compare the generated app's sender with boto3. README.md describes the method."""
 
 import argparse
 import json
@@ -20,25 +20,29 @@ from urllib.request import urlopen
 
 from cookiecutter.main import cookiecutter
 
-from benchmarks.fanout.serving import ROOT, environment, serving
-from tests.certificates import make
+from benchmarks.fanout.serving import ROOT, environment, serve
+from tests.certificates import make_certificate
 
 HERE = Path(__file__).parent
 PACKAGES = ["boto3", "botocore", "urllib3", "uvloop"]
 
-SENDER_CORE = 0  # the stand-in has core 1
-SECONDS = 120
+# The fake API has core 1.
+SENDER_CORE = 0
+MAX_RUN_SECONDS = 120
 
 LATENCIES = [1, 10, 30]
 SIZES = [100, 1000, 5000, 20_000]
 
-# Those that only wait are measured on as many as show their rate.
+# The rate of a loop does not depend on the number of recipients.
 LOOP_SIZE = 100
-BOTO3_TWICE_TO, BOTO3_ONE_ROUND_FROM = 1000, 20_000
+
+# boto3 takes half a minute for 20,000: it sends twice, or in each round, only to fewer.
+MAX_BOTO3_SIZE_TWICE = 1000
+MIN_BOTO3_SIZE_ONE_ROUND = 20_000
 
 
 class Case(NamedTuple):
-    """One sender, in a process of its own: how often it sends, and in how many of the rounds."""
+    """A sender in a process of its own: its calls, and the rounds that it takes part in."""
 
     sender: str
     latency: int
@@ -48,25 +52,25 @@ class Case(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One row of the table; `call` is 0 without connections, 1 over those of the call before."""
+    """A row of the table. `call` is 0 for the first call and 1 for the second, which is warm."""
 
     sender: str
     latency: int
     call: int
 
 
-# Of each row and number of recipients, what every round measured.
+# The figures of each round, by row and number of recipients.
 Results = dict[tuple[Row, int], list[dict[str, float]]]
 
 
 def cases(rounds: int, quick: bool) -> Iterator[Case]:
-    """What a run is made of."""
+    """Yield the cases of a round."""
     for latency in [10] if quick else LATENCIES:
         yield Case("loop", latency, LOOP_SIZE, 1, rounds)
         for size in SIZES[:-1] if quick else SIZES:
-            if size < BOTO3_ONE_ROUND_FROM or latency == 10:
-                calls = 2 if size <= BOTO3_TWICE_TO else 1
-                often = rounds if size < BOTO3_ONE_ROUND_FROM else 1
+            if size < MIN_BOTO3_SIZE_ONE_ROUND or latency == 10:
+                calls = 2 if size <= MAX_BOTO3_SIZE_TWICE else 1
+                often = rounds if size < MIN_BOTO3_SIZE_ONE_ROUND else 1
                 yield Case("boto3, 16 threads", latency, size, calls, often)
                 yield Case("boto3, 32 threads", latency, size, calls, often)
             yield Case("ours", latency, size, 2, rounds)
@@ -74,22 +78,27 @@ def cases(rounds: int, quick: bool) -> Iterator[Case]:
 
 
 def run(case: Case, url: str, variables: dict[str, str]) -> list[dict[str, float]]:
-    """Measure a case; the stand-in must have heard each recipient once a call."""
+    """Measure a case. Each recipient must have got one post for each call."""
     module = [sys.executable, "-m", "benchmarks.fanout.senders", str(SENDER_CORE)]
     command = [*module, case.sender, url, str(case.size), str(case.calls)]
-    done = subprocess.run(
-        command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, check=True, timeout=SECONDS
+    process = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=variables,
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=MAX_RUN_SECONDS,
     )
     context = ssl.create_default_context(cafile=variables["AWS_CA_BUNDLE"])
-    with urlopen(url, context=context) as answer:
-        heard = json.load(answer)["recipients"]
-    assert heard == {str(case.calls): case.size}, f"{case}: heard {heard}"
-    figures: list[dict[str, float]] = json.loads(done.stdout)
+    with urlopen(url, context=context) as response:
+        posts = json.load(response)["recipients"]
+    assert posts == {str(case.calls): case.size}, f"{case}: got {posts}"
+    figures: list[dict[str, float]] = json.loads(process.stdout)
     return figures
 
 
 def table(results: Results) -> str:
-    """The medians: deliveries a second, CPU a delivery, by how much the process grew."""
+    """Return the table of medians."""
     sizes = sorted({size for _, size in results})
     lines = [["answer after", "sender", *(f"to {size:,}" for size in sizes)]]
     lines.append(["---"] * len(lines[0]))
@@ -110,10 +119,10 @@ def _cell(found: list[dict[str, float]]) -> str:
 
 
 def targets(results: Results) -> str:
-    """What the sender is held to, and how far it gets."""
+    """Return the table of targets and results."""
 
     def ratio(figure: str, other: str, size: int, call: int = 0) -> float:
-        # Of the same round: this machine is not as fast in each.
+        # Of the same round: the speed of a machine changes between rounds.
         against = results[Row(other, 10, call), LOOP_SIZE if other == "loop" else size]
         ours = results[Row("ours", 10, call), size]
         return median(a[figure] / b[figure] for a, b in zip(ours, against, strict=True))
@@ -139,13 +148,13 @@ def targets(results: Results) -> str:
 
 
 def report(results: Results, rounds: int, load: float) -> str:
-    """Both tables, with the machine and the versions that they are of."""
+    """Return both tables, with the machine and the versions of the packages."""
     found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     machine = f"{os.cpu_count()} cores, {found[1] if found else platform.machine()}"
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (
         f"# Senders, side by side\n\nMedians of {rounds} rounds in one run, in turn, TLS on; each "
-        f"sender in a process of its own on one core, the stand-in on another ({machine}; Python "
+        f"sender in a process of its own on one core, the fake API on another ({machine}; Python "
         f"{platform.python_version()}, {ssl.OPENSSL_VERSION}, {versions}). In each cell: "
         f"deliveries a second, CPU a delivery, by how much the process grew. *Again*: over the "
         f"connections of the call before. Ratios are of one round each. The machine's load was "
@@ -155,7 +164,7 @@ def report(results: Results, rounds: int, load: float) -> str:
 
 
 def main() -> None:
-    """Run all cases in turn, as often as asked, and print and write the tables."""
+    """Run all cases in turn, and print and write the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fanout", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="only 10 ms, and to 5,000 at most")
@@ -164,9 +173,9 @@ def main() -> None:
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         app = cookiecutter(str(ROOT), no_input=True, output_dir=folder, default_config=True)
-        certificate = make(Path(folder), "127.0.0.1")
+        certificate = make_certificate(Path(folder), "127.0.0.1")
         variables, run_ids = environment(Path(app), certificate), numbers()
-        with serving(certificate) as url:
+        with serve(certificate) as url:
             for number in range(options.rounds):
                 for case in cases(options.rounds, options.quick):
                     if number < case.rounds:

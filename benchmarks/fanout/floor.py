@@ -1,8 +1,7 @@
-"""The floor: the least that posts over kept TLS connections in Python's own event loop.
+"""The minimum of CPU: posts over open TLS connections in Python's own event loop.
 
-It omits what makes a sender of use: signatures (every request was rendered before the clock
-starts), retries, verdicts by recipient, pace, a deadline, answers that come in pieces or have a
-body, servers that close. Whatever is not the plain 200 that it expects ends it.
+It has no signatures (all requests are made before the measurement), retries, statuses, rate limit
+or deadline. Any response but the 200 that it expects ends it.
 """
 
 import asyncio
@@ -14,36 +13,36 @@ from urllib.parse import urlsplit
 
 
 class Floor:
-    """Posts requests over so many connections to the host of a URL, and keeps them."""
+    """A sender of prepared requests over a number of connections, which stay open."""
 
-    def __init__(self, url: str, connections: int) -> None:
+    def __init__(self, url: str, size: int) -> None:
         self._loop = asyncio.new_event_loop()
         self._url = urlsplit(url)
-        self._connections = connections
-        self._lanes: list[Lane] = []
+        self._size = size
+        self._connections: list[Connection] = []
 
     def send(self, requests: list[bytes]) -> None:
-        """Send each request once; return when all are answered."""
+        """Send each request once; return when all have a response."""
         self._loop.run_until_complete(self._send(iter(requests)))
 
     async def _send(self, left: Iterator[bytes]) -> None:
-        for lane in self._lanes:
-            lane.start(left)
-        if not self._lanes:
+        for each in self._connections:
+            each.start(left)
+        if not self._connections:
             context = ssl.create_default_context(cafile=os.environ["AWS_CA_BUNDLE"])
-            opened = (self._open(context, left) for _ in range(self._connections))
-            self._lanes = await asyncio.gather(*opened)
-        await asyncio.gather(*(lane.done for lane in self._lanes))
+            opened = (self._open(context, left) for _ in range(self._size))
+            self._connections = await asyncio.gather(*opened)
+        await asyncio.gather(*(each.done for each in self._connections))
 
-    async def _open(self, context: ssl.SSLContext, left: Iterator[bytes]) -> "Lane":
+    async def _open(self, context: ssl.SSLContext, left: Iterator[bytes]) -> "Connection":
         host, port = str(self._url.hostname), self._url.port or 443
-        _, lane = await self._loop.create_connection(Lane, host, port, ssl=context)
-        lane.start(left)
-        return lane
+        _, connection = await self._loop.create_connection(Connection, host, port, ssl=context)
+        connection.start(left)
+        return connection
 
 
-class Lane(asyncio.Protocol):
-    """One connection: a request, its answer, the next."""
+class Connection(asyncio.Protocol):
+    """A connection that carries one request at a time."""
 
     done: "asyncio.Future[None]"
 
@@ -51,7 +50,7 @@ class Lane(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def start(self, left: Iterator[bytes]) -> None:
-        """Send what is left, beside the other lanes."""
+        """Send the requests that are left, in turn with the other connections."""
         self.done = asyncio.get_running_loop().create_future()
         self._left = left
         self._next()

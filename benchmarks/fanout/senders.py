@@ -1,4 +1,4 @@
-"""What is compared. Each runs in a process of its own, on one core: nothing is left of the last.
+"""The senders that are compared. Each runs in a process of its own, on one core.
 
 Usage: python -m benchmarks.fanout.senders CORE SENDER URL RECIPIENTS CALLS (prints its figures)
 """
@@ -19,29 +19,30 @@ from urllib.parse import quote, urlsplit
 
 PAYLOAD = json.dumps({"type": "message", "channel": "lobby", "data": "x" * 200}).encode()
 
-# The floor's connections: enough to fill a core at 30 ms an answer, and fewer where handshakes
-# would be most of the work.
-LANES, RECIPIENTS_A_LANE = 200, 8
+# Connections of the floor. 200 keep a core busy where a response takes 30 ms. With few recipients,
+# the handshakes of 200 would be most of the work.
+MAX_FLOOR_CONNECTIONS = 200
+RECIPIENTS_PER_CONNECTION = 8
 
-# Sends once to each recipient, and raises if one of them did not get it. Only this is measured.
+# Sends once to each recipient, and raises an error if that fails. Only this is measured.
 Send = Callable[[], object]
 
-# Makes what sends to the first so many recipients of an endpoint.
+# Prepares the sending to a number of recipients of an endpoint.
 Sender = Callable[[str, int], Send]
 
 
 def ids(count: int) -> Iterator[str]:
-    """Connection ids as API Gateway's: 16 characters, base64 of 11 bytes."""
+    """Yield connection ids as API Gateway makes them: base64 of 11 bytes."""
     return (urlsafe_b64encode(number.to_bytes(11, "big")).decode() for number in range(count))
 
 
 def loop(url: str, count: int) -> Send:
-    """Chalice's tutorial: one call after the other."""
+    """Prepare calls of boto3 one after the other, as in Chalice's tutorial."""
     return _boto3(url, count, map)
 
 
 def threads(url: str, count: int, number: int) -> Send:
-    """The same client in so many threads."""
+    """Prepare calls of one boto3 client in a number of threads."""
     return _boto3(url, count, ThreadPoolExecutor(number).map, max_pool_connections=number)
 
 
@@ -64,20 +65,20 @@ def _boto3(url: str, count: int, run: Callable[..., Iterator[object]], **options
 
 
 def ours(url: str, count: int) -> Send:
-    """The generated app's, the app imported as on Lambda."""
+    """Prepare the generated app's sender. The app is imported first, as on Lambda."""
     import_module("app")
-    from chalicelib.sender import deliver
+    from chalicelib.sender import send
 
-    def send() -> None:
+    def send_all() -> None:
         recipients = ((each, url) for each in ids(count))
-        counts = deliver(PAYLOAD, recipients, time.monotonic() + 120).counts()
+        counts = send(PAYLOAD, recipients, time.monotonic() + 120).counts()
         assert counts == {"delivered": count, "gone": 0, "failed": 0, "untried": 0}, counts
 
-    return send
+    return send_all
 
 
 def floor(url: str, count: int) -> Send:
-    """What the CPU of a delivery is held against."""
+    """Prepare the minimum that the CPU of the others is compared with."""
     from benchmarks.fanout.floor import Floor
 
     address = urlsplit(url)
@@ -86,8 +87,9 @@ def floor(url: str, count: int) -> Send:
         f"POST {address.path}/@connections/{quote(each)} HTTP/1.1\r\n{head}".encode() + PAYLOAD
         for each in ids(count)
     ]
-    made = Floor(url, min(LANES, -(-count // RECIPIENTS_A_LANE)))
-    return lambda: made.send(requests)
+    connections = min(MAX_FLOOR_CONNECTIONS, -(-count // RECIPIENTS_PER_CONNECTION))
+    sender = Floor(url, connections)
+    return lambda: sender.send(requests)
 
 
 SENDERS: dict[str, Sender] = {
@@ -100,15 +102,16 @@ SENDERS: dict[str, Sender] = {
 
 
 def memory(figure: str) -> float:
-    """VmRSS (what is held now) or VmHWM (the most since the last reset), in MiB."""
+    """Return VmRSS (the memory now) or VmHWM (the maximum since the last reset), in MiB."""
     found = re.search(rf"{figure}:\s+(\d+)", Path("/proc/self/status").read_text())
     assert found
     return int(found[1]) / 1024
 
 
 def measure(send: Send, count: int) -> dict[str, float]:
-    """Deliveries a second, CPU a delivery in us, and by how many MiB the process grew."""
-    Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM: proc(5)
+    """Return deliveries a second, CPU us a delivery, and MiB by which the process grew."""
+    # This resets VmHWM: proc(5).
+    Path("/proc/self/clear_refs").write_text("5")
     held, cpu, start = memory("VmRSS"), time.process_time(), time.perf_counter()
     send()
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
@@ -117,7 +120,7 @@ def measure(send: Send, count: int) -> dict[str, float]:
 
 
 def main(core: str, sender: str, url: str, recipients: str, calls: str) -> None:
-    """Send so many times; all but the first time over connections that are there already."""
+    """Measure a number of calls. The second and later ones use open connections."""
     os.sched_setaffinity(0, {int(core)})
     count = int(recipients)
     send = SENDERS[sender](url, count)

@@ -1,7 +1,7 @@
-"""The management API's stand-in: answers every post after a while, and counts who was sent what.
+"""A fake of the management API. It answers each post after a delay, and counts posts.
 
-The path's stage says how: a post to /{run}-{ms}/@connections/{id} is answered after so many ms, a
-GET of /{run}-{ms} says what came of that run, and forgets it.
+A POST to /{run}-{ms}/@connections/{id} is answered after so many ms. A GET of /{run}-{ms} returns
+the counts of that run, and deletes them.
 
 Usage: python -m benchmarks.fanout.server CORE CERTIFICATE (prints its port)
 """
@@ -27,7 +27,7 @@ OK = (
 
 
 class Run:
-    """What came of one run."""
+    """The posts of one run, and the connections that they came over."""
 
     def __init__(self) -> None:
         self.posts: Counter[bytes] = Counter()
@@ -38,7 +38,7 @@ RUNS: dict[bytes, Run] = defaultdict(Run)
 
 
 class Connection(asyncio.Protocol):
-    """One client's connection. No task of its own: that alone would halve what a core answers."""
+    """A client's connection. It has no task: a task would halve the responses of a core."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -59,19 +59,20 @@ class Connection(asyncio.Protocol):
             method, path, _ = head.split(b" ", 2)
             _, stage, *rest = path.split(b"/")
             if method == b"POST":
-                self._posted(stage, rest[-1])
+                self._on_post(stage, rest[-1])
             else:
-                self._asked(stage)
+                self._on_get(stage)
 
-    def _posted(self, stage: bytes, connection_id: bytes) -> None:
+    def _on_post(self, stage: bytes, connection_id: bytes) -> None:
         run = RUNS[stage]
         run.posts[connection_id] += 1
         run.connections.add(id(self))
         self._loop.call_later(int(stage.rpartition(b"-")[2]) / 1000, self._answer, OK)
 
-    def _asked(self, stage: bytes) -> None:
+    def _on_get(self, stage: bytes) -> None:
         run = RUNS.pop(stage, Run())
-        recipients = Counter(run.posts.values())  # how many were posted to how often
+        # By number of posts: the recipients that got so many.
+        recipients = Counter(run.posts.values())
         body = json.dumps({"recipients": recipients, "connections": len(run.connections)}).encode()
         self._answer(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
 

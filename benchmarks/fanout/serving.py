@@ -1,4 +1,4 @@
-"""The stand-in, and what a sender needs to find it."""
+"""The fake management API as a process, and the environment of a sender that uses it."""
 
 import os
 import subprocess
@@ -13,8 +13,8 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 @contextmanager
-def serving(certificate: Certificate, core: int = 1) -> Iterator[str]:
-    """Run the stand-in on one core for the block; its URL."""
+def serve(certificate: Certificate, core: int = 1) -> Iterator[str]:
+    """Run the fake API on one core for the block; yield its URL."""
     module = [sys.executable, "-m", "benchmarks.fanout.server"]
     command = [*module, str(core), str(certificate.server)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
@@ -26,10 +26,10 @@ def serving(certificate: Certificate, core: int = 1) -> Iterator[str]:
 
 
 def environment(app: Path, certificate: Certificate) -> dict[str, str]:
-    """As on Lambda: credentials with a session token; nothing of this machine's for AWS."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    """Return the variables of a Lambda function, without this machine's settings for AWS."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return {
-        **kept,
+        **inherited,
         "PYTHONPATH": str(app),
         "AWS_CA_BUNDLE": str(certificate.authority),
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",

@@ -1,4 +1,4 @@
-"""A chat as in Chalice's tutorial, as far as it matters to a cold start: what it makes at import.
+"""A chat as in Chalice's tutorial: the clients and tables that it makes when it is imported.
 
 https://aws.github.io/chalice/tutorials/websockets.html
 """

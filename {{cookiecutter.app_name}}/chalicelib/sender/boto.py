@@ -1,4 +1,4 @@
-"""Sends with boto3, for whoever prefers it: FANOUT_SENDER in .chalice/config.json is "boto3"."""
+"""Send with boto3, in threads. "FANOUT_SENDER": "boto3" in .chalice/config.json selects it."""
 
 import logging
 import time
@@ -11,60 +11,67 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from chalicelib.aws import session
-from chalicelib.sender.types import Forbidden, Recipients, Settle, Verdict
+from chalicelib.sender.types import Forbidden, OnResult, Recipients, Status
 
 log = logging.getLogger(__name__)
 
-# More threads send no more: past this, boto3's own work for a call fills the CPU.
-THREADS = 16
+# More threads do not send faster: boto3's own work for each call fills the CPU.
+MAX_THREADS = 16
 
-# What is sent last may take two tries of a second to connect and two to be answered.
-LAST = 6
+MAX_ATTEMPTS = 2
+CONNECT_TIMEOUT_SECONDS = 1
+READ_TIMEOUT_SECONDS = 2
+
+# A call that starts later could end after the deadline.
+MAX_CALL_SECONDS = MAX_ATTEMPTS * (CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS)
 
 
-def send(payload: bytes, recipients: Recipients, deadline: float, settle: Settle) -> None:
-    """As fanout.deliver, which says what became of each by calling `settle`."""
-    free, lock = BoundedSemaphore(THREADS), Lock()
-    verdicts: set[Verdict] = set()
+def send(payload: bytes, recipients: Recipients, deadline: float, on_result: OnResult) -> None:
+    """Send as chalicelib.sender.send does, and report each status with `on_result`."""
+    idle_threads, lock = BoundedSemaphore(MAX_THREADS), Lock()
+    statuses: set[Status] = set()
     refusals: list[ClientError] = []
 
     def post(client: Any, connection_id: str) -> None:
-        verdict: Verdict = "failed"
+        status: Status = "failed"
         try:
             client.post_to_connection(ConnectionId=connection_id, Data=payload)
-            verdict = "delivered"
+            status = "delivered"
         except client.exceptions.GoneException:
-            verdict = "gone"
+            status = "gone"
         except Exception as error:
             log.error("connection %s: not delivered: %s", connection_id, error)
-            if isinstance(error, ClientError) and _status(error) == 403:
+            if isinstance(error, ClientError) and _http_status(error) == 403:
                 refusals.append(error)
         finally:
-            free.release()
+            idle_threads.release()
             with lock:
-                verdicts.add(verdict)
-                settle(connection_id, verdict)
+                statuses.add(status)
+                on_result(connection_id, status)
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(MAX_THREADS) as executor:
         for connection_id, endpoint in recipients:
-            if time.monotonic() >= deadline - LAST:
+            if time.monotonic() >= deadline - MAX_CALL_SECONDS:
                 with lock:
-                    settle(connection_id, "untried")
+                    on_result(connection_id, "untried")
                 continue
-            free.acquire()  # keeps what is read ahead of the sending small
-            pool.submit(post, _client(endpoint), connection_id)
-    if refusals and verdicts == {"failed"}:
+            # Without this, all recipients would be read into the executor's queue.
+            idle_threads.acquire()
+            executor.submit(post, _client(endpoint), connection_id)
+    if refusals and statuses == {"failed"}:
         raise Forbidden(f"allow execute-api:ManageConnections to this function: {refusals[0]}")
 
 
-def _status(error: ClientError) -> int:
+def _http_status(error: ClientError) -> int:
     return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
 
 
 @cache
 def _client(endpoint: str) -> Any:
-    retries = {"mode": "standard", "total_max_attempts": 2}
     config = Config(
-        connect_timeout=1, read_timeout=2, retries=retries, max_pool_connections=THREADS
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=READ_TIMEOUT_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
+        max_pool_connections=MAX_THREADS,
     )
     return session.client("apigatewaymanagementapi", endpoint_url=endpoint, config=config)

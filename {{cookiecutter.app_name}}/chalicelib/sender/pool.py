@@ -1,79 +1,81 @@
-"""Connections that are kept from one fan-out to the next."""
+"""Connections that stay open from one fan-out to the next."""
 
 import asyncio
 import random
+import socket
 import ssl
+from collections import defaultdict
 from itertools import chain
 
-from chalicelib.sender.connection import connect
-from chalicelib.sender.http11 import Connection
-from chalicelib.sender.signing import Signer
+from chalicelib.sender.connection import Connection, Origin, open_socket
 
-TIMEOUT = 3  # s, for connecting as for an answer
-OPENING = 16  # connections at a time
+CONNECT_TIMEOUT_SECONDS = 3
 
-Place = tuple[str, int]
+# Connections that are opened at a time. Those that are open send while others are opened.
+MAX_CONNECTING = 16
 
 
 class Pool:
-    """Connections that are free, by where they lead to, and the loop that they live on."""
+    """Idle connections by their origin, and the event loop that all connections use."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self._free: dict[Place, list[Connection]] = {}
-        self._addresses: dict[Place, list[str]] = {}
-        self._sessions: dict[Place, ssl.SSLSession | None] = {}
-        # Few at a time: those that are open send while the others shake hands.
-        self._opening = asyncio.Semaphore(OPENING)
+        self._idle: defaultdict[Origin, list[Connection]] = defaultdict(list)
+        self._addresses: dict[Origin, list[str]] = {}
+        self._sessions: dict[Origin, ssl.SSLSession | None] = {}
+        self._connecting = asyncio.Semaphore(MAX_CONNECTING)
 
-    def free(self) -> int:
-        """How many connections wait to be used."""
-        return sum(map(len, self._free.values()))
+    def idle_count(self) -> int:
+        """Return the number of idle connections."""
+        return sum(map(len, self._idle.values()))
 
-    def kept(self, signer: Signer) -> Connection | None:
-        """A connection to a signer's host that is there, if any is."""
-        free = self._free.setdefault((signer.host, signer.port), [])
-        while free:
-            connection = free.pop()
+    def take_idle(self, origin: Origin) -> Connection | None:
+        """Take an idle connection; None where the origin has none."""
+        idle = self._idle[origin]
+        while idle:
+            connection = idle.pop()
             if connection.usable:
                 return connection
             connection.close()
         return None
 
-    async def open(self, signer: Signer) -> Connection:
-        """A connection to a signer's host, in its turn; raises OSError."""
-        async with self._opening:
-            # One may have become free meanwhile.
-            return self.kept(signer) or await self._open(signer)
+    async def open(self, origin: Origin) -> Connection:
+        """Open a connection, or take one that becomes idle meanwhile.
 
-    def give(self, signer: Signer, connection: Connection) -> None:
-        """Keep a connection for the next that asks."""
-        where = signer.host, signer.port
+        Raises:
+            OSError: the connection could not be opened.
+        """
+        async with self._connecting:
+            return self.take_idle(origin) or await self._open(origin)
+
+    def put_back(self, origin: Origin, connection: Connection) -> None:
+        """Add a connection to the idle ones, unless it has ended."""
         if connection.usable:
-            self._free[where].append(connection)
-            if where not in self._sessions:
-                self._sessions[where] = connection.session()
+            self._idle[origin].append(connection)
+            if origin not in self._sessions:
+                self._sessions[origin] = connection.tls_session()
 
     def close(self) -> None:
-        """End the connections and the loop."""
-        for connection in chain(*self._free.values()):
+        """Close the idle connections and the loop."""
+        for connection in chain(*self._idle.values()):
             connection.close()
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()
 
-    async def _open(self, signer: Signer) -> Connection:
-        where = signer.host, signer.port
-        if where not in self._addresses:
-            found = await self.loop.getaddrinfo(*where, type=2)
-            self._addresses[where] = [str(each[4][0]) for each in found]
-        address = random.choice(self._addresses[where])
-        host = signer.host if signer.tls else None
-        session = self._sessions.get(where)
+    async def _open(self, origin: Origin) -> Connection:
+        if origin not in self._addresses:
+            found = await self.loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+            self._addresses[origin] = [str(each[4][0]) for each in found]
+        address = random.choice(self._addresses[origin])
+        session = self._sessions.get(origin)
         try:
-            connection = Connection(await connect(address, signer.port, host, session, TIMEOUT))
+            sock = await open_socket(address, origin, session, CONNECT_TIMEOUT_SECONDS)
         except OSError:
-            self._addresses.pop(where, None)  # it may have moved
+            # The host may have another address now.
+            self._addresses.pop(origin, None)
             raise
-        if session and not connection.resumed():
-            self._sessions.pop(where, None)  # the server knows it no more
+        connection = Connection(sock)
+        if session and not connection.has_resumed():
+            # The server no longer knows this session.
+            self._sessions.pop(origin, None)
         return connection

@@ -1,0 +1,80 @@
+"""Post one payload to connections, and map each response to a status or an error."""
+
+import logging
+import ssl
+
+from chalicelib.sender.pool import Pool
+from chalicelib.sender.rate_limit import RateLimit
+from chalicelib.sender.signing import Signer, explain_forbidden
+from chalicelib.sender.types import Forbidden, Status
+
+log = logging.getLogger(__name__)
+
+RESPONSE_TIMEOUT_SECONDS = 3
+
+
+class Throttled(OSError):
+    """A 429: the account's quota is used up, or the recipient reads too slowly."""
+
+
+class Rejected(Exception):
+    """A response that another attempt would not change."""
+
+
+class Blocked(Exception):
+    """An error that concerns all recipients of an endpoint. It is logged once."""
+
+
+class Client:
+    """A client of the management API for one payload.
+
+    `blocked` has the error of each endpoint that nothing can be sent to.
+    """
+
+    def __init__(self, pool: Pool, payload: bytes, rate_limit: RateLimit) -> None:
+        self.blocked: dict[str, Exception] = {}
+        self._pool = pool
+        self._payload = payload
+        self._rate_limit = rate_limit
+        self._signers: dict[str, Signer] = {}
+
+    async def post(self, connection_id: str, endpoint: str) -> Status:
+        """Post the payload to a connection; return "delivered" or "gone".
+
+        Raises:
+            OSError: another attempt may succeed. After a 429 it is Throttled.
+            Rejected: another attempt would not succeed.
+            Blocked: no attempt with this endpoint would succeed.
+        """
+        try:
+            return await self._post(connection_id, endpoint)
+        except (Forbidden, ssl.SSLCertVerificationError) as error:
+            if endpoint not in self.blocked:
+                log.error("nothing can be sent to %s: %s", endpoint, error)
+            self.blocked[endpoint] = error
+            raise Blocked from error
+
+    async def _post(self, connection_id: str, endpoint: str) -> Status:
+        if endpoint not in self._signers:
+            self._signers[endpoint] = Signer(endpoint, self._payload)
+        signer = self._signers[endpoint]
+        pool, origin = self._pool, signer.origin
+        connection = pool.take_idle(origin) or await pool.open(origin)
+        request, access_key = signer.request(connection_id), signer.access_key
+        response = await connection.post(request, RESPONSE_TIMEOUT_SECONDS)
+        pool.put_back(origin, connection)
+        if response.status in (200, 410):
+            self._rate_limit.on_accepted()
+            return "delivered" if response.status == 200 else "gone"
+        if response.status == 403:
+            signer.refresh()
+            if signer.access_key == access_key:
+                raise Forbidden(explain_forbidden(response))
+            raise OSError("the credentials were renewed meanwhile")
+        problem = f"{response.status} {response.body[:200].decode(errors='replace')}"
+        if response.status == 429:
+            self._rate_limit.on_throttled()
+            raise Throttled(problem)
+        if response.status < 500:
+            raise Rejected(problem)
+        raise OSError(problem)
