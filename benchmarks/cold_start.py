@@ -44,7 +44,13 @@ CASES = [
         "app.app.websocket_api.send(ID, '{}')",
     ),
     Case(
-        "the generated app",
+        "the generated app, function connect",
+        "import os; os.environ['_HANDLER'] = 'app.connect'; import app",
+        # It sends nothing.
+        "pass",
+    ),
+    Case(
+        "the generated app, function message",
         "import app",
         "from chalicelib.sender import send\n"
         "assert send(b'{}', [(ID, URL)], time.monotonic() + 10).delivered == 1",

@@ -50,18 +50,10 @@ def send(payload: bytes, recipients: Recipients, deadline: float, on_result: OnR
     """Send as chalicelib.sender.send does, and report each status with `on_result`."""
     pool = _idle_pools.pop() if _idle_pools else Pool()
     try:
-        pool.loop.run_until_complete(_send(pool, payload, recipients, deadline, on_result))
+        fan_out = _FanOut(pool, payload, recipients, on_result)
+        pool.loop.run_until_complete(fan_out.run(deadline))
     finally:
         _idle_pools.append(pool)
-
-
-async def _send(
-    pool: Pool, payload: bytes, recipients: Recipients, deadline: float, on_result: OnResult
-) -> None:
-    # In these two turns the loop notices connections that have ended since the last call.
-    for _ in range(2):
-        await asyncio.sleep(0)
-    await _FanOut(pool, payload, recipients, on_result).run(deadline)
 
 
 class _FanOut:
@@ -70,15 +62,19 @@ class _FanOut:
     def __init__(
         self, pool: Pool, payload: bytes, recipients: Recipients, on_result: OnResult
     ) -> None:
-        self._idle_count = pool.idle_count()
+        self._pool = pool
         self._queue = RecipientQueue(recipients)
         self._rate_limit = RateLimit(settings.fanout_rps())
         self._client = Client(pool, payload, self._rate_limit)
-        self._tasks = TaskGroup()
-        self._retrying_count = 0
+        self._tasks = TaskGroup(pool.loop)
+        self._idle_count = self._retrying_count = 0
         self._on_result = on_result
 
     async def run(self, deadline: float) -> None:
+        # In these two turns the loop notices connections that have ended since the last call.
+        for _ in range(2):
+            await asyncio.sleep(0)
+        self._idle_count = self._pool.idle_count()
         self._tasks.start(self._queue.fill(on_progress=self._add_workers))
         try:
             in_time = await self._tasks.wait(deadline - time.monotonic())

@@ -6,14 +6,12 @@ each connection.
 """
 
 import asyncio
-import errno
 import os
 import socket
 import ssl
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import botocore
 
@@ -150,7 +148,7 @@ class Connection:
 
 
 async def open_socket(
-    address: str, origin: Origin, session: ssl.SSLSession | None, timeout_seconds: float
+    address: str, origin: Origin, session: ssl.SSLSession | None
 ) -> socket.socket:
     """Open a socket that does not block. asyncio.create_connection takes 1.5 times the CPU.
 
@@ -159,27 +157,21 @@ async def open_socket(
         session: a TLS session to resume, which saves a quarter of the CPU.
 
     Raises:
-        OSError: the server did not accept, or took too long.
+        OSError: the server did not accept.
         ssl.SSLCertVerificationError: the certificate is not valid for the origin's host.
     """
     loop = asyncio.get_running_loop()
-    timeout_at = loop.time() + timeout_seconds
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        error = sock.connect_ex((address, origin.port))
-        if error == errno.EINPROGRESS:
-            await _wait_until_ready(sock, loop.add_writer, loop.remove_writer, timeout_at)
-            error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if error:
-            raise OSError(error, os.strerror(error))
+        await loop.sock_connect(sock, (address, origin.port))
         if origin.tls:
             sock = tls_socket = tls_context().wrap_socket(
                 sock, server_hostname=origin.host, session=session, do_handshake_on_connect=False
             )
             while not _continue_handshake(tls_socket):
-                await _wait_until_ready(sock, loop.add_reader, loop.remove_reader, timeout_at)
+                await _wait_until_readable(sock)
         return sock
     except BaseException:
         # After a cancellation, too.
@@ -187,27 +179,20 @@ async def open_socket(
         raise
 
 
-async def _wait_until_ready(
-    sock: socket.socket,
-    add_callback: Callable[..., None],
-    remove_callback: Callable[[int], Any],
-    timeout_at: float,
-) -> None:
+async def _wait_until_readable(sock: socket.socket) -> None:
     loop = asyncio.get_running_loop()
-    ready: asyncio.Future[bool] = loop.create_future()
+    readable: asyncio.Future[None] = loop.create_future()
 
-    def finish(in_time: bool) -> None:
-        if not ready.done():
-            ready.set_result(in_time)
+    def set_readable() -> None:
+        # The future is done already after a cancellation.
+        if not readable.done():
+            readable.set_result(None)
 
-    add_callback(sock.fileno(), finish, True)
-    timer = loop.call_at(timeout_at, finish, False)
+    loop.add_reader(sock, set_readable)
     try:
-        if not await ready:
-            raise ConnectionError("the connection was not open in time")
+        await readable
     finally:
-        timer.cancel()
-        remove_callback(sock.fileno())
+        loop.remove_reader(sock)
 
 
 def _continue_handshake(sock: ssl.SSLSocket) -> bool:

@@ -69,10 +69,14 @@ class Pool:
         address = random.choice(self._addresses[origin])
         session = self._sessions.get(origin)
         try:
-            sock = await open_socket(address, origin, session, CONNECT_TIMEOUT_SECONDS)
-        except OSError:
+            opening = open_socket(address, origin, session)
+            sock = await asyncio.wait_for(opening, CONNECT_TIMEOUT_SECONDS)
+        except Exception as error:
             # The host may have another address now.
             self._addresses.pop(origin, None)
+            # asyncio's TimeoutError is an OSError from Python 3.11 on, and has no message.
+            if isinstance(error, asyncio.TimeoutError):
+                raise ConnectionError("the connection was not open in time") from None
             raise
         connection = Connection(sock)
         if session and not connection.has_resumed():

@@ -8,10 +8,10 @@ from typing import Any
 class TaskGroup:
     """A group of tasks that the first error ends. (asyncio's comes with Python 3.11.)"""
 
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._tasks: set[asyncio.Task[None]] = set()
-        self._done: asyncio.Future[None] = self._loop.create_future()
+        self._done: asyncio.Future[None] = loop.create_future()
 
     def __len__(self) -> int:
         return len(self._tasks)
