@@ -21,7 +21,8 @@ FLAGS = [
     "--disable-sync",
     "--force-color-profile=srgb",
 ]
-SECONDS = 15
+# A limit for what must happen, however busy the machine is. It only ends a test that hangs.
+SECONDS = 120
 
 
 def missing() -> str | None:
@@ -84,6 +85,11 @@ class Tab:
         self._front()
         script = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)"
         return list(self._driver.execute_script(script, css))
+
+    def run(self, script: str) -> None:
+        """Run JavaScript in the page."""
+        self._front()
+        self._driver.execute_script(script)
 
     def wait_for(self, css: str, text: str) -> None:
         """Wait until an element that matches has the text; raises AssertionError."""

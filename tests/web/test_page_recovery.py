@@ -114,7 +114,7 @@ def test_a_heartbeat_brings_what_was_not_delivered(
 ) -> None:
     """With seconds in the place of minutes. It comes late, and stands where it belongs."""
     app = bake(app_name="lossy")
-    change(app / "web" / "connection.js", "4 * 60_000", "4_000")
+    change(app / "web" / "client" / "connection.js", "4 * 60_000", "4_000")
     keep = "        history.save(push, text)\n"
     lose = "        if push['data'] == 'lost':\n            return Outcome()\n"
     change(app / "chalicelib" / "delivery" / "publish.py", keep, keep + lose)
@@ -129,8 +129,8 @@ def test_a_heartbeat_brings_what_was_not_delivered(
 def test_a_connection_is_renewed_before_it_ends(bake: Bake, tmp_path: Path, driver: Chrome) -> None:
     """With seconds in the place of minutes: the old one lasts until the new one has taken over."""
     app = bake(app_name="brief")
-    change(app / "web" / "connection.js", "4 * 60_000", "1_000")
-    change(app / "web" / "connection.js", "90 * 60_000", "2_000")
+    change(app / "web" / "client" / "connection.js", "4 * 60_000", "1_000")
+    change(app / "web" / "client" / "connection.js", "90 * 60_000", "2_000")
     with serving(app, app, tmp_path) as gateway:
         ann, bob = two_in("tea", driver, gateway.page)
         said: list[str] = []

@@ -69,9 +69,9 @@ export class Connection extends EventTarget {
     globalThis.addEventListener?.("offline", () => this.#socket && this.#lose(this.#socket));
   }
 
-  /** Whether there is a connection, and `greet` has done its work on it. */
+  /** Whether `greet` has succeeded and the connection is open. A closing one takes no requests. */
   get online() {
-    return this.#greeted;
+    return this.#greeted && this.#socket?.readyState === WebSocket.OPEN;
   }
 
   /** Connects and stays connected: now, if that was due later. Throws if the URL is no such. */
@@ -194,6 +194,8 @@ export class Connection extends EventTarget {
     await this.greet();
     if (old) this.#lose(old); // only now: what was sent meanwhile came over it
     if (socket !== this.#socket) return;
+    // greet() hides the error of a request on a closing connection.
+    if (socket.readyState !== WebSocket.OPEN) return this.#lose(socket);
     this.#greeted = true;
     this.#failures = 0; // not sooner: a server that accepts only to close is to be spared too
     this.#schedule();
