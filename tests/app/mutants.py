@@ -1,14 +1,16 @@
 """Mutants of an app's policies, held against the app's own policy tests.
 
 Run by its path in the app's folder. The app's test runs once and records each function's calls.
-Each mutant is then held against that record. Prints JSON: the number of mutants in `tried`, and
-those that no check caught in `passed`.
+Each mutant is then held against that record. Prints JSON: the number of mutants in `tried`, those
+that no check caught in `passed`, and policies that grant the same in other words, but were refused,
+in `refused`.
 """
 
 import copy
 import json
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,74 @@ sys.path.insert(0, str(Path.cwd()))
 from tests.support import policies  # type: ignore[import-not-found]
 
 Policy = dict[str, Any]
+REGION = os.environ.get("AWS_REGION", "us-east-1")
 OTHER = {"dev": "prod", "prod": "dev"}
+
+# Changes of one statement after which it allows nothing, or too much.
+STATEMENT_CHANGES: list[Policy] = [
+    {"Condition": {"StringEquals": {"aws:PrincipalTag/team": "other"}}},
+    {"Condition": {"DateLessThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}},
+    {"Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}},
+    {"Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}},
+    {"Condition": {"Null": {"aws:RequestedRegion": "true"}}},
+    {"Effect": "Deny"},
+    {"Effect": "Deny", "Condition": {"Bool": {"aws:SecureTransport": "true"}}},
+    {"Action": "*"},
+    {"Action": "*:*"},
+    {"Action": []},
+    {"Resource": []},
+    {"Action": None, "NotAction": "iam:*"},
+    {"Action": None, "NotAction": ["s3:GetObject"]},
+    {"Resource": None, "NotResource": "arn:aws:s3:::other"},
+    {"Resource": None, "NotResource": "*"},
+]
+
+# Replacements of the first parts of an ARN after which it names no resource of the app.
+ARN_CHANGES = [
+    ("arn:*:", "arn:aws-cn:"),
+    ("arn:*:", "arn:aws-us-gov:"),
+    ("arn:*:", "arn:aw:"),
+    ("arn:*:", "ARN:*:"),
+    (":*:*:", ":ap-south-2:*:"),
+    (":*:*:", ":eu-*:*:"),
+    (":*:*:", "::*:"),
+    (":*:*:", ":*:12345:"),
+    (":*:*:", ":*::"),
+]
+
+# Statements that deny what a function does, beside those that allow it.
+DENIALS: list[Policy] = [
+    {"Action": "*", "Resource": "*"},
+    {"Action": ["s3:*", "logs:put*"], "Resource": "*"},
+    {"Action": "LOGS:PutLogEvents", "Resource": "arn:aws:logs:*:*:*"},
+    {"Action": "logs:PutLogEvent?", "Resource": "arn:*:logs:*:*:log-group:/aws/lambda/*"},
+    {"NotAction": "iam:*", "Resource": "*"},
+    {"Action": "logs:*", "NotResource": "arn:*:s3:::*"},
+    {
+        "Action": "logs:*",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"aws:RequestedRegion": REGION}},
+    },
+]
+
+# Changes of one statement after which it grants the same, or denies what no function does.
+Change = Callable[[Policy], Policy]
+SAME: dict[str, Change] = {
+    "actions in lower case": lambda each: {"Action": [a.lower() for a in as_list(each["Action"])]},
+    "actions in upper case": lambda each: {"Action": [a.upper() for a in as_list(each["Action"])]},
+    "this partition": lambda each: {"Resource": each["Resource"].replace("arn:*:", "arn:aws:")},
+    "this region": lambda each: {"Resource": each["Resource"].replace(":*:*:", f":{REGION}:*:")},
+    "an account": lambda each: {"Resource": each["Resource"].replace(":*:*:", f":*:{'7' * 12}:")},
+    "a list of resources": lambda each: {"Resource": [each["Resource"]]},
+    "an empty condition": lambda each: {"Condition": {}},
+}
+HARMLESS_DENIALS: list[Policy] = [
+    {"Action": "iam:*", "Resource": "*"},
+    {"Action": "dynamodb:DeleteTable", "Resource": "*"},
+    {"Action": "*", "Resource": "arn:*:dynamodb:*:*:table/other"},
+    {"Action": "*", "Resource": "arn:aws-cn:*:*:*:*"},
+    {"NotAction": ["dynamodb:*", "execute-api:*", "logs:*", "sqs:*"], "Resource": "*"},
+]
 
 
 def as_list(value: Any) -> list[Any]:
@@ -73,7 +142,33 @@ def mutants(policy: Policy, stage: str) -> Iterator[tuple[str, Policy]]:
             for wide in dict.fromkeys(wider(resource, stage)):
                 yield f"{wide} for {resource}", with_(Resource=[*others, wide])
                 yield f"{wide} beside {resource}", with_(Resource=[*resources, wide])
-        yield f"denied: {actions}", with_(Effect="Deny")
+            for old, new in ARN_CHANGES:
+                yield f"{new} for {old} in {resource}", with_(Resource=resource.replace(old, new))
+            narrow = f"{resource.rstrip('*')}none"
+            yield f"{narrow} for {resource}", with_(Resource=[*others, narrow])
+            question = resource.replace("-", "?")
+            yield f"{question} for {resource}", with_(Resource=[*others, question])
+        for change in STATEMENT_CHANGES:
+            mutant = with_(**change)
+            changed = mutant["Statement"][index]
+            mutant["Statement"][index] = {k: v for k, v in changed.items() if v is not None}
+            yield f"{change} in {actions}", mutant
+    for denial in DENIALS:
+        yield f"denied: {denial}", with_denial(policy, denial)
+
+
+def with_denial(policy: Policy, denial: Policy) -> Policy:
+    """Return a policy with one more statement."""
+    return {**policy, "Statement": [*policy["Statement"], {"Effect": "Deny", **denial}]}
+
+
+def equivalents(policy: Policy) -> Iterator[tuple[str, Policy]]:
+    """Yield policies that grant the same, each with its description."""
+    for name, change in SAME.items():
+        statements = [{**each, **change(each)} for each in policy["Statement"]]
+        yield name, {**policy, "Statement": statements}
+    for denial in HARMLESS_DENIALS:
+        yield f"denied: {denial}", with_denial(policy, denial)
 
 
 def caught(stage: str) -> bool:
@@ -86,17 +181,22 @@ def main() -> None:
     code = pytest.main(["-q", "-p", "no:cacheprovider", "tests/test_policies.py"])
     if code or any(map(caught, policies.STAGES)):
         sys.exit("the app's policies do not pass its own checks")
-    tried, passed = 0, []
+    tried, passed, refused = 0, [], []
     for stage in policies.STAGES:
         for path in sorted(Path(".chalice", stage).glob("*.json")):
             text = path.read_text()
-            for change, mutant in mutants(json.loads(text), stage):
+            policy = json.loads(text)
+            for change, mutant in mutants(policy, stage):
                 path.write_text(json.dumps(mutant, indent=2))
                 tried += 1
                 if not caught(stage):
                     passed.append(f"{path}: {change}")
+            for change, same in equivalents(policy):
+                path.write_text(json.dumps(same, indent=2))
+                if caught(stage):
+                    refused.append(f"{path}: {change}")
             path.write_text(text)
-    print(json.dumps({"tried": tried, "passed": passed}))
+    print(json.dumps({"tried": tried, "passed": passed, "refused": refused}))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,14 +13,40 @@ from tests.conftest import KINDS, Bake
 from tests.deploy.aws.account import BIN
 
 MUTANTS = Path(__file__).parent / "mutants.py"
+ADVICE = Path(__file__).parent / "advice.py"
 
 
-def test_each_mutant_of_the_policies_is_found(bake: Bake) -> None:
-    done = subprocess.run([sys.executable, MUTANTS], cwd=bake(), capture_output=True, text=True)
+def run(script: Path, app: Path) -> Any:
+    """Run a script in an app's folder, and return what it prints."""
+    done = subprocess.run([sys.executable, script], cwd=app, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    result = json.loads(done.stdout.splitlines()[-1])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_policy_check_finds_mutants_and_accepts_equivalents(bake: Bake) -> None:
+    result = run(MUTANTS, bake())
     assert result["passed"] == []
-    assert result["tried"] > 500
+    assert result["refused"] == []
+    assert result["tried"] > 1500
+
+
+def test_policy_check_advises_the_action_that_iam_has(bake: Bake) -> None:
+    result = run(ADVICE, bake())
+    assert result["advice"] == [
+        ["s3:GetObject", "arn:*:s3:::pictures/*"],
+        ["s3:ListBucket", "arn:*:s3:::pictures"],
+        ["s3:ListBucket", "arn:*:s3:::pictures"],
+        ["s3:DeleteObject", "arn:*:s3:::pictures/*"],
+        ["lambda:InvokeFunction", "arn:*:lambda:*:*:function:resize"],
+        ["lambda:InvokeFunction", "arn:*:lambda:*:*:function:resize"],
+        ["sqs:SendMessage", "arn:*:sqs:*:*:jobs"],
+        ["events:PutEvents", "*"],
+        ["dynamodb:GetItem", "arn:*:dynamodb:*:*:table/t"],
+        ["dynamodb:Query", "arn:*:dynamodb:*:*:table/t/index/by-name"],
+    ]
+    assert result["remaining"] == []
+    assert 'take out the "Deny" of "s3:GetObject"' in result["denied"]
+    assert 'take out the "Condition" of "s3:GetObject"' in result["conditional"]
 
 
 def parliament(folder: Path) -> str:

@@ -22,7 +22,7 @@ from chalice.local import LambdaContext
 
 from chalice_ws.local.events import Peer
 from tests.support.asyncapi import Watch
-from tests.support.policies import gate
+from tests.support.policies import recorder
 
 Frame = dict[str, Any]
 
@@ -143,7 +143,7 @@ class Api:
         """Run a function of app.py by its name there, with `seconds` of time."""
         context = LambdaContext(function, 512, int(seconds * 1000))
         (handler,) = [each for name, each in self.app.handler_map.items() if name == function]
-        with gate.running(function):
+        with recorder.function(function):
             return handler(event, context)
 
 
@@ -153,7 +153,7 @@ def _management(api: Api) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            gate.sent("POST", self.path)
+            recorder.record_management_request("POST", self.path)
             connection_id = unquote(self.path.rpartition("/")[2])
             inbox = api.inboxes.get(connection_id)
             if connection_id in api.refusals:

@@ -17,7 +17,7 @@ from chalicelib.actions import router
 from chalicelib.storage import table
 from tests.client import Api, Client, Frame
 from tests.support.gateway import Gateway
-from tests.support.policies import STAGES, gate, missing
+from tests.support.policies import STAGES, missing, recorder
 
 PROJECT = Path(__file__).parent.parent
 PARTS = ["app.py", "chalicelib", ".chalice", "resources.json", "resources", "web"]
@@ -52,7 +52,7 @@ def api(shared_api: Api, database: str, monkeypatch: pytest.MonkeyPatch) -> Iter
     create_tables(read_resources(read_config(PROJECT, "dev")).tables())
     shared_api.inboxes.clear()
     shared_api.refusals.clear()
-    gate.calls.clear()
+    recorder.calls.clear()
     yield shared_api
     if found := [line for stage in STAGES for line in missing(stage)]:
         pytest.fail("\n".join(found), pytrace=False)

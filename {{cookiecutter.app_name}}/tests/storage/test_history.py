@@ -15,7 +15,7 @@ from tests.client import Api, Client, Frame, Talk
 from tests.support.gateway import Gateway
 from tests.support.history import at, data, put
 from tests.support.interleaving import Choose, in_every_order, in_turn, side_by_side
-from tests.support.policies import gate
+from tests.support.policies import recorder
 
 
 def pushed(client: Talk) -> Iterator[Frame]:
@@ -87,7 +87,7 @@ def test_a_message_sent_during_a_join_comes_one_way_or_the_other(
         def send() -> None:
             ann.request("broadcast", channel=channel, data=1)
 
-        with gate.running("message"):  # it knows of one function at a time
+        with recorder.function("message"):  # it knows of one function at a time
             side_by_side([join, send], choose)
         found += [push["data"] for push in itertools.islice(pushed(bob), bob.waiting())]
         assert found in ([1], [1, 1])
