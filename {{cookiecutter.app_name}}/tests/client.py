@@ -1,11 +1,11 @@
-"""A WebSocket client for tests: API Gateway in this process, around the app's own handlers.
+"""A WebSocket client for tests. It calls the app's handlers in this process.
 
     with Api(app) as api:
         ann = api.connect(name="Ann")
         assert ann.request("join", channel="tea")["type"] == "joined"
 
-The handlers get the events that API Gateway would send, and what they send arrives over HTTP,
-whatever they send it with.
+The handlers get the events that API Gateway would send. A server on this machine stands in for the
+management API: the handlers may send with any HTTP client.
 """
 
 import json
@@ -21,23 +21,26 @@ from chalice import Chalice
 from chalice.local import LambdaContext
 
 from chalice_ws.local.events import Peer
-from tests.support.asyncapi import Watch
+from tests.support.asyncapi import FrameChecker
 from tests.support.policies import recorder
 
 Frame = dict[str, Any]
 
 
 class Rejected(Exception):
-    """$connect said no. The first argument is the status."""
+    """The connect handler refused a connection. The first argument is the status."""
 
 
-class Talk:
-    """What a test says and hears on a connection; a subclass sends and receives."""
+class Connection:
+    """A connection of a test. A subclass sends and receives.
+
+    Each frame is checked against docs/asyncapi.yaml.
+    """
 
     def __init__(self) -> None:
         self._ids = count(1)
         self._pushes: deque[Frame] = deque()
-        self._watch = Watch()
+        self._checker = FrameChecker()
 
     def _send(self, text: str) -> None:
         raise NotImplementedError
@@ -47,21 +50,24 @@ class Talk:
 
     def send(self, text: str) -> None:
         """Send a text frame as it is."""
-        self._watch.sent(text)
+        self._checker.check_sent(text)
         self._send(text)
 
     def receive(self) -> Frame:
-        """The next frame, of whatever kind.
+        """Return the next frame: a reply or a push.
 
         Raises:
-            AssertionError: none comes, or it is not as asyncapi.yaml says.
+            AssertionError: no frame comes, or docs/asyncapi.yaml does not describe it.
         """
         frame = self._receive()
-        self._watch.received(frame)
+        self._checker.check_received(frame)
         return frame
 
     def request(self, action: str, **fields: Any) -> Frame:
-        """Send a request and return its reply; pushes that come before are kept for `push`."""
+        """Send a request and return its reply without the id.
+
+        Pushes that come before the reply are returned by `push`.
+        """
         request_id = next(self._ids)
         self.send(json.dumps({"action": action, "id": request_id, **fields}))
         while (frame := self.receive()).get("id") != request_id:
@@ -69,11 +75,11 @@ class Talk:
         return {name: value for name, value in frame.items() if name != "id"}
 
     def push(self) -> Frame:
-        """The next push."""
+        """Return the next push."""
         return self._pushes.popleft() if self._pushes else self.receive()
 
 
-class Client(Talk):
+class Client(Connection):
     """A connection to the handlers in this process."""
 
     def __init__(self, api: "Api", peer: Peer) -> None:
@@ -87,38 +93,38 @@ class Client(Talk):
 
     def _receive(self) -> Frame:
         inbox = self._api.inboxes[self.connection_id]
-        assert inbox, "nothing was sent to this client"
+        assert inbox, "the app sent no frame to this client"
         return dict(json.loads(inbox.popleft()))
 
     def waiting(self) -> int:
-        """How many frames there are to receive."""
+        """Return the number of frames to receive."""
         return len(self._pushes) + len(self._api.inboxes[self.connection_id])
 
     def vanish(self) -> None:
-        """Be gone, and nobody is told: $disconnect is best effort."""
+        """Close the connection without a disconnect event, which AWS does not guarantee."""
         self._api.inboxes.pop(self.connection_id, None)
 
     def disconnect(self) -> None:
-        """Leave as a browser does."""
+        """Close the connection as a browser does."""
         self.vanish()
         self._api.run("disconnect", self._peer.disconnect(1001, "Going away"))
 
 
 class Api:
-    """API Gateway for one app; a context manager.
+    """An API Gateway for one app; a context manager.
 
     Args:
-        app: the app; its session must heed AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI.
-        stage: the API's stage, as in the path.
+        app: the app. Its session must use AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI.
+        stage: the name of the API's stage, the first part of its path.
     """
 
     def __init__(self, app: Chalice, stage: str = "api") -> None:
         self.app = app
         self.stage = stage
         self.inboxes: dict[str, deque[bytes]] = {}
-        # By connection id: a status and an error type that sending to it gives instead.
+        # Sending to one of these connection ids returns a status and an error type.
         self.refusals: dict[str, tuple[int, str]] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _management(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _management_handler(self))
 
     def __enter__(self) -> "Api":
         Thread(target=self._server.serve_forever, daemon=True).start()
@@ -131,7 +137,11 @@ class Api:
         self._server.server_close()
 
     def connect(self, **query: str) -> Client:
-        """Connect, with a query string; raises Rejected."""
+        """Connect with a query string.
+
+        Raises:
+            Rejected: the handler refused.
+        """
         peer = Peer(self.stage, "example.execute-api.us-east-1.amazonaws.com")
         answer = self.run("connect", peer.connect([("Host", peer.domain_name)], query.items()))
         if not 200 <= answer["statusCode"] < 300:
@@ -140,14 +150,13 @@ class Api:
         return Client(self, peer)
 
     def run(self, function: str, event: Any, seconds: float = 29) -> Any:
-        """Run a function of app.py by its name there, with `seconds` of time."""
+        """Run a function of app.py, with `seconds` of time, and return its result."""
         context = LambdaContext(function, 512, int(seconds * 1000))
-        (handler,) = [each for name, each in self.app.handler_map.items() if name == function]
         with recorder.function(function):
-            return handler(event, context)
+            return self.app.handler_map[function](event, context)
 
 
-def _management(api: Api) -> type[BaseHTTPRequestHandler]:
+def _management_handler(api: Api) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 

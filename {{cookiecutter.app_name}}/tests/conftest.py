@@ -1,4 +1,4 @@
-"""The app on a real DynamoDB API in this process, its table fresh for each test."""
+"""Fixtures of all tests. DynamoDB and SQS are moto's, in this process, and empty for each test."""
 
 import json
 import os
@@ -16,17 +16,17 @@ from chalice_ws.project.resources import create_tables, read_resources
 from chalicelib.actions import router
 from chalicelib.storage import table
 from tests.client import Api, Client, Frame
-from tests.support.gateway import Gateway
+from tests.support.local_server import LocalServer
 from tests.support.policies import STAGES, missing, recorder
 
 PROJECT = Path(__file__).parent.parent
-PARTS = ["app.py", "chalicelib", ".chalice", "resources.json", "resources", "web"]
+APP_FILES = ["app.py", "chalicelib", ".chalice", "resources.json", "resources", "web"]
 ALL_ACTIONS = ",".join(router.actions)
 
 
 @pytest.fixture(scope="session")
 def database() -> str:
-    """The URL of DynamoDB; nothing on the machine that is configured for AWS is used."""
+    """The URL of DynamoDB and SQS. No AWS settings of this machine are used."""
     url = services.serve()
     os.environ.update(isolate(url, gateway="http://127.0.0.1:1/api"))
     os.environ.update(read_config(PROJECT, "dev").environment_variables)
@@ -43,9 +43,9 @@ def shared_api(database: str) -> Iterator[Api]:
 
 @pytest.fixture
 def api(shared_api: Api, database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    """The app with an empty table and every action switched on.
+    """The app with an empty table and all actions switched on.
 
-    A function that calls what its policy does not grant fails the test.
+    The test fails if a function calls AWS without permission in its policy file.
     """
     monkeypatch.setenv("WS_ACTIONS", ALL_ACTIONS)
     urlopen(Request(f"{database}/moto-api/reset", method="POST")).close()
@@ -59,19 +59,19 @@ def api(shared_api: Api, database: str, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Gateway]:
-    """The local gateway with a copy of this app, every action switched on."""
+def gateway(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[LocalServer]:
+    """A local gateway with a copy of this app, and all actions switched on."""
     folder = tmp_path_factory.mktemp("gateway")
     project = folder / "app"
     project.mkdir()
-    for part in PARTS:
-        copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
-        copy(PROJECT / part, project / part)
+    for name in APP_FILES:
+        copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
+        copy(PROJECT / name, project / name)
     config = project / ".chalice" / "config.json"
     content = json.loads(config.read_text())
     content["stages"]["dev"]["environment_variables"]["WS_ACTIONS"] = ALL_ACTIONS
     config.write_text(json.dumps(content))
-    gateway = Gateway(project, folder)
+    gateway = LocalServer(project, folder)
     try:
         yield gateway
     finally:
@@ -81,29 +81,31 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator
 
 @pytest.fixture
 def ann(api: Api) -> Client:
-    """A member of tea."""
+    """A client that is a member of the channel tea."""
     client = api.connect(name="Ann")
     client.request("join", channel="tea")
     return client
 
 
-@pytest.fixture(params=["handlers", "gateway"])
-def door(request: pytest.FixtureRequest) -> Api | Gateway:
-    """The way in: in this process, or over the network."""
-    name = {"handlers": "api", "gateway": "gateway"}[request.param]
-    way: Api | Gateway = request.getfixturevalue(name)
-    return way
+@pytest.fixture(params=["api", "gateway"])
+def api_or_gateway(request: pytest.FixtureRequest) -> Api | LocalServer:
+    """The app twice: its handlers in this process, and the local gateway over the network."""
+    value: Api | LocalServer = request.getfixturevalue(request.param)
+    return value
 
 
 def error(frame: Frame) -> tuple[str, str]:
-    """Check that a frame is an error and says what to do; return its code and its action."""
+    """Check that a frame is an error with a message; return its code and its action."""
     assert frame["type"] == "error"
     assert frame["message"]
     return frame["code"], frame["action"]
 
 
 def age(client: Client, seconds: int = 60) -> None:
-    """Make a connection as old as that, so that a 410 is believed."""
+    """Make a connection `seconds` older.
+
+    The app removes a connection after a 410 only if it is older than the grace period.
+    """
     key = table.key("lobby", client.connection_id)
     table.call(
         "update_item",

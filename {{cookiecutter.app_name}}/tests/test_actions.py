@@ -1,4 +1,4 @@
-"""Names, channels, messages and presence, through the handlers, on a real DynamoDB API."""
+"""The actions: names, channels, messages and presence."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.client import Api, Rejected
 from tests.conftest import age, error
 
 
-def test_guests_have_a_name_until_they_choose_one(api: Api) -> None:
+def test_client_without_a_name_is_a_guest_until_it_chooses_one(api: Api) -> None:
     guest, ann = api.connect(), api.connect(name="  Ann\u3000")
     members = guest.request("who", channel="lobby")["members"]
     names = {member["connection_id"]: member["name"] for member in members}
@@ -23,30 +23,33 @@ def test_guests_have_a_name_until_they_choose_one(api: Api) -> None:
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 65, "a\nb", "a\u202eb", "\u200d", 7, None])
-def test_a_name_that_will_not_do(api: Api, name: object) -> None:
+def test_invalid_name_is_a_bad_field(api: Api, name: object) -> None:
     client = api.connect()
     reply = client.request("name", name=name)
     assert error(reply) == ("bad_field", "name")
     assert reply["field"] == "name"
 
 
-def test_connecting_with_a_name_that_will_not_do_is_refused(api: Api) -> None:
+def test_connect_with_an_invalid_name_is_refused(api: Api) -> None:
     with pytest.raises(Rejected, match="400"):
         api.connect(name="a\nb")
     assert list(connections.members("lobby")) == []
 
 
-def test_the_door_can_be_closed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connect_is_refused_if_may_connect_returns_false(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("app.may_connect", lambda event: False)
     with pytest.raises(Rejected, match="403"):
         api.connect()
     assert list(connections.members("lobby")) == []
 
 
-def test_presence_is_told_to_the_other_members(api: Api) -> None:
+def test_presence_reaches_the_other_members(api: Api) -> None:
     ann, bob = api.connect(name="Ann"), api.connect(name="Bob")
     outsider = api.connect()
-    for client in (ann, bob, bob):  # to join again changes nothing
+    # To join again changes nothing.
+    for client in (ann, bob, bob):
         assert client.request("join", channel="tea") == {"type": "joined", "channel": "tea"}
     bob.request("name", name="Rob")
     bob.request("leave", channel="tea")
@@ -64,7 +67,7 @@ def test_presence_is_told_to_the_other_members(api: Api) -> None:
     assert (ann.waiting(), outsider.waiting()) == (0, 0)
 
 
-def test_everybody_is_in_the_lobby_and_nobody_leaves_it(api: Api) -> None:
+def test_lobby_has_each_connection_and_cannot_be_left(api: Api) -> None:
     ann, bob = api.connect(), api.connect()
     assert ann.request("join", channel="lobby") == {"type": "joined", "channel": "lobby"}
     reply = ann.request("leave", channel="lobby")
@@ -74,7 +77,7 @@ def test_everybody_is_in_the_lobby_and_nobody_leaves_it(api: Api) -> None:
     assert bob.push()["channel"] == "lobby"
 
 
-def test_a_message_reaches_every_member_and_its_sender(api: Api) -> None:
+def test_broadcast_reaches_all_members_and_its_sender(api: Api) -> None:
     ann, bob, carl = (api.connect(name=name) for name in ("Ann", "Bob", "Carl"))
     ann.request("join", channel="tea")
     bob.request("join", channel="tea")
@@ -110,7 +113,7 @@ def test_message_ids_sort_by_time(api: Api) -> None:
     assert [i for _, i in sorted(zip(sent_at, ids, strict=True))] == sorted(ids)
 
 
-def test_only_members_broadcast(api: Api) -> None:
+def test_broadcast_by_a_non_member_is_refused(api: Api) -> None:
     client = api.connect()
     assert error(client.request("broadcast", channel="tea", data=1)) == (
         "not_a_member",
@@ -124,17 +127,17 @@ def test_only_members_broadcast(api: Api) -> None:
     )
 
 
-def test_who_and_channels_show_a_hundred_and_say_that_there_are_more(api: Api) -> None:
+def test_who_and_channels_return_at_most_a_hundred(api: Api) -> None:
     client = api.connect()
-    home = table.call("get_item", Key=table.key("lobby", client.connection_id))["Item"]
-    put([{**home, "connection_id": {"S": f"fake{n}"}} for n in range(99)])
+    row = table.call("get_item", Key=table.key("lobby", client.connection_id))["Item"]
+    write_rows([{**row, "connection_id": {"S": f"fake{n}"}} for n in range(99)])
     reply = client.request("who", channel="lobby")
     assert (len(reply["members"]), reply["more"]) == (100, False)
-    put([{**home, "connection_id": {"S": "fake99"}}])
+    write_rows([{**row, "connection_id": {"S": "fake99"}}])
     reply = client.request("who", channel="lobby")
     assert (len(reply["members"]), reply["more"]) == (100, True)
 
-    put([{**home, "channels": {"SS": [f"c{n:03}" for n in range(99)]}}])
+    write_rows([{**row, "channels": {"SS": [f"c{n:03}" for n in range(99)]}}])
     reply = client.request("channels")
     assert (len(reply["channels"]), reply["more"]) == (100, False)
     assert reply["channels"][:2] == [
@@ -145,12 +148,12 @@ def test_who_and_channels_show_a_hundred_and_say_that_there_are_more(api: Api) -
     assert client.request("channels")["more"] is True
 
 
-def test_what_was_delivered_is_not_asked_for_again(
+def test_broadcast_succeeds_if_removal_of_gone_connections_fails(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Clearing up after a broadcast may fail; its sender has nothing to do with that."""
-    ann, ghost, bob = api.connect(), api.connect(), api.connect()
-    ghost.vanish()
+    """The message is sent by then: an error would make the client send it again."""
+    ann, closed, bob = api.connect(), api.connect(), api.connect()
+    closed.vanish()
 
     def busy(connection_id: str, channel: str) -> None:
         raise table.Busy
@@ -160,7 +163,7 @@ def test_what_was_delivered_is_not_asked_for_again(
     assert bob.push()["data"] == 1
 
 
-def test_presence_that_cannot_be_sent_does_not_undo_what_happened(
+def test_join_and_leave_succeed_if_presence_fails(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = api.connect()
@@ -173,9 +176,7 @@ def test_presence_that_cannot_be_sent_does_not_undo_what_happened(
     assert ann.request("leave", channel="tea") == {"type": "left", "channel": "tea"}
 
 
-def test_a_connection_joins_only_so_many_channels(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_join_beyond_max_channels_is_refused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chalicelib.actions.MAX_CHANNELS", 2)
     client = api.connect()
     for channel in ("a", "b", "b"):
@@ -185,20 +186,20 @@ def test_a_connection_joins_only_so_many_channels(
     assert client.request("join", channel="c")["type"] == "joined"
 
 
-def test_who_is_gone_is_forgotten_and_the_others_are_served(api: Api) -> None:
-    ann, ghost, bob = api.connect(), api.connect(), api.connect()
-    for client in (ann, ghost, bob):
+def test_broadcast_removes_gone_connections_and_reaches_the_others(api: Api) -> None:
+    ann, closed, bob = api.connect(), api.connect(), api.connect()
+    for client in (ann, closed, bob):
         client.request("join", channel="tea")
-    age(ghost)
-    ghost.vanish()
+    age(closed)
+    closed.vanish()
     assert ann.request("broadcast", channel="tea", data=1)["type"] == "sent"
     assert [bob.push()["type"] for _ in range(bob.waiting())] == ["message"]
     for channel in ("tea", "lobby"):
         assert set(connections.members(channel)) == {ann.connection_id, bob.connection_id}
 
 
-def put(rows: list[table.Row]) -> None:
-    """Write rows as they are."""
+def write_rows(rows: list[table.Row]) -> None:
+    """Write rows to the table."""
     while rows:
         batch, rows = rows[:25], rows[25:]
         requests = [{"PutRequest": {"Item": row}} for row in batch]

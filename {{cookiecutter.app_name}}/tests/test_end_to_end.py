@@ -1,4 +1,4 @@
-"""One conversation of three, through the handlers and through the real gateway."""
+"""A conversation of three clients, through the handlers and through the local gateway."""
 
 import json
 
@@ -6,11 +6,15 @@ import pytest
 
 from tests.client import Api
 from tests.conftest import PROJECT
-from tests.support.gateway import Gateway
+from tests.support.local_server import LocalServer
 
 
-def test_a_conversation(door: Api | Gateway) -> None:
-    ann, bob, carl = door.connect(name="Ann"), door.connect(), door.connect(name="Çarl")
+def test_conversation_of_three_clients(api_or_gateway: Api | LocalServer) -> None:
+    ann, bob, carl = (
+        api_or_gateway.connect(name="Ann"),
+        api_or_gateway.connect(),
+        api_or_gateway.connect(name="Çarl"),
+    )
     assert "broadcast" in ann.request("help")["actions"]
     assert ann.request("echo", data="hello?") == {"type": "echo", "data": "hello?"}
     assert bob.request("name", name="Bob") == {"type": "named", "name": "Bob"}
@@ -27,11 +31,11 @@ def test_a_conversation(door: Api | Gateway) -> None:
 
     sent = bob.request("broadcast", channel="tea", data={"text": "tea?"}, client_id="b")
     assert sent["type"] == "sent"
-    heard = [ann.push(), bob.push()]
-    assert heard[0] == heard[1]
-    assert heard[0]["message_id"] == sent["message_id"]
-    assert heard[0]["from"] == joined["member"]
-    assert heard[0]["data"] == {"text": "tea?"}
+    pushes = [ann.push(), bob.push()]
+    assert pushes[0] == pushes[1]
+    assert pushes[0]["message_id"] == sent["message_id"]
+    assert pushes[0]["from"] == joined["member"]
+    assert pushes[0]["data"] == {"text": "tea?"}
 
     members = carl.request("who", channel="tea")["members"]
     assert {member["name"] for member in members} == {"Ann", "Bob"}
@@ -56,7 +60,7 @@ def test_a_conversation(door: Api | Gateway) -> None:
     members = ann.request("who", channel="tea")["members"]
     assert {member["name"] for member in members} == {"Ann"}
 
-    outcome = door.run("notify", {"channel": "tea", "data": "ready"})
+    outcome = api_or_gateway.run("notify", {"channel": "tea", "data": "ready"})
     push = ann.push()
     assert (push["from"], push["data"]) == (None, "ready")
     assert outcome["message_id"] == push["message_id"]
@@ -65,8 +69,8 @@ def test_a_conversation(door: Api | Gateway) -> None:
         client.disconnect()
 
 
-def test_the_gateway_serves_boto3(gateway: Gateway) -> None:
-    """As another program on this machine would use it, beside the app."""
+def test_gateway_serves_boto3_clients(gateway: LocalServer) -> None:
+    """Another program on this machine calls the management API and Lambda."""
     client = gateway.connect(name="boto3")
     members = client.request("who", channel="lobby")["members"]
     ids = {member["name"]: member["connection_id"] for member in members}

@@ -1,4 +1,4 @@
-"""Each function may do in AWS what it does, and nothing else."""
+"""The permissions of each function: those that it needs, and no others."""
 
 import json
 
@@ -10,25 +10,25 @@ from tests.support.policies import STAGES, missing, unused
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_each_function_may_do_what_it_does_and_no_more(api: Api, stage: str) -> None:
-    """Whatever a function calls, it must come to call it here: add what yours does."""
-    ann, bob, carl, *ghosts = (api.connect() for _ in range(7))
-    for client in (ann, bob, carl, *ghosts):
+def test_policies_allow_what_functions_call_and_nothing_else(api: Api, stage: str) -> None:
+    """Each call of a function must happen here. Add the calls that your actions make."""
+    ann, bob, carl, *closed = (api.connect() for _ in range(7))
+    for client in (ann, bob, carl, *closed):
         client.request("join", channel="tea")
         age(client)
     ann.request("name", name="Ann")
-    ghosts.pop().vanish()
+    closed.pop().vanish()
     ann.request("broadcast", channel="tea", data=1)
     ann.request("who", channel="tea")
     ann.request("channels")
     carl.request("leave", channel="tea")
-    ghosts.pop().vanish()
+    closed.pop().vanish()
     api.run("notify", {"channel": "tea", "data": 1})
-    ghosts.pop().vanish()
+    closed.pop().vanish()
     push = {"type": "message", "channel": "tea", "data": 1}
     task = {"push": push, "range": [0, " ", "~"], "endpoint": None, "exclude": None}
     api.run("fanout", {"Records": [{"messageId": "1", "body": json.dumps(task)}]})
-    ghosts.pop().vanish()
+    closed.pop().vanish()
     bob.disconnect()
     if found := [*missing(stage), *unused(stage)]:
         pytest.fail("\n".join(found), pytrace=False)

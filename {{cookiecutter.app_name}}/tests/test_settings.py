@@ -1,4 +1,4 @@
-"""The app's own settings do what they say."""
+"""The settings in .chalice/config.json and the resource files."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ from tests.conftest import PROJECT
 @pytest.mark.parametrize(
     "stage", json.loads((PROJECT / ".chalice/config.json").read_text())["stages"]
 )
-def test_help_names_the_actions_of_the_config(
+def test_help_lists_the_actions_of_each_stage(
     api: Api, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     actions = read_config(PROJECT, stage).environment_variables["WS_ACTIONS"]
@@ -22,10 +22,10 @@ def test_help_names_the_actions_of_the_config(
     assert list(api.connect().request("help")["actions"]) == actions.replace(" ", "").split(",")
 
 
-def test_what_came_of_a_push_is_logged_for_the_metrics(
+def test_log_of_a_push_has_the_fields_of_the_metric_filters(
     api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The filters in resources/production.json find their fields in what is logged."""
+    """The metric filters of resources/production.json read these fields."""
     resources = json.loads((PROJECT / "resources/production.json").read_text())["Resources"]
     filters = [each for each in resources.values() if each.get("Type") == "AWS::Logs::MetricFilter"]
     fields = set(re.findall(r"\$\.(\w+) > 0", json.dumps(filters)))

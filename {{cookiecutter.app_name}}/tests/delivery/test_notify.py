@@ -1,4 +1,4 @@
-"""Messages from outside of any websocket."""
+"""Messages from outside, sent with the notify function."""
 
 import logging
 
@@ -11,7 +11,7 @@ from tests.conftest import age
 
 
 @pytest.mark.parametrize("sender", ["concurrent", "boto3"])
-def test_a_failing_recipient_stops_nobody(
+def test_notify_with_a_failing_recipient_reaches_the_others(
     api: Api, sender: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FANOUT_SENDER", sender)
@@ -25,20 +25,20 @@ def test_a_failing_recipient_stops_nobody(
     assert stuck.connection_id in set(connections.members("lobby"))
 
 
-def test_a_missing_permission_is_named(api: Api) -> None:
+def test_notify_without_permission_names_the_missing_action(api: Api) -> None:
     ann = api.connect()
     api.refusals[ann.connection_id] = (403, "AccessDeniedException")
     with pytest.raises(Forbidden, match="execute-api:ManageConnections"):
         api.run("notify", {"channel": "lobby", "data": "x"})
 
 
-def test_notify_says_what_became_of_it(api: Api) -> None:
-    ann, ghost = api.connect(), api.connect()
+def test_notify_returns_counts_by_status(api: Api) -> None:
+    ann, closed = api.connect(), api.connect()
     ann.request("join", channel="tea")
-    ghost.request("join", channel="tea")
+    closed.request("join", channel="tea")
     ann.push()
-    age(ghost)
-    ghost.vanish()
+    age(closed)
+    closed.vanish()
     outcome = api.run("notify", {"channel": "tea", "data": [1]})
     push = ann.push()
     assert (push["from"], push["data"]) == (None, [1])
@@ -51,7 +51,7 @@ def test_notify_says_what_became_of_it(api: Api) -> None:
     }
 
 
-def test_notify_out_of_time_says_so(api: Api) -> None:
+def test_notify_without_time_left_returns_untried(api: Api) -> None:
     client = api.connect()
     outcome = api.run("notify", {"channel": "lobby", "data": 1}, seconds=0)
     assert (outcome["delivered"], outcome["untried"]) == (0, 1)
@@ -61,6 +61,6 @@ def test_notify_out_of_time_says_so(api: Api) -> None:
 @pytest.mark.parametrize(
     "event", [None, [], {}, {"channel": "tea"}, {"data": 1}, {"channel": "a b", "data": 1}]
 )
-def test_notify_refuses_what_it_cannot_send(api: Api, event: object) -> None:
+def test_notify_of_an_invalid_event_raises_an_error(api: Api, event: object) -> None:
     with pytest.raises(Exception, match=r"channel|data"):
         api.run("notify", event)

@@ -1,4 +1,4 @@
-"""asyncapi.yaml says what the app does: its actions, their fields, their replies, its errors."""
+"""The comparison of docs/asyncapi.yaml with the app: actions, fields, replies and errors."""
 
 import json
 import re
@@ -10,25 +10,25 @@ from chalicelib.actions import router
 from chalicelib.protocol import fields
 from tests.client import Api
 from tests.conftest import PROJECT
-from tests.support.asyncapi import DOCUMENT, MESSAGES, REPLIES, Watch, kind, problem
-from tests.support.gateway import Gateway
+from tests.support.asyncapi import DOCUMENT, MESSAGES, REPLIES, FrameChecker, message_name, problem
+from tests.support.local_server import LocalServer
 
 REQUESTS = [(name, each["payload"]) for name in REPLIES for each in MESSAGES[name]["examples"]]
 
 
-def test_the_code_and_the_file_have_the_same_actions() -> None:
+def test_file_and_code_have_the_same_actions() -> None:
     assert REPLIES.keys() == router.actions.keys()
     for name in REPLIES:
         assert MESSAGES[name]["payload"]["properties"]["action"] == {"const": name}
         assert REPLIES[name][1:] == ["error"]
 
 
-def test_each_message_is_used() -> None:
+def test_each_message_of_the_file_is_used_by_an_operation() -> None:
     used = json.dumps(DOCUMENT["operations"])
     assert [name for name in MESSAGES if f'/messages/{name}"' not in used] == []
 
 
-def test_help_says_what_the_file_says(api: Api) -> None:
+def test_help_returns_the_descriptions_of_the_file(api: Api) -> None:
     described: dict[str, Any] = {}
     for name in REPLIES:
         properties = MESSAGES[name]["payload"]["properties"].items()
@@ -39,30 +39,30 @@ def test_help_says_what_the_file_says(api: Api) -> None:
 
 
 @pytest.mark.parametrize("name", REPLIES)
-def test_the_same_fields_may_be_left_out(name: str) -> None:
+def test_file_and_code_have_the_same_optional_fields(name: str) -> None:
     payload, action = MESSAGES[name]["payload"], router.actions[name]
     assert set(payload["required"]) == {"action", *(action.fields.keys() - action.optional)}
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-def test_each_message_has_examples_that_fit(name: str) -> None:
+def test_examples_of_each_message_are_valid(name: str) -> None:
     assert MESSAGES[name]["examples"]
     for example in MESSAGES[name]["examples"]:
         assert problem(name, example["payload"]) is None
-        assert name in REPLIES or kind(example["payload"]) == name
+        assert name in REPLIES or message_name(example["payload"]) == name
 
 
-def test_each_example_is_answered_as_the_file_says(door: Api | Gateway) -> None:
-    client = door.connect(name="Ann")
+def test_each_example_request_gets_the_reply_of_the_file(api_or_gateway: Api | LocalServer) -> None:
+    client = api_or_gateway.connect(name="Ann")
     for name, example in REQUESTS:
         client.send(json.dumps(example))
         while "id" not in (reply := client.receive()):
             pass
-        assert (kind(reply), reply["id"]) == (REPLIES[name][0], example["id"]), reply
+        assert (message_name(reply), reply["id"]) == (REPLIES[name][0], example["id"]), reply
     client.disconnect()
 
 
-def test_the_code_and_the_file_have_the_same_errors() -> None:
+def test_file_and_code_have_the_same_error_codes() -> None:
     sources = "".join(path.read_text() for path in (PROJECT / "chalicelib").rglob("*.py"))
     described = MESSAGES["error"]["payload"]["properties"]["code"]["oneOf"]
     assert {each["const"] for each in described} == set(
@@ -89,8 +89,8 @@ ECHO = '{"action":"echo","data":1,"id":1}'
         (ECHO, {"message": "Forbidden"}),
     ],
 )
-def test_what_the_file_does_not_say_fails(text: str, frame: dict[str, Any]) -> None:
-    watch = Watch()
-    watch.sent(text)
+def test_frame_that_the_file_does_not_describe_fails(text: str, frame: dict[str, Any]) -> None:
+    checker = FrameChecker()
+    checker.check_sent(text)
     with pytest.raises(AssertionError):
-        watch.received(frame)
+        checker.check_received(frame)

@@ -1,4 +1,4 @@
-"""From a frame to its one reply, whatever the frame is and whatever goes wrong."""
+"""The router: each frame gets one reply, also if the frame is not valid or the action fails."""
 
 import json
 import logging
@@ -13,16 +13,16 @@ from chalicelib.storage import connections, table
 from tests.client import Api
 from tests.conftest import error
 
-LIMIT = 128 * 1024
+MAX_FRAME_BYTES = 128 * 1024
 
 
-def test_echo(api: Api) -> None:
+def test_echo_returns_its_data(api: Api) -> None:
     client = api.connect()
     for data in ("hi", None, 0, 1.5, [{"a": "ü\u2028</script>"}], "\ud800"):
         assert client.request("echo", data=data) == {"type": "echo", "data": data}
 
 
-def test_an_id_may_be_a_number_or_a_string(api: Api) -> None:
+def test_reply_repeats_a_number_or_string_id(api: Api) -> None:
     client = api.connect()
     for request_id in (0, -1.5, 10**30, "x" * 64):
         client.send(json.dumps({"action": "echo", "data": 1, "id": request_id}))
@@ -31,7 +31,7 @@ def test_an_id_may_be_a_number_or_a_string(api: Api) -> None:
     assert client.receive() == {"type": "echo", "data": 1}
 
 
-def test_help_names_what_is_switched_on(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_lists_enabled_actions_only(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     client = api.connect()
     assert client.request("help")["actions"].keys() == router.actions.keys()
     monkeypatch.setenv("WS_ACTIONS", "leave, help")
@@ -70,7 +70,7 @@ def test_help_names_what_is_switched_on(api: Api, monkeypatch: pytest.MonkeyPatc
         ('{"action":"echo"}', "bad_field"),
     ],
 )
-def test_whatever_is_sent_gets_one_answer(api: Api, text: str, code: str) -> None:
+def test_invalid_frame_gets_one_error_reply(api: Api, text: str, code: str) -> None:
     client = api.connect()
     client.send(text)
     reply = client.receive()
@@ -78,45 +78,49 @@ def test_whatever_is_sent_gets_one_answer(api: Api, text: str, code: str) -> Non
     assert client.waiting() == 0
 
 
-def test_json_as_deep_as_python_can_just_read(api: Api) -> None:
+def test_deeply_nested_json_gets_an_error_reply(api: Api) -> None:
     client = api.connect()
-    for depth in range(900, 1000):  # what can be read may be too deep to be written
+    # Python can read some JSON that is too deep for it to write.
+    for depth in range(900, 1000):
         client.send(f'{{"action":"echo","data":{"[" * depth}{"]" * depth}}}')
         assert client.receive()["code"] in ("bad_field", "bad_json")
 
 
 @pytest.mark.parametrize("channel", ["", "x" * 65, "a b", "a#b", "ü", "a\n", 7, None, ["tea"]])
-def test_a_channel_that_will_not_do(api: Api, channel: object) -> None:
+def test_invalid_channel_is_a_bad_field(api: Api, channel: object) -> None:
     client = api.connect()
     for action in ("join", "leave", "who"):
         reply = client.request(action, channel=channel)
         assert (error(reply), reply["field"]) == (("bad_field", action), "channel")
 
 
-def test_a_misspelt_field_does_not_send_to_the_lobby(api: Api) -> None:
+def test_broadcast_with_a_misspelt_field_sends_nothing(api: Api) -> None:
     client, other = api.connect(), api.connect()
     reply = client.request("broadcast", chanel="secret", data=1)
     assert (error(reply), reply["field"]) == (("bad_field", "broadcast"), "chanel")
     assert other.waiting() == 0
 
 
-def test_an_error_carries_id_and_action(api: Api) -> None:
+def test_error_repeats_id_and_action(api: Api) -> None:
     client = api.connect()
     client.send('{"action":"join","id":"r7"}')
     reply = client.receive()
     assert (reply["id"], reply["action"], reply["field"]) == ("r7", "join", "channel")
 
 
-def test_too_large_for_one_frame(api: Api) -> None:
+def test_reply_or_push_over_the_frame_limit_is_too_large(api: Api) -> None:
     client, other = api.connect(), api.connect()
-    room = LIMIT - len('{"type":"echo","data":"","id":1}')
-    assert client.request("echo", data="x" * room)["type"] == "echo"
-    assert error(client.request("echo", data="x" * (room + 1))) == ("too_large", "echo")
-    assert error(client.request("broadcast", data="ü" * (LIMIT // 2))) == ("too_large", "broadcast")
+    max_length = MAX_FRAME_BYTES - len('{"type":"echo","data":"","id":1}')
+    assert client.request("echo", data="x" * max_length)["type"] == "echo"
+    assert error(client.request("echo", data="x" * (max_length + 1))) == ("too_large", "echo")
+    assert error(client.request("broadcast", data="ü" * (MAX_FRAME_BYTES // 2))) == (
+        "too_large",
+        "broadcast",
+    )
     assert other.waiting() == 0
 
 
-def test_a_fault_is_logged_and_not_shown(
+def test_exception_in_an_action_is_logged_but_not_sent(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = api.connect()
@@ -136,7 +140,7 @@ def test_a_fault_is_logged_and_not_shown(
     assert "1234" in str(record.exc_info[1])
 
 
-def test_a_busy_table_is_no_fault(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_busy_table_gets_try_again(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     client = api.connect()
 
     def busy(connection_id: str) -> None:
@@ -146,7 +150,7 @@ def test_a_busy_table_is_no_fault(api: Api, monkeypatch: pytest.MonkeyPatch) -> 
     assert error(client.request("join", channel="tea")) == ("try_again", "join")
 
 
-def test_without_its_row_a_client_is_told_to_connect_again(api: Api) -> None:
+def test_client_without_its_row_must_connect_again(api: Api) -> None:
     client = api.connect()
     connections.remove(client.connection_id)
     for action, fields in (
@@ -162,13 +166,13 @@ def test_without_its_row_a_client_is_told_to_connect_again(api: Api) -> None:
     assert list(connections.members("tea")) == []
 
 
-def test_a_client_that_left_before_its_reply_is_no_fault(api: Api) -> None:
+def test_client_that_left_before_its_reply_raises_no_error(api: Api) -> None:
     client = api.connect()
     client.vanish()
     client.send('{"action":"echo","data":1}')
 
 
-def test_a_reply_that_cannot_be_sent_is_logged(
+def test_reply_that_cannot_be_sent_is_logged(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(app.log, "propagate", True)

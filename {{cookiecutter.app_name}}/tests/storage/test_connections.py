@@ -1,4 +1,4 @@
-"""The table's rows: what is in them, and that no order of events leaves a wrong one behind."""
+"""The rows of connections and memberships, which concurrent requests leave correct."""
 
 import itertools
 import time
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from chalicelib.storage import connections, table
 from chalicelib.storage.connections import NotConnected
 from tests.client import Api
-from tests.support.interleaving import Choose, in_every_order, in_turn, side_by_side
+from tests.support.interleaving import Choose, call_in_schedule, check_every_order, run_concurrently
 
 ENDPOINT = "https://abc.execute-api.us-east-1.amazonaws.com/api"
 NOW = time.time_ns() // 1_000_000
@@ -23,12 +23,12 @@ call = table.call
 
 
 def rows() -> Rows:
-    """All rows by their key. Tests may scan; the app never does."""
+    """Return all rows by their key."""
     items = call("scan", ConsistentRead=True)["Items"]
     return {(item["channel"]["S"], item["connection_id"]["S"]): item for item in items}
 
 
-def test_rows(api: Api) -> None:
+def test_connection_and_membership_rows_have_these_attributes(api: Api) -> None:
     connections.add("c1", "Ann", ENDPOINT, NOW)
     connections.join(connections.get("c1"), "tea")
     expires_at = {"N": str(NOW // 1000 + 7800)}
@@ -50,28 +50,28 @@ def test_rows(api: Api) -> None:
     }
 
 
-def test_each_write_may_be_repeated(api: Api) -> None:
+def test_repeated_writes_change_nothing(api: Api) -> None:
     connections.add("c1", "Ann", ENDPOINT, OLD)
-    home = connections.get("c1")
-    connections.join(home, "tea")
-    connections.join(home, "tea")
+    connection = connections.get("c1")
+    connections.join(connection, "tea")
+    connections.join(connection, "tea")
     before = rows()
     connections.add("c1", "Other", ENDPOINT, NOW)
     assert rows() == before
-    connections.leave(home, "tea")
-    connections.leave(home, "tea")
+    connections.leave(connection, "tea")
+    connections.leave(connection, "tea")
     assert connections.get("c1").channels == frozenset()
     connections.rename("c1", "Zoe")
     assert connections.rename("c1", "Zoe").name == "Zoe"
-    connections.join(home, "tea")
+    connections.join(connection, "tea")
     assert connections.remove("c1") is not None
     assert connections.remove("c1") is None
     connections.remove_gone(["c1"], "tea")
     assert rows() == {}
 
 
-def test_what_has_expired_is_not_there(api: Api) -> None:
-    """TTL deletes within days, not at once."""
+def test_expired_rows_are_not_returned(api: Api) -> None:
+    """DynamoDB's TTL deletes expired rows days late."""
     connections.add("old", None, ENDPOINT, NOW - 7_900_000)
     connections.add("new", None, ENDPOINT, NOW)
     new = connections.get("new")
@@ -82,12 +82,12 @@ def test_what_has_expired_is_not_there(api: Api) -> None:
     for channel in ("lobby", "tea"):
         assert list(connections.members(channel)) == ["new"]
     assert connections.count_members() == {"lobby": 1, "tea": 1}
-    assert [home.connection_id for home in connections.get_many(["old", "new"])] == ["new"]
+    assert [each.connection_id for each in connections.get_many(["old", "new"])] == ["new"]
     with pytest.raises(NotConnected):
         connections.get("old")
 
 
-def test_every_page_is_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_members_on_several_pages_are_all_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = [f"c{n}" for n in range(7)]
     for connection_id in ids:
         connections.add(connection_id, None, ENDPOINT, NOW)
@@ -100,13 +100,13 @@ def test_every_page_is_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     assert connections.count_members() == {"lobby": 7}
 
 
-def test_more_homes_than_one_request_takes(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_get_many_repeats_unprocessed_keys(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = [f"c{n:03}" for n in range(120)]
     for connection_id in ids:
         connections.add(connection_id, None, ENDPOINT, NOW)
 
-    def in_parts(operation: str, **request: Any) -> dict[str, Any]:
-        """Answer half of the keys, as DynamoDB may."""
+    def process_half(operation: str, **request: Any) -> dict[str, Any]:
+        """Process half of the keys, as DynamoDB may."""
         if operation != "batch_get_item":
             return call(operation, **request)
         ((name, wanted),) = request["RequestItems"].items()
@@ -115,22 +115,22 @@ def test_more_homes_than_one_request_takes(api: Api, monkeypatch: pytest.MonkeyP
         answer = call(operation, RequestItems={name: {"Keys": now}})
         return {**answer, "UnprocessedKeys": {name: {"Keys": later}} if later else {}}
 
-    monkeypatch.setattr(connections, "call", in_parts)
-    assert sorted(home.connection_id for home in connections.get_many([*ids, "none"])) == ids
+    monkeypatch.setattr(connections, "call", process_half)
+    assert sorted(each.connection_id for each in connections.get_many([*ids, "none"])) == ids
 
 
-def test_a_young_connection_is_not_pruned(api: Api) -> None:
-    """A broadcast during its $connect is told that it is gone."""
+def test_remove_gone_keeps_a_connection_within_the_grace_period(api: Api) -> None:
+    """API Gateway answers 410 for a connection whose $connect has not ended."""
     connections.add("c1", None, ENDPOINT, time.time_ns() // 1_000_000)
     connections.remove_gone(["c1"], "lobby")
     assert connections.get("c1")
 
 
-def test_prune_takes_all_rows_and_the_orphan(api: Api) -> None:
+def test_remove_gone_deletes_all_rows_and_orphans(api: Api) -> None:
     connections.add("c1", None, ENDPOINT, OLD)
-    home = connections.get("c1")
-    connections.join(home, "tea")
-    connections.join(home, "cake")
+    connection = connections.get("c1")
+    connections.join(connection, "tea")
+    connections.join(connection, "cake")
     connections.remove_gone(["c1"], "tea")
     assert rows() == {}
     call("put_item", Item={**table.key("tea", "c2"), "expires_at": {"N": "9999999999"}})
@@ -139,18 +139,20 @@ def test_prune_takes_all_rows_and_the_orphan(api: Api) -> None:
 
 
 @pytest.mark.parametrize("error", ["TransactionConflictException", "ThrottlingException"])
-def test_conflicts_are_tried_again(api: Api, monkeypatch: pytest.MonkeyPatch, error: str) -> None:
+def test_conflict_is_retried_until_busy(
+    api: Api, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     connections.add("c1", None, ENDPOINT, NOW)
     refused = ClientError({"Error": {"Code": error}}, "UpdateItem")
     failures = itertools.repeat(refused, 3)
 
-    def fail_at_first(**kwargs: Any) -> None:
+    def fail_while_failures_last(**kwargs: Any) -> None:
         if next(failures, None):
             raise refused
 
     name = "provide-client-params.dynamodb.UpdateItem"
-    table.dynamodb().meta.events.register(name, fail_at_first, unique_id="test")
+    table.dynamodb().meta.events.register(name, fail_while_failures_last, unique_id="test")
     try:
         assert connections.rename("c1", "Ann").name == "Ann"
         failures = itertools.repeat(refused, 99)
@@ -166,7 +168,7 @@ OPERATIONS: dict[str, Callable[[], object]] = {
     "leave": lambda: connections.leave(connections.get("c1"), "tea"),
     "rename": lambda: connections.rename("c1", "Zoe"),
     "disconnect": lambda: connections.remove("c1"),
-    "prune": lambda: connections.remove_gone(["c1", "orphan"], "tea"),
+    "remove gone": lambda: connections.remove_gone(["c1", "orphan"], "tea"),
 }
 
 
@@ -175,20 +177,20 @@ OPERATIONS: dict[str, Callable[[], object]] = {
     "pair",
     [
         ("join", "disconnect"),
-        ("join", "prune"),
+        ("join", "remove gone"),
         ("join", "leave"),
         ("join", "connect again"),
         ("leave", "disconnect"),
         ("rename", "disconnect"),
-        ("prune", "disconnect"),
+        ("remove gone", "disconnect"),
     ],
 )
-def test_two_at_the_same_time(
+def test_concurrent_operations_leave_no_stray_row(
     api: Api, pair: tuple[str, str], member: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both end, in every order in which their requests can meet, with no ghost left."""
-    monkeypatch.setattr(connections, "call", in_turn)
-    monkeypatch.setattr(table, "call", in_turn)
+    """This holds in each order that the requests of both can have."""
+    monkeypatch.setattr(connections, "call", call_in_schedule)
+    monkeypatch.setattr(table, "call", call_in_schedule)
     monkeypatch.setattr(table, "map_in_threads", lambda function, items: [*map(function, items)])
 
     def check(choose: Choose) -> None:
@@ -196,11 +198,11 @@ def test_two_at_the_same_time(
         connections.add("c1", "Ann", ENDPOINT, OLD)
         if member:
             connections.join(connections.get("c1"), "tea")
-        side_by_side([OPERATIONS[name] for name in pair], choose)
+        run_concurrently([OPERATIONS[name] for name in pair], choose)
         found = rows()
-        home = found.get(("lobby#0", "c1"))
-        assert (home is None) == bool({"disconnect", "prune"} & set(pair))
-        joined = home.get("channels", {"SS": []})["SS"] if home else []
+        connection = found.get(("lobby#0", "c1"))
+        assert (connection is None) == bool({"disconnect", "remove gone"} & set(pair))
+        joined = connection.get("channels", {"SS": []})["SS"] if connection else []
         assert {channel for channel, _ in found} - {"lobby#0"} == {f"{each}#0" for each in joined}
 
-    assert in_every_order(check) > 1
+    assert check_every_order(check) > 1

@@ -1,4 +1,4 @@
-"""What was missed: kept before it is sent, read in pages, and never taken for a member."""
+"""The history: messages are saved before they are sent, and clients that were away read them."""
 
 import itertools
 import json
@@ -11,22 +11,22 @@ from typing import Any
 import pytest
 
 from chalicelib.storage import connections, history, table
-from tests.client import Api, Client, Frame, Talk
-from tests.support.gateway import Gateway
-from tests.support.history import at, data, put
-from tests.support.interleaving import Choose, in_every_order, in_turn, side_by_side
+from tests.client import Api, Client, Connection, Frame
+from tests.support.history import message_id_at, page_data, save_message
+from tests.support.interleaving import Choose, call_in_schedule, check_every_order, run_concurrently
+from tests.support.local_server import LocalServer
 from tests.support.policies import recorder
 
 
-def pushed(client: Talk) -> Iterator[Frame]:
-    """The pushes to a client, without end."""
+def pushes_to(client: Connection) -> Iterator[Frame]:
+    """Yield the pushes to a client, without end."""
     while True:
         yield client.push()
 
 
 @contextmanager
-def counted() -> Iterator[Counter[str]]:
-    """The requests that are made to DynamoDB."""
+def count_requests() -> Iterator[Counter[str]]:
+    """Count the requests to DynamoDB by operation."""
     counts: Counter[str] = Counter()
 
     def count(model: Any, **kwargs: object) -> None:
@@ -40,17 +40,19 @@ def counted() -> Iterator[Counter[str]]:
         events.unregister("before-call.dynamodb", unique_id="count")
 
 
-def test_who_was_away_gets_what_was_sent_meanwhile(door: Api | Gateway) -> None:
-    ann, bob = door.connect(), door.connect()
+def test_client_that_was_away_gets_the_messages_since(api_or_gateway: Api | LocalServer) -> None:
+    ann, bob = api_or_gateway.connect(), api_or_gateway.connect()
     ann.request("join", channel="tea")
-    bob.request("broadcast", data="nothing of the channel's")
+    bob.request("broadcast", data="in another channel")
     first = ann.request("broadcast", channel="tea", data=0)["message_id"]
     bob.disconnect()
     ann.request("broadcast", channel="tea", data={"n": 1}, client_id="c")
-    door.run("notify", {"channel": "tea", "data": [2]})
-    pushes = list(itertools.islice((push for push in pushed(ann) if push["channel"] == "tea"), 3))
+    api_or_gateway.run("notify", {"channel": "tea", "data": [2]})
+    pushes = list(
+        itertools.islice((push for push in pushes_to(ann) if push["channel"] == "tea"), 3)
+    )
 
-    bob = door.connect()
+    bob = api_or_gateway.connect()
     reply = bob.request("join", channel="tea", since=first)
     nothing = {"channel": "tea", "more": False, "complete": True}
     assert reply == {"type": "joined", "messages": pushes, **nothing}
@@ -60,19 +62,21 @@ def test_who_was_away_gets_what_was_sent_meanwhile(door: Api | Gateway) -> None:
         client.disconnect()
 
 
-def test_a_message_sent_during_a_join_comes_one_way_or_the_other(
+def test_message_sent_during_a_join_is_pushed_or_in_the_page(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a push or in the page, in every order in which their requests can meet."""
+    """This holds in each order that the requests of both can have."""
 
     def call(operation: str, **request: Any) -> dict[str, Any]:
-        answer = in_turn(operation, **request)
+        answer = call_in_schedule(operation, **request)
         stale = operation == "query" and not request.get("ConsistentRead")
-        return {"Items": []} if stale else answer  # as old as a read may be that is allowed to
+        # A read that is not consistent may be this old.
+        return {"Items": []} if stale else answer
 
     for module in (connections, history, table):
         monkeypatch.setattr(module, "call", call)
-    monkeypatch.setenv("FANOUT_SENDER", "boto3")  # it reads the members in the thread that stops
+    # This sender reads the members in the thread of the schedule.
+    monkeypatch.setenv("FANOUT_SENDER", "boto3")
     ann, bob = api.connect(), api.connect()
     channels = (f"tea{n}" for n in itertools.count())
 
@@ -82,30 +86,34 @@ def test_a_message_sent_during_a_join_comes_one_way_or_the_other(
         found: list[object] = []
 
         def join() -> None:
-            found.extend(data(bob.request("join", channel=channel, since=at(-60))))
+            found.extend(page_data(bob.request("join", channel=channel, since=message_id_at(-60))))
 
         def send() -> None:
             ann.request("broadcast", channel=channel, data=1)
 
-        with recorder.function("message"):  # it knows of one function at a time
-            side_by_side([join, send], choose)
-        found += [push["data"] for push in itertools.islice(pushed(bob), bob.waiting())]
+        # The recorder knows one function at a time.
+        with recorder.function("message"):
+            run_concurrently([join, send], choose)
+        found += [push["data"] for push in itertools.islice(pushes_to(bob), bob.waiting())]
         assert found in ([1], [1, 1])
 
-    assert in_every_order(check) > 20
+    assert check_every_order(check) > 20
 
 
-def test_a_late_writer_behind_an_id_already_seen_is_not_missed(ann: Client) -> None:
-    put(at(-100), "long ago")
-    since = at(-10)
-    put(at(-38), "late")  # written when others had seen `since`, by a function about to end
-    put(since, "seen")
-    put(at(-5), "missed")
-    assert data(ann.request("join", channel="tea", since=since)) == ["late", "seen", "missed"]
-    assert data(ann.request("history", channel="tea", since=since)) == ["missed"]
+def test_join_returns_a_message_that_was_written_late(ann: Client) -> None:
+    save_message(message_id_at(-100), "long ago")
+    since = message_id_at(-10)
+    # A function may write as late as it ends, when others have received `since`.
+    save_message(message_id_at(-38), "late")
+    save_message(since, "seen")
+    save_message(message_id_at(-5), "missed")
+    assert page_data(ann.request("join", channel="tea", since=since)) == ["late", "seen", "missed"]
+    assert page_data(ann.request("history", channel="tea", since=since)) == ["missed"]
 
 
-def test_a_message_is_kept_for_so_long(ann: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_message_row_expires_after_history_seconds(
+    ann: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HISTORY_SECONDS", "60")
     ann.request("broadcast", channel="tea", data=1)
     push = ann.push()
@@ -118,34 +126,36 @@ def test_a_message_is_kept_for_so_long(ann: Client, monkeypatch: pytest.MonkeyPa
     }
 
 
-def test_switched_off_it_costs_nothing(ann: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(at(-60), "kept when it was on")
+def test_history_switched_off_sends_no_request(
+    ann: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_message(message_id_at(-60), "saved before")
     monkeypatch.setenv("HISTORY_SECONDS", "0")
-    with counted() as plain:
+    with count_requests() as joined:
         ann.request("join", channel="tea")
-    with counted() as resumed:
-        reply = ann.request("join", channel="tea", since=at(-120))
+    with count_requests() as resumed:
+        reply = ann.request("join", channel="tea", since=message_id_at(-120))
     nothing = {"channel": "tea", "messages": [], "more": False, "complete": False}
     assert reply == {"type": "joined", **nothing}
-    assert resumed == plain == {"GetItem": 1, "TransactWriteItems": 1}
-    with counted() as sent:
+    assert resumed == joined == {"GetItem": 1, "TransactWriteItems": 1}
+    with count_requests() as sent:
         ann.request("broadcast", channel="tea", data=1)
     assert sent == {"GetItem": 1, "Query": 1}
-    with counted() as asked:
+    with count_requests() as asked:
         assert ann.request("history", channel="tea") == {"type": "history", **nothing}
     assert asked == {"GetItem": 1}
 
 
-def test_switched_on_it_costs_one_request(ann: Client) -> None:
-    with counted() as sent:
+def test_history_switched_on_sends_one_request(ann: Client) -> None:
+    with count_requests() as sent:
         ann.request("broadcast", channel="tea", data=1)
     assert sent == {"GetItem": 1, "PutItem": 1, "Query": 1}
-    with counted() as resumed:
-        ann.request("join", channel="tea", since=at(-120))
+    with count_requests() as resumed:
+        ann.request("join", channel="tea", since=message_id_at(-120))
     assert resumed == {"GetItem": 1, "TransactWriteItems": 1, "Query": 1}
 
 
-def test_what_cannot_be_kept_is_not_sent(
+def test_message_that_cannot_be_saved_is_not_sent(
     api: Api, ann: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def busy(push: Frame, text: str) -> None:
@@ -159,15 +169,15 @@ def test_what_cannot_be_kept_is_not_sent(
     assert bob.waiting() == 0
 
 
-def test_history_is_for_members(api: Api, ann: Client) -> None:
+def test_history_of_a_channel_is_for_members_only(api: Api, ann: Client) -> None:
     ann.request("broadcast", channel="tea", data=1)
     bob = api.connect()
     assert bob.request("history", channel="tea")["code"] == "not_a_member"
     ann.request("broadcast", data="to all")
-    assert data(bob.request("history", channel="lobby")) == ["to all"]
+    assert page_data(bob.request("history", channel="lobby")) == ["to all"]
 
 
-def test_messages_are_no_members(api: Api, ann: Client) -> None:
+def test_message_rows_are_not_listed_as_members(api: Api, ann: Client) -> None:
     for channel in ("tea", "lobby"):
         ann.request("broadcast", channel=channel, data=1)
         assert list(connections.members(channel)) == [ann.connection_id]
@@ -179,7 +189,7 @@ def test_messages_are_no_members(api: Api, ann: Client) -> None:
     assert api.run("notify", {"channel": "tea", "data": 1})["delivered"] == 1
 
 
-def test_ids_sort_as_they_were_sent_whatever_the_clock_does(
+def test_message_ids_increase_if_the_clock_stops_or_is_set_back(
     ann: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = time.time_ns()
@@ -187,4 +197,4 @@ def test_ids_sort_as_they_were_sent_whatever_the_clock_does(
     monkeypatch.setattr("chalicelib.delivery.publish.time.time_ns", lambda: next(clock))
     for n in range(5):
         ann.request("broadcast", channel="tea", data=n)
-    assert data(ann.request("history", channel="tea")) == list(range(5))
+    assert page_data(ann.request("history", channel="tea")) == list(range(5))

@@ -1,4 +1,4 @@
-"""A channel over several partition keys, and rows by the hundred: nobody is lost on the way."""
+"""Channels spread over several partition keys, and deletion of many rows."""
 
 import itertools
 import threading
@@ -29,9 +29,7 @@ def partitions() -> set[str]:
     return {partition for partition, _ in rows()}
 
 
-def test_a_channel_can_be_spread_over_several_keys(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_channel_is_spread_over_all_shards(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHANNEL_SHARDS", "4")
     fill()
     assert partitions() == {f"{c}#{n}" for c in ("lobby", "tea") for n in range(4)}
@@ -42,14 +40,14 @@ def test_a_channel_can_be_spread_over_several_keys(
     assert rows() == {}
 
 
-def test_no_shard_waits_for_another(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_shard_does_not_delay_the_others(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHANNEL_SHARDS", "3")
     fill()
-    go_on = threading.Event()
+    release = threading.Event()
 
     def first_is_slow(operation: str, **request: Any) -> dict[str, Any]:
         if request["ExpressionAttributeValues"][":channel"] == {"S": "tea#0"}:
-            assert go_on.wait(20)
+            assert release.wait(60)
         return call(operation, **request)
 
     monkeypatch.setattr(table, "call", first_is_slow)
@@ -58,12 +56,12 @@ def test_no_shard_waits_for_another(api: Api, monkeypatch: pytest.MonkeyPatch) -
     try:
         before = {next(members) for _ in others}
     finally:
-        go_on.set()
+        release.set()
     assert before == others
     assert {*members} | before == {*IDS}
 
 
-def test_what_is_not_taken_is_not_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_members_reads_one_page_ahead_at_most(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHANNEL_SHARDS", "3")
     fill()
     requests = itertools.count()
@@ -81,9 +79,7 @@ def test_what_is_not_taken_is_not_read(api: Api, monkeypatch: pytest.MonkeyPatch
     assert not [each for each in threading.enumerate() if "ThreadPool" in each.name]
 
 
-def test_a_failure_of_one_shard_is_not_overlooked(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failure_of_one_shard_raises_an_error(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHANNEL_SHARDS", "3")
 
     def fail(operation: str, **request: Any) -> dict[str, Any]:
@@ -97,42 +93,43 @@ def test_a_failure_of_one_shard_is_not_overlooked(
 
 
 @pytest.mark.parametrize("setting", ["0", "four", "", "4,", "4;1", "-1"])
-def test_a_wrong_number_is_named(api: Api, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+def test_invalid_channel_shards_is_named_in_the_error(
+    api: Api, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
     monkeypatch.setenv("CHANNEL_SHARDS", setting)
     with pytest.raises(ValueError, match=r"CHANNEL_SHARDS .*\(got '.*'\); use "):
         connections.add("c1", None, ENDPOINT, NOW)
 
 
-def test_the_number_changes_under_live_connections(
+def test_shard_count_changes_without_losing_connections(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The steps of docs/scale.md. While one is deployed, functions of both settings run."""
+    """The steps are those of docs/scale.md. During a deploy, functions of both settings run."""
     before, both, turned, after = "1", "1,4", "4,1", "4"
     fresh = (f"c{n}" for n in itertools.count())
-    placed: dict[str, list[str]] = {before: [], after: []}  # by the number they connected under
+    # The connections by the first number of the setting that they connected under.
+    placed: dict[str, list[str]] = {before: [], after: []}
 
     def use(setting: str) -> None:
         monkeypatch.setenv("CHANNEL_SHARDS", setting)
 
-    def live(*settings: str) -> None:
-        """Connect, join, talk and leave, each with a function of any of the settings."""
+    def use_all(*settings: str) -> None:
+        """Connect, join, rename and leave, each with a function of any of the settings."""
         for setting, other in itertools.product(settings, repeat=2):
             use(setting)
             newcomers = list(itertools.islice(fresh, 2))
             fill(newcomers)
             placed[setting.split(",")[0]] += newcomers
             use(other)
-            everybody = sorted(placed[before] + placed[after])
-            assert sorted(connections.members("lobby")) == everybody
-            assert sorted(connections.members("tea")) == everybody
-            assert (
-                sorted(home.connection_id for home in connections.get_many(everybody)) == everybody
-            )
-            for connection_id in everybody:
-                home = connections.rename(connection_id, f"not {setting}")
+            all_ids = sorted(placed[before] + placed[after])
+            assert sorted(connections.members("lobby")) == all_ids
+            assert sorted(connections.members("tea")) == all_ids
+            assert sorted(each.connection_id for each in connections.get_many(all_ids)) == all_ids
+            for connection_id in all_ids:
+                connection = connections.rename(connection_id, f"not {setting}")
                 connections.leave(connections.get(connection_id), "tea")
-                connections.join(home, "tea")
-            assert sorted(connections.members("tea")) == everybody
+                connections.join(connection, "tea")
+            assert sorted(connections.members("tea")) == all_ids
             leave(*[ids.pop() for ids in placed.values() if len(ids) > 2])
 
     def leave(*ids: str) -> None:
@@ -142,16 +139,17 @@ def test_the_number_changes_under_live_connections(
                 connections.get(connection_id)
         assert not {*ids} & {connection_id for _, connection_id in rows()}
 
-    live(before)
-    live(before, both)
-    live(both, turned)
+    use_all(before)
+    use_all(before, both)
+    use_all(both, turned)
     assert placed[before]
     assert placed[after]
     use(turned)
-    leave(*placed[before])  # within two hours; so long nobody goes on
+    # API Gateway closes these connections after two hours at most.
+    leave(*placed[before])
     placed[before] = []
-    live(turned, after)
-    live(after)
+    use_all(turned, after)
+    use_all(after)
     leave(*placed[after])
     assert rows() == {}
 
@@ -162,7 +160,9 @@ ENDS: list[Callable[[str], object]] = [
 ]
 
 
-def test_many_are_pruned_in_few_requests(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remove_gone_deletes_25_rows_with_each_request(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill()
     fill(IDS[:40], "cake")
     orphans = [f"orphan{n}" for n in range(15)]
@@ -181,9 +181,7 @@ def test_many_are_pruned_in_few_requests(api: Api, monkeypatch: pytest.MonkeyPat
     assert operations == ["batch_write_item"] * 5
 
 
-def test_one_that_cannot_be_pruned_stops_no_other(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_removal_does_not_stop_the_others(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     fill()
 
     def fail(operation: str, **request: Any) -> dict[str, Any]:
@@ -196,12 +194,14 @@ def test_one_that_cannot_be_pruned_stops_no_other(
     assert set(rows()) == {("lobby#0", IDS[0])}
 
 
-def test_what_a_batch_left_over_is_tried_again(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unprocessed_items_of_a_batch_are_retried(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     fill(IDS[:30])
     taken = itertools.count()
 
-    def in_parts(params: dict[str, Any], **_: Any) -> None:
+    def take_seven(params: dict[str, Any], **_: Any) -> None:
         ((name, items),) = params["RequestItems"].items()
         params["RequestItems"] = {name: items[:7]}
         left[:] = items[7:]
@@ -212,7 +212,7 @@ def test_what_a_batch_left_over_is_tried_again(api: Api, monkeypatch: pytest.Mon
 
     left: list[Any] = []
     events = table.dynamodb().meta.events
-    events.register("provide-client-params.dynamodb.BatchWriteItem", in_parts, unique_id="in")
+    events.register("provide-client-params.dynamodb.BatchWriteItem", take_seven, unique_id="in")
     events.register("after-call.dynamodb.BatchWriteItem", unprocessed, unique_id="out")
     try:
         connections.remove_gone(IDS[:30], "tea")

@@ -1,4 +1,9 @@
-"""Operations side by side: each order in which their requests to the table can meet."""
+"""Concurrent operations, run in each order that their requests to the table can have.
+
+Strategy: each operation runs in a thread that waits before each of its requests. One thread runs at
+a time. At each step a schedule chooses the next thread. The schedules are enumerated depth first:
+the last choice that has an alternative is changed, and those after it begin anew.
+"""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -8,13 +13,14 @@ from typing import Any
 from chalicelib.storage.connections import NotConnected
 from chalicelib.storage.table import call
 
-# Given in how many ways a schedule can go on, says in which it does.
+# A function from the number of operations that can continue to the index of the next one.
 Choose = Callable[[int], int]
 
 
-def in_every_order(check: Callable[[Choose], None]) -> int:
-    """Call `check` once for each schedule there is; return how many there were."""
-    trail: list[tuple[int, int]] = []  # what was chosen, of how many
+def check_every_order(check: Callable[[Choose], None]) -> int:
+    """Call `check` once for each schedule, and return their number."""
+    # The choices of the current schedule, each with the number of alternatives.
+    trail: list[tuple[int, int]] = []
     for schedules in itertools.count(1):
         steps = itertools.count()
 
@@ -34,7 +40,7 @@ def in_every_order(check: Callable[[Choose], None]) -> int:
 
 
 class Task(Thread):
-    """An operation that stands still before each of its requests."""
+    """A thread that runs an operation, and waits before each of its requests."""
 
     def __init__(self, operation: Callable[[], object]) -> None:
         super().__init__(daemon=True)
@@ -49,13 +55,14 @@ class Task(Thread):
         try:
             self._operation()
         except NotConnected:
-            pass  # a proper end of most operations
+            # Most operations end so after a disconnect.
+            pass
         except Exception as error:
             self.error = error
         self.done = True
         self._stopped.release()
 
-    def stand_still(self) -> None:
+    def wait_for_step(self) -> None:
         self._stopped.release()
         self._go.acquire()
 
@@ -64,19 +71,19 @@ class Task(Thread):
         self._stopped.acquire()
 
 
-def in_turn(operation: str, **request: Any) -> dict[str, Any]:
-    """table.call, at a time that the schedule says."""
+def call_in_schedule(operation: str, **request: Any) -> dict[str, Any]:
+    """Call table.call when the schedule chooses this thread."""
     task = current_thread()
     if isinstance(task, Task):
-        task.stand_still()
+        task.wait_for_step()
     return call(operation, **request)
 
 
-def side_by_side(operations: list[Callable[[], object]], choose: Choose) -> None:
-    """Run operations one request at a time, as the schedule says."""
+def run_concurrently(operations: list[Callable[[], object]], choose: Choose) -> None:
+    """Run operations one request at a time, in the order that the schedule chooses."""
     tasks = [Task(operation) for operation in operations]
-    while waiting := [task for task in tasks if not task.done]:
-        waiting[choose(len(waiting))].step()
+    while unfinished := [task for task in tasks if not task.done]:
+        unfinished[choose(len(unfinished))].step()
     for task in tasks:
         if task.error:
             raise task.error

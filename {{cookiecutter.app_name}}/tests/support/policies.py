@@ -23,10 +23,13 @@ recorder = CallRecorder(RECORDED_STACK)
 
 def missing(stage: str) -> list[str]:
     """Return a line for each call that is not allowed: what to change, and where."""
+    calls = sorted(_calls(stage))
+    paths = {path for path, _ in calls}
+    statements = {each: [*_statements(each), *_stack_statements(each)] for each in paths}
     return [
-        f"{_advice(path, call)} ({path.stem} calls it)"
-        for path, call in sorted(_calls(stage))
-        if not allows([*_statements(path), *_stack_statements(path)], call)
+        f"{_advice(path, statements[path], call)} ({path.stem} calls it)"
+        for path, call in calls
+        if not allows(statements[path], call)
     ]
 
 
@@ -50,11 +53,9 @@ def _calls(stage: str) -> set[tuple[Path, Call]]:
     }
 
 
-def _advice(path: Path, call: Call) -> str:
+def _advice(path: Path, statements: list[Statement], call: Call) -> str:
     line, what = _line(path, call.action), f'"{call.action}" on "{call.widest}"'
-    matching = [
-        each for each in [*_statements(path), *_stack_statements(path)] if names(each, call)
-    ]
+    matching = [each for each in statements if names(each, call)]
     if any(each["Effect"] == "Deny" for each in matching):
         return f'{line}: take out the "Deny" of {what}'
     if matching:

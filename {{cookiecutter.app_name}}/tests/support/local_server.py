@@ -1,4 +1,4 @@
-"""The real local gateway for tests: a process of its own, spoken to over a real WebSocket."""
+"""The local gateway for tests, in a process of its own."""
 
 import json
 import re
@@ -12,18 +12,18 @@ from typing import Any
 from urllib.parse import urlencode
 
 import boto3
-from websockets.sync.client import connect
-from websockets.sync.connection import Connection
+from websockets.sync.client import ClientConnection, connect
 
-from tests.client import Frame, Talk
+from tests.client import Connection, Frame
 
-SECONDS = 20
+# A stuck gateway fails the test after this time. A busy machine needs much less.
+TIMEOUT_SECONDS = 60
 
 
-class Socket(Talk):
-    """A connection over a real WebSocket."""
+class Socket(Connection):
+    """A connection over a WebSocket."""
 
-    def __init__(self, socket: Connection) -> None:
+    def __init__(self, socket: ClientConnection) -> None:
         super().__init__()
         self.socket = socket
 
@@ -31,33 +31,25 @@ class Socket(Talk):
         self.socket.send(text)
 
     def _receive(self) -> Frame:
-        return dict(json.loads(self.socket.recv(timeout=SECONDS)))
+        return dict(json.loads(self.socket.recv(timeout=TIMEOUT_SECONDS)))
 
     def disconnect(self) -> None:
-        """Leave as a browser does."""
+        """Close the connection as a browser does."""
         self.socket.close(1001)
 
 
-class Gateway:
-    """`python -m local` on a free port, until `stop`.
+class LocalServer:
+    """A process of `python -m chalice_ws.local` on a free port, until `stop`.
 
     Args:
         project: the folder of the app to serve.
-        folder: where its output goes, as gateway.log.
-        options: more of its command line.
+        folder: the folder for its output, gateway.log.
+        options: more arguments of the command.
     """
 
     def __init__(self, project: Path, folder: Path, *options: str) -> None:
         self.log = folder / "gateway.log"
-        command = [
-            sys.executable,
-            "-m",
-            "chalice_ws.local",
-            "--port",
-            "0",
-            "--project-dir",
-            str(project),
-        ]
+        command = [sys.executable, "-m", "chalice_ws.local", "--port=0"]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [*command, f"--project-dir={project}", *options], stdout=log, stderr=log
@@ -66,12 +58,12 @@ class Gateway:
         self.url = f"ws://{self._address()}"
 
     def connect(self, **query: str) -> Socket:
-        """Open a connection, with a query string."""
+        """Open a connection with a query string."""
         url = f"{self.url}?{urlencode(query)}" if query else self.url
         return Socket(self._sockets.enter_context(connect(url)))
 
     def client(self, service: str, path: str = "") -> Any:
-        """A real boto3 client of the gateway."""
+        """Return a boto3 client whose requests go to the gateway."""
         return boto3.client(
             service,
             endpoint_url=self.url.replace("ws://", "http://").replace("/api", path),
@@ -81,21 +73,21 @@ class Gateway:
         )
 
     def run(self, function: str, event: Any) -> Any:
-        """Invoke a function as another service would."""
+        """Invoke a function as another service would, and return its result."""
         answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
         return json.load(answer["Payload"])
 
     def stop(self) -> int:
-        """Press Ctrl-C; return the exit status."""
+        """Stop the gateway as Ctrl-C does, and return its exit status."""
         self.process.send_signal(signal.SIGINT)
         try:
-            return self.process.wait(SECONDS)
+            return self.process.wait(TIMEOUT_SECONDS)
         finally:
             self.process.kill()
             self._sockets.close()
 
     def _address(self) -> str:
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + TIMEOUT_SECONDS
         while not (found := re.search(r"ws://(\S+)\n", self.log.read_text())):
             if self.process.poll() is not None or time.monotonic() > end:
                 self.process.kill()
