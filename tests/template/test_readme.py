@@ -41,7 +41,7 @@ def test_added_action_works_and_passes_its_test(bake: Bake, tmp_path: Path) -> N
     tests = ["tests/test_wave.py", "tests/protocol/test_asyncapi.py"]
     command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", *tests]
     result = subprocess.run(command, cwd=app, capture_output=True, text=True)
-    assert "describe it in asyncapi.yaml" in result.stdout
+    assert "describe this frame in docs/asyncapi.yaml" in result.stdout
     protocol = app / "docs" / "asyncapi.yaml"
     protocol.write_text(protocol.read_text().replace("\noperations:\n", WAVE))
     result = subprocess.run(command, cwd=app, capture_output=True, text=True)
