@@ -11,6 +11,7 @@ from typing import Any
 
 from chalice.config import Config
 
+from chalice_ws.deploy.archive import normalize
 from chalice_ws.deploy.errors import DeployError
 from chalice_ws.project.resources import merge, read_resource_file, resource_files
 
@@ -41,6 +42,8 @@ def package(config: Config, extras: list[str], folder: Path) -> Template:
     """
     files = resource_files(Path(), extras)
     _run_chalice("package", "--stage", config.chalice_stage, str(folder))
+    for archive in folder.glob("*.zip"):
+        normalize(archive)
     template: Template = json.loads((folder / "sam.json").read_text(encoding="utf-8"))
     for path in files:
         changes = read_resource_file(path)
