@@ -193,3 +193,17 @@ def test_table_creates_missing_table_only(scripted_aws: ScriptedAws, deploy: Run
     scripted_aws.requests.clear()
     assert deploy("table").stdout == done.stdout
     assert scripted_aws.changes() == []
+
+
+def test_deploy_waits_when_account_update_is_limited(
+    scripted_aws: ScriptedAws, deploy: Run
+) -> None:
+    script_deploy(scripted_aws, "UPDATE_COMPLETE")
+    role = "<Role><Arn>arn:aws:iam::123456789012:role/logs</Arn></Role>"
+    scripted_aws.answers["CreateRole"] = [result("CreateRole", role)]
+    scripted_aws.answers["AttachRolePolicy"] = [result("AttachRolePolicy", "")]
+    limited = {"x-amzn-errortype": "TooManyRequestsException"}
+    scripted_aws.answers["UpdateAccount"] = [(429, limited, "{}"), (200, {}, "{}")]
+    done = deploy("deploy", "--stage", "prod", "production")
+    assert done.returncode == 0, done.stderr
+    assert scripted_aws.changes().count("UpdateAccount") == 2

@@ -9,7 +9,9 @@ from chalice.config import Config
 from chalice_ws.deploy.package import Template
 from chalice_ws.project.resources import read_resources
 
-# API Gateway refuses a new role until IAM has published it in all its regions.
+# API Gateway refuses a new role until IAM has published it in all its regions. It also takes one
+# UpdateAccount in 20 seconds from an account.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 ROLE_WAIT_SECONDS = 60
 ROLE_POLL_SECONDS = 5
 
@@ -47,7 +49,10 @@ def allow_access_logs(session: Any, template: Template) -> None:
         try:
             gateway.update_account(patchOperations=[change])
             break
-        except gateway.exceptions.BadRequestException:
+        except (
+            gateway.exceptions.BadRequestException,
+            gateway.exceptions.TooManyRequestsException,
+        ):
             time.sleep(ROLE_POLL_SECONDS)
     else:
         gateway.update_account(patchOperations=[change])
