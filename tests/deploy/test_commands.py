@@ -207,3 +207,19 @@ def test_deploy_waits_when_account_update_is_limited(
     done = deploy("deploy", "--stage", "prod", "production")
     assert done.returncode == 0, done.stderr
     assert scripted_aws.changes().count("UpdateAccount") == 2
+
+
+def test_deploy_of_template_refused_by_validation_prints_reason(
+    scripted_aws: ScriptedAws, deploy: Run
+) -> None:
+    script_deploy(scripted_aws, exists=False)
+    script_change_set(scripted_aws, "FAILED", "The following hook(s) failed: EarlyValidation")
+    event = (
+        "<EventType>VALIDATION_ERROR</EventType><LogicalResourceId>Logs</LogicalResourceId>"
+        "<ValidationStatusReason>/aws/lambda/app already exists</ValidationStatusReason>"
+    )
+    events = f"<OperationEvents><member>{event}</member></OperationEvents>"
+    scripted_aws.answers["DescribeEvents"] = [result("DescribeEvents", events)]
+    assert_one_error(deploy("deploy"), r"EarlyValidation: Logs: /aws/lambda/app already exists\);")
+    names = [name for name, _ in scripted_aws.requests]
+    assert names.index("DescribeEvents") < names.index("DeleteChangeSet")

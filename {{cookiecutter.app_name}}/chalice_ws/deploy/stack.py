@@ -105,8 +105,11 @@ class Stack:
         planned = self._wait_for_change_set(change_set["Id"])
         reason = planned.get("StatusReason", "")
         if planned["Status"] == "FAILED":
+            unchanged = any(text in reason for text in NO_CHANGES)
+            if not unchanged:
+                reason = ": ".join([reason, *self._validation_errors(change_set["Id"])])
             self._cloudformation.delete_change_set(ChangeSetName=change_set["Id"])
-            if any(text in reason for text in NO_CHANGES):
+            if unchanged:
                 return False
             if not exists:
                 # The change set has created a stack without resources.
@@ -136,6 +139,24 @@ class Stack:
             if change_set["Status"] in ("CREATE_COMPLETE", "FAILED"):
                 return change_set
             time.sleep(POLL_SECONDS)
+
+    def _validation_errors(self, change_set_id: str) -> list[str]:
+        """Return the errors of CloudFormation's early validation of a change set.
+
+        The status reason of the change set does not have them.
+        """
+        try:
+            answer = self._cloudformation.describe_events(
+                ChangeSetName=change_set_id, Filters={"FailedEvents": True}
+            )
+        except ClientError:
+            # The user may lack this permission. The status reason is better than this error.
+            return []
+        return [
+            f"{each.get('LogicalResourceId', self.name)}: {each['ValidationStatusReason']}"
+            for each in answer.get("OperationEvents", [])
+            if each.get("ValidationStatusReason")
+        ]
 
     def _wait(self, stack_id: str, token: str, expected: set[str]) -> None:
         """Wait for the end of the operation `token`. Raise DeployError for any other status."""
