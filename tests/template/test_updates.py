@@ -1,4 +1,4 @@
-"""An app that was made with cruft, its owner's work in it, follows the template."""
+"""Updates of an app with cruft: the template's changes arrive, and the owner's changes stay."""
 
 import json
 import os
@@ -8,24 +8,28 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Bake, files
+from tests.conftest import RAW, ROOT, Bake, files
 from tests.deploy.aws.account import BIN
 
 ACTION = """
-
 @router.action()
 def wave(request: Request) -> Frame:
     return {"type": "waved"}
+
+
 """
 
+RULE = "    return True\n"
+OWN_RULE = '    return "X-Blocked" not in event.to_dict()["headers"]\n'
 
-def run(folder: Path, *command: str) -> str:
-    """Run a command and return what it printed; a failure raises AssertionError with all of it."""
-    # cruft writes to a terminal of its own width, and warns where it finds no user's config.
-    environment = {**os.environ, "COLUMNS": "200"}
+
+def run(folder: Path, *command: str, status: int = 0) -> str:
+    """Run a command and return its output. Raise AssertionError for another exit status."""
+    # cruft wraps its messages at the width of the terminal.
+    environment = {**os.environ, "COLUMNS": "200", "PATH": f"{BIN}:{os.environ['PATH']}"}
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-    return done.stdout
+    assert done.returncode == status, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -38,32 +42,37 @@ def commit(folder: Path, message: str) -> None:
     git(folder, "commit", "-q", "--allow-empty", "-m", message)
 
 
-def previous() -> str:
-    """The template's tag before this version, or where it has none, the first commit with it."""
-    tags = git(
-        ROOT, "tag", "--merged", "HEAD", "--no-contains", "HEAD", "--sort=-creatordate"
-    ).split()
-    commits = git(ROOT, "log", "--format=%H", "--", "cookiecutter.json").split()
-    return [*tags, commits[-1]][0]
+def history(*arguments: str) -> list[str]:
+    """Return the commits that a `git log` of the template lists, the last one first."""
+    return git(ROOT, "log", "--format=%H", *arguments).split()
 
 
-@pytest.fixture
-def repo(template: Path, tmp_path: Path) -> Path:
-    """A repository with the template's previous version, tagged v1."""
-    repo = tmp_path / "repo"
+def last_version() -> str:
+    """Return the last tag before HEAD. Without tags, return the first commit of the template."""
+    tags = ["tag", "--merged", "HEAD", "--no-contains", "HEAD", "--sort=-creatordate"]
+    return [*git(ROOT, *tags).split(), history("--", "cookiecutter.json")[-1]][0]
+
+
+def before_folders() -> str:
+    """Return the last commit whose chalicelib/ has no folders, and whose app.py has may_connect."""
+    moves = history("--diff-filter=D", "--", f"{RAW.name}/chalicelib/broadcast.py")
+    if not moves or not history("-1", f"{moves[0]}^"):
+        pytest.skip("the clone is too shallow: git fetch --unshallow")
+    return f"{moves[0]}^"
+
+
+def publish(repo: Path, version: str) -> None:
+    """Make a template's repository with a version of this one, tagged v1."""
     repo.mkdir()
-    archive = subprocess.run(
-        ["git", "archive", previous()], cwd=ROOT, capture_output=True, check=True
-    )
+    archive = subprocess.run(["git", "archive", version], cwd=ROOT, capture_output=True, check=True)
     subprocess.run(["tar", "-x"], cwd=repo, input=archive.stdout, check=True)
     git(repo, "init", "-q", "-b", "main")
     commit(repo, "one")
     git(repo, "tag", "v1")
-    return repo
 
 
-def release(repo: Path, template: Path) -> None:
-    """Commit the template as it is now, tagged v2."""
+def publish_current(repo: Path, template: Path) -> None:
+    """Add the current template to the repository, tagged v2."""
     for path in repo.iterdir():
         if path.name != ".git":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -72,39 +81,104 @@ def release(repo: Path, template: Path) -> None:
     git(repo, "tag", "v2")
 
 
-def add_an_action(app: Path) -> None:
-    """What an owner does first: an action of one's own, where the template changes nothing."""
-    actions = app / "chalicelib" / "actions.py"
-    before, next_one, after = actions.read_text().partition("@router.action()\ndef channels")
-    assert next_one
-    actions.write_text(before + ACTION + next_one + after)
-
-
-def test_an_update_brings_what_is_new_and_keeps_what_the_owner_did(
-    repo: Path, template: Path, tmp_path: Path, bake: Bake
-) -> None:
-    run(tmp_path, str(BIN / "cruft"), "create", str(repo), "--no-input")
-    app = tmp_path / "chalice-ws-app"
-    add_an_action(app)
+def create(repo: Path, folder: Path) -> Path:
+    """Make an app of the template with cruft, and commit it as it is."""
+    run(folder, "cruft", "create", str(repo), "--no-input")
+    app = folder / "chalice-ws-app"
     git(app, "init", "-q")
+    commit(app, "fresh")
+    return app
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    """Replace the first occurrence of a text in a file."""
+    text = path.read_text()
+    assert old in text, f"{path} has no {old!r}"
+    path.write_text(text.replace(old, new, 1))
+
+
+def add_action(app: Path) -> None:
+    """Add an action between those of the template."""
+    channels = "@router.action()\ndef channels"
+    replace(app / "chalicelib" / "actions.py", channels, ACTION.lstrip() + channels)
+
+
+def change_settings(app: Path) -> None:
+    """Enable the added action, and change a number."""
+    config = app / ".chalice" / "config.json"
+    replace(config, '"WS_ACTIONS": "', '"WS_ACTIONS": "wave,')
+    replace(config, '"HISTORY_SECONDS": "86400"', '"HISTORY_SECONDS": "3600"')
+
+
+def update(app: Path) -> str:
+    """Update an app and return cruft's output."""
+    run(app, "cruft", "check", status=1)
+    output = run(app, "cruft", "update", "--skip-apply-ask")
+    run(app, "cruft", "check")
+    return output
+
+
+def own_files(app: Path) -> dict[str, bytes]:
+    """Return an app's files without those of git and cruft."""
+    return {
+        name: content
+        for name, content in files(app).items()
+        if not name.startswith(".git/") and name != ".cruft.json"
+    }
+
+
+def test_update_from_the_last_version_keeps_the_owners_action(
+    template: Path, tmp_path: Path, bake: Bake
+) -> None:
+    repo = tmp_path / "repo"
+    publish(repo, last_version())
+    app = create(repo, tmp_path)
+    add_action(app)
     commit(app, "mine")
-    run(app, str(BIN / "cruft"), "check")
-    release(repo, template)
-    run(app, str(BIN / "cruft"), "update", "--skip-apply-ask")
-    run(app, str(BIN / "cruft"), "check")
-    new = bake({"output_dir": str(tmp_path / "new")})
-    add_an_action(new)
-    updated = {name: content for name, content in files(app).items() if ".git/" not in name}
-    link = json.loads(updated.pop(".cruft.json"))
+    publish_current(repo, template)
+    update(app)
+    expected = bake({"output_dir": str(tmp_path / "expected")})
+    add_action(expected)
+    assert own_files(app) == files(expected)
+    link = json.loads((app / ".cruft.json").read_text())
     assert link["commit"] == git(repo, "rev-parse", "v2").strip()
-    assert updated == files(new)
 
 
-def test_an_app_is_told_that_the_template_has_moved_on(repo: Path, tmp_path: Path) -> None:
-    run(tmp_path, str(BIN / "cruft"), "create", str(repo), "--no-input")
-    app = tmp_path / "chalice-ws-app"
-    run(app, str(BIN / "cruft"), "check")
-    (repo / "{{cookiecutter.app_name}}" / "NEWS.md").write_text("more\n")
+def test_update_to_folders_leaves_one_conflict_may_connect(
+    template: Path, tmp_path: Path, bake: Bake
+) -> None:
+    """The steps after the update are those of CHANGELOG.md."""
+    repo = tmp_path / "repo"
+    publish(repo, before_folders())
+    app = create(repo, tmp_path)
+    add_action(app)
+    change_settings(app)
+    replace(app / "app.py", RULE, OWN_RULE)
+    commit(app, "mine")
+    publish_current(repo, template)
+    update(app)
+    assert git(app, "diff", "--name-only", "--diff-filter=U").split() == ["app.py"]
+    conflict = (app / "app.py").read_text()
+    ours = conflict.partition("<<<<<<< ours\n")[2].partition("=======\n")[0]
+    assert ours.startswith("def may_connect(")
+    assert OWN_RULE in ours
+    assert not list(app.rglob("*.rej"))
+
+    git(app, "checkout", "--theirs", "app.py")
+    replace(app / "chalicelib" / "access.py", RULE, OWN_RULE)
+    expected = bake({"output_dir": str(tmp_path / "expected")})
+    add_action(expected)
+    change_settings(expected)
+    replace(expected / "chalicelib" / "access.py", RULE, OWN_RULE)
+    assert own_files(app) == files(expected)
+    run(app, "python", "-B", "-m", "chalice_ws", "check")
+
+
+def test_owner_is_told_that_the_template_has_changed(template: Path, tmp_path: Path) -> None:
+    repo = tmp_path / "repo"
+    publish(repo, "HEAD")
+    app = create(repo, tmp_path)
+    run(app, "cruft", "check")
+    (repo / RAW.name / "NEWS.md").write_text("more\n")
     commit(repo, "two")
-    with pytest.raises(AssertionError, match="out of date"):
-        run(app, str(BIN / "cruft"), "check")
+    assert "out of date" in run(app, "cruft", "check", status=1)
