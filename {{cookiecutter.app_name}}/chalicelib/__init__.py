@@ -1,1 +1,1 @@
-"""What is deployed beside app.py: it may import boto3, chalice and the standard library."""
+"""The code that is deployed beside app.py. It uses boto3, chalice and the standard library."""
