@@ -3,8 +3,11 @@ PYTHON ?= python3
 BIN = $(VENV)/bin
 DEMO = build/chalice-ws-app
 
-# A test file's fixtures are expensive: a process runs all tests of a file.
-PYTEST = $(BIN)/python -m pytest -n auto --dist loadfile
+# A test file's fixtures are expensive: one process runs all tests of a file. The order of the files
+# is that of tests/conftest.py.
+# Tests wait a part of their time: one process more than there are processors.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # The template's folder is copied into apps: nothing may be left in it.
 export PYTHONDONTWRITEBYTECODE = 1

@@ -21,10 +21,10 @@ def page(text: str, document: Any) -> str:
 
 def _lines(document: Any) -> Iterator[str]:
     yield from ("", "## Requests and their replies", "", document["info"]["description"])
-    last = []
+    pushes = []
     for name, operation in document["operations"].items():
         if operation["action"] != "receive":
-            last += operation["messages"]
+            pushes += operation["messages"]
             continue
         request = _find(document, operation["messages"][0])
         yield from _message(f"`{name}`", request)
@@ -32,7 +32,7 @@ def _lines(document: Any) -> Iterator[str]:
         known = request["payload"]["properties"].keys()
         yield from ("", f"Reply: {reply['summary']}", *_payload(reply, known))
     yield from ("", "## Pushes and errors")
-    for reference in last:
+    for reference in pushes:
         message = _find(document, reference)
         kind = message["payload"]["properties"].get("type")
         yield from _message(f"`{kind['const']}`" if kind else "API Gateway's own error", message)
@@ -52,7 +52,7 @@ def _message(title: str, message: Any) -> Iterator[str]:
 def _payload(message: Any, known: Container[str] = ()) -> Iterator[str]:
     payload = message["payload"]
     rows = [
-        f"| {'' if name in payload['required'] else 'may have '}`{name}` | {_what(schema)} |"
+        f"| {'' if name in payload['required'] else 'may have '}`{name}` | {_describe(schema)} |"
         for name, schema in payload["properties"].items()
         if name not in ("action", "type", "id") and name not in known
     ]
@@ -63,7 +63,7 @@ def _payload(message: Any, known: Container[str] = ()) -> Iterator[str]:
         yield f"    {json.dumps(example['payload'], ensure_ascii=False)}"
 
 
-def _what(schema: Any) -> str:
+def _describe(schema: Any) -> str:
     if "description" in schema:
         return str(schema["description"])
     if "enum" in schema:

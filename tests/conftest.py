@@ -37,21 +37,30 @@ PACKAGES = [
 # Tests that use one of these fixtures run with `make test-all` alone.
 FULL_FIXTURES = {"browser", "node"}
 
-LOOPBACK = "127.0.0.1,localhost"
+# These have a test that takes more than half a minute.
+LONG_FILES = {"test_app.py", "test_policies.py", "test_request_units.py"}
 
-# A proxy would be asked for the servers of the tests. Child processes inherit this.
+# A proxy cannot reach the servers of the tests, nor the metadata service 169.254.169.254 that boto3
+# asks for credentials. ws.example.com is the address that an app of tests/local passes to boto3,
+# which chooses a proxy by it. Its requests go to 127.0.0.1. Child processes inherit this.
+DIRECT_HOSTS = "127.0.0.1,localhost,169.254.169.254,ws.example.com"
+
 for _name in ("no_proxy", "NO_PROXY"):
-    os.environ[_name] = ",".join(filter(None, [os.environ.get(_name), LOOPBACK]))
+    os.environ[_name] = ",".join(filter(None, [os.environ.get(_name), DIRECT_HOSTS]))
 
 Bake = Callable[..., Path]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test `full` that needs a browser or packages from npm."""
+    """Mark each test `full` that needs a browser or packages from npm, and start long files first.
+
+    A long file that starts last would keep one process busy while the others have ended.
+    """
     for item in items:
         if FULL_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("full")
+    items.sort(key=lambda item: item.path.name not in LONG_FILES)
 
 
 @pytest.hookimpl(wrapper=True)

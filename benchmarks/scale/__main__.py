@@ -1,4 +1,7 @@
-"""Hold the model against the real code here, then carry it to 10 million: RESULTS.md, plot.svg."""
+"""Compare the model with the app's code, and apply it to 10 million members.
+
+The results are in RESULTS.md and plot.svg.
+"""
 
 import json
 import os
@@ -20,20 +23,20 @@ ROOT = HERE.parent.parent
 
 CASES = [(400, 1, 1), (1000, 1, 1), (4000, 1, 1), (4000, 2, 1), (8000, 4, 4), (16_000, 4, 4)]
 
-# The most that a plan's settings are good for is the quota.
+# The settings of each plan use all of its quota.
 PLANS = {
     "one function": Plan(),
-    "queue, 2 workers: the quota there is": Plan(limit=5000),
-    "quota 50,000: 10 workers, 2 keys": Plan(50_000, 5000, 10, 2, 5000),
-    "quota 250,000: 50 workers, 8 keys": Plan(250_000, 5000, 50, 8, 5000),
-    "quota 1,000,000: 200 workers, 32 keys": Plan(1_000_000, 5000, 200, 32, 5000),
+    "default quota: queue, 2 workers": Plan(limit=5000),
+    "quota 50,000: 10 workers, 2 shards": Plan(50_000, 5000, 10, 2, 5000),
+    "quota 250,000: 50 workers, 8 shards": Plan(250_000, 5000, 50, 8, 5000),
+    "quota 1,000,000: 200 workers, 32 shards": Plan(1_000_000, 5000, 200, 32, 5000),
 }
 SIZES = [1_000, 10_000, 100_000, 1_000_000, 10_000_000]
 COLOURS = ["#d62728", "#ff7f0e", "#2ca02c", "#1f77b4", "#9467bd"]
 
 
 def measured() -> list[float]:
-    """The seconds of each case."""
+    """Return the seconds of each case, measured with the app's code."""
     with tempfile.TemporaryDirectory() as folder:
         app = cookiecutter(str(ROOT), no_input=True, output_dir=folder, default_config=True)
         command = [sys.executable, str(HERE / "measure.py"), json.dumps(CASES)]
@@ -43,14 +46,14 @@ def measured() -> list[float]:
 
 
 def duration(seconds: float) -> str:
-    """Seconds, for people."""
+    """Return a duration in words."""
     if seconds == inf:
         return "not all"
     return f"{seconds / 60:.0f} min" if seconds >= 180 else f"{seconds:.3g} s"
 
 
 def plot() -> str:
-    """The plans as lines, members to seconds, both by powers of ten."""
+    """Return the SVG: a line for each plan, seconds by members, both axes logarithmic."""
     width, height, left, top = 640, 380, 60, 20
 
     def x(members: float) -> float:
@@ -87,40 +90,43 @@ def plot() -> str:
 
 
 def results() -> str:
-    """The page."""
+    """Return the page with the results."""
     lines = [
-        "# To reach everybody",
+        "# Delivery to large channels: results",
         "",
         f"Made by `python -m benchmarks.scale` ({os.cpu_count()} cores, {platform.machine()},"
-        f" Python {platform.python_version()}); [README.md](README.md) says what is what.",
+        f" Python {platform.python_version()}); [README.md](README.md) explains the columns.",
         "",
-        f"## Here: the model and the real code, {RPS} a second for each worker, parts of {LIMIT}",
+        f"## On this machine: the model and the app's code, {RPS} messages/s for each worker,"
+        f" FANOUT_LIMIT {LIMIT}",
         "",
-        "| members | workers | keys | measured | model | off |",
+        "| members | workers | shards | measured | model | difference |",
         "|---|---|---|---|---|---|",
     ]
-    for (members, workers, shards), took in zip(CASES, measured(), strict=True):
-        times = Times(hop=0.03, first=0, cut=2e-6, start=0.05, send=1 / 4000, ramp=False)
+    for (members, workers, shards), seconds in zip(CASES, measured(), strict=True):
+        times = Times(queue=0.03, first_read=0, read=2e-6, connect=0.05, send=1 / 4000, ramp=False)
         model = reach(members, Plan(inf, RPS, workers, shards, LIMIT), times)
-        off = f"{(model / took - 1) * 100:+.0f}%"
-        lines.append(
-            f"| {members:,} | {workers} | {shards} | {took:.2f} s | {model:.2f} s | {off} |"
-        )
+        cells = [f"{seconds:.2f} s", f"{model:.2f} s", f"{(model / seconds - 1) * 100:+.0f}%"]
+        lines.append(f"| {members:,} | {workers} | {shards} | {' | '.join(cells)} |")
     lines += ["", "## On AWS: the model alone", "", "![Seconds by members](plot.svg)", ""]
     lines += ["| | " + " | ".join(f"{size:,}" for size in SIZES) + " |", "|---" * 6 + "|"]
     for name, plan in PLANS.items():
         row = [duration(reach(size, plan, Times())) for size in SIZES]
         lines.append(f"| {name} | " + " | ".join(row) + " |")
-    dollars = million(1_000_000, PLANS["quota 50,000: 10 workers, 2 keys"], Times())
-    lines += ["", "Dollars for a million messages delivered, in a channel of a million:", ""]
+    dollars = million(1_000_000, PLANS["quota 50,000: 10 workers, 2 shards"], Times())
+    lines += [
+        "",
+        "Dollars for a million delivered messages, in a channel of a million members:",
+        "",
+    ]
     lines += ["| " + " | ".join(dollars) + " |", "|---" * len(dollars) + "|"]
     lines += ["| " + " | ".join(f"{each:.4f}" for each in dollars.values()) + " |", ""]
-    slow = replace(Times(), hop=0.5, first=0.2, cut=1 / 20_000, start=0.5)
-    plan = PLANS["quota 250,000: 50 workers, 8 keys"]
+    slow = replace(Times(), queue=0.5, first_read=0.2, read=1 / 20_000, connect=0.5)
+    plan = PLANS["quota 250,000: 50 workers, 8 shards"]
     usual, worse = (duration(reach(1_000_000, plan, times)) for times in (Times(), slow))
     lines.append(
-        f"Were all that is assumed of AWS three to ten times slower, a million would take {worse}"
-        f" with 50 workers, not {usual}."
+        f"With all assumptions about AWS three to ten times slower, a million members take {worse}"
+        f" with 50 workers, instead of {usual}."
     )
     return "\n".join([*lines, ""])
 

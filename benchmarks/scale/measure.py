@@ -1,9 +1,9 @@
-"""The real code at sizes that this machine can run: how long until the last has the message.
+"""Measurement of the app's own code: the seconds until the last member has a message.
 
-Run in a baked app's folder, with cases as JSON: lists of members, workers and shards. For each it
-prints the seconds on a line. The functions' code, the sender and all HTTP are real. The queue is
-moto's, the management API a server on this machine that answers after 10 ms; what DynamoDB would
-answer comes from memory, since moto takes a second for what DynamoDB does in 20 ms.
+Run by its path in a baked app's folder, with the cases as JSON: lists of members, workers and
+shards. It prints the seconds of each case on a line. The functions' code, the sender and all HTTP
+are real. The queue is moto's. The management API is a server on this machine that answers after
+10 ms. The rows of DynamoDB come from memory: moto takes a second where DynamoDB takes 20 ms.
 """
 
 import asyncio
@@ -17,19 +17,25 @@ from pathlib import Path
 from typing import Any
 
 LIMIT = 500
-RPS = 500  # low, so that it is not this machine that is measured
+# Low, so that the machine is not what limits the rate.
+RPS = 500
 
 processes = get_context("spawn")
 
 
-def found(name: str) -> Any:
-    """A module of the baked app, which is where this is run."""
+def load(name: str) -> Any:
+    """Import a module of the baked app, in whose folder this runs."""
     return importlib.import_module(name)
 
 
 def stand_in(ends: Any) -> None:
-    """The management API: told how many recipients to expect, it says when the last has heard."""
-    heard: set[bytes] = set()
+    """Serve as the management API, until the process ends.
+
+    Args:
+        ends: a pipe that takes the number of recipients to expect, and returns the time at which
+            the last of them got the message.
+    """
+    reached: set[bytes] = set()
     last = asyncio.Event()
     expected = 0
 
@@ -41,8 +47,8 @@ def stand_in(ends: Any) -> None:
                 await reader.readexactly(int(length))
                 await asyncio.sleep(0.01)
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-                heard.add(head.split(b" ", 2)[1])
-                if len(heard) == expected:
+                reached.add(head.split(b" ", 2)[1])
+                if len(reached) == expected:
                     last.set()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
@@ -53,18 +59,18 @@ def stand_in(ends: Any) -> None:
         ends.send(server.sockets[0].getsockname()[1])
         while True:
             expected = await asyncio.to_thread(ends.recv)
-            heard.clear()
+            reached.clear()
             last.clear()
             ends.send(0)
-            await asyncio.wait_for(last.wait(), 60)
+            await asyncio.wait_for(last.wait(), 600)
             ends.send(time.time())
 
     asyncio.run(run())
 
 
-def remember(members: int) -> None:
-    """Have the app read so many members, of whatever channel."""
-    table = found("chalicelib.storage.table")
+def replace_table(members: int) -> None:
+    """Replace the app's table by one in memory: each channel has `members`."""
+    table = load("chalicelib.storage.table")
     shards: dict[int, list[str]] = {shard: [] for shard in table.shards()}
     for each in (f"member{n:09}=" for n in range(members)):
         shards[table.shards(each)[0]].append(each)
@@ -75,36 +81,36 @@ def remember(members: int) -> None:
             name: each.get("S", "") for name, each in request["ExpressionAttributeValues"].items()
         }
         ids = shards[int(values[":channel"].rpartition("#")[2])]
-        found = [each for each in ids if values[":after"] <= each <= values[":until"]]
-        return {"Items": [{"connection_id": {"S": each}} for each in found]}
+        in_range = [each for each in ids if values[":after"] <= each <= values[":until"]]
+        return {"Items": [{"connection_id": {"S": each}} for each in in_range]}
 
     table.call = call
     table.dynamodb = lambda: None
-    found("chalicelib.sender.concurrent")  # imported late, in its first fan-out
+    # The first fan-out imports it, which takes time.
+    load("chalicelib.sender.concurrent")
 
 
 def worker(members: int, ready: Any) -> None:
-    """What Lambda and the function `fanout` do with the queue."""
-    remember(members)
-    scale = found("chalicelib.delivery.queue")
-    queue = {"QueueUrl": os.environ["FANOUT_QUEUE"]}
-    scale.sqs().receive_message(**queue)
+    """Take tasks from the queue and process them, as Lambda and the function `fanout` do."""
+    replace_table(members)
+    queue = load("chalicelib.delivery.queue")
+    url = {"QueueUrl": os.environ["FANOUT_QUEUE"]}
+    queue.sqs().receive_message(**url)
     ready.release()
     while True:
-        messages = scale.sqs().receive_message(**queue).get("Messages", [])
+        messages = queue.sqs().receive_message(**url).get("Messages", [])
         for message in messages:
             event = {"Records": [{"messageId": "one", "body": message["Body"]}]}
-            assert scale.process_batch(
-                event, found("chalicelib.aws").Invocation(time.monotonic() + 26)
-            ) == {"batchItemFailures": []}
-            scale.sqs().delete_message(**queue, ReceiptHandle=message["ReceiptHandle"])
+            invocation = load("chalicelib.aws").Invocation(time.monotonic() + 26)
+            assert queue.process_batch(event, invocation) == {"batchItemFailures": []}
+            queue.sqs().delete_message(**url, ReceiptHandle=message["ReceiptHandle"])
         if not messages:
             time.sleep(0.01)
 
 
 def measure(members: int, workers: int, ends: Any, endpoint: str) -> float:
-    """Seconds from a message's beginning until the last of so many has heard it."""
-    remember(members)
+    """Return the seconds from the publication of a message until it has reached all members."""
+    replace_table(members)
     ready = processes.Semaphore(0)
     started = [
         processes.Process(target=worker, args=[members, ready], daemon=True) for _ in range(workers)
@@ -113,14 +119,14 @@ def measure(members: int, workers: int, ends: Any, endpoint: str) -> float:
         for process in started:
             process.start()
         for _ in started:
-            assert ready.acquire(timeout=30)
+            assert ready.acquire(timeout=600)
         ends.send(members)
         ends.recv()
         begin = time.time()
-        broadcast = found("chalicelib.delivery.publish")
-        push = broadcast.message("all", "hello")
-        invocation = found("chalicelib.aws").Invocation(time.monotonic() + 26, endpoint)
-        broadcast.publish(push, invocation)
+        delivery = load("chalicelib.delivery.publish")
+        push = delivery.message("all", "hello")
+        invocation = load("chalicelib.aws").Invocation(time.monotonic() + 26, endpoint)
+        delivery.publish(push, invocation)
         return float(ends.recv() - begin)
     finally:
         for process in started:
@@ -130,17 +136,17 @@ def measure(members: int, workers: int, ends: Any, endpoint: str) -> float:
 
 def main(cases: list[tuple[int, int, int]]) -> None:
     """Print a line of JSON for each case."""
-    tables, sandbox, template = (
-        found("chalice_ws.local.services"),
-        found("chalice_ws.local.isolation"),
-        found("chalice_ws.project.resources"),
+    services, isolation, project = (
+        load("chalice_ws.local.services"),
+        load("chalice_ws.local.isolation"),
+        load("chalice_ws.project.resources"),
     )
-    os.environ.update(sandbox.isolate(tables.serve(), gateway="http://127.0.0.1:1/api"))
+    os.environ.update(isolation.isolate(services.serve(), gateway="http://127.0.0.1:1/api"))
     del os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"]
-    resources = template.Resources(
+    resources = project.Resources(
         [Path("resources.json"), Path("resources/scale.json")], "measured"
     )
-    tables.create_queues(resources.queues())
+    services.create_queues(resources.queues())
     os.environ.update(resources.variables("Fanout"))
     os.environ.update(FANOUT_LIMIT=str(LIMIT), FANOUT_RPS=str(RPS), HISTORY_SECONDS="0")
     ours, theirs = processes.Pipe()

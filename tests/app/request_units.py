@@ -1,7 +1,8 @@
-"""What the app's requests to DynamoDB cost, by AWS's rules; run in a baked app's folder.
+"""The request units of the app's requests to DynamoDB, by AWS's rules.
 
-Prints {step: [read units, write units]} as JSON. moto's ReturnConsumedCapacity is constant:
-the units are computed here, from the requests that are really made and the rows they meet.
+Run by its path in a baked app's folder. Prints {step: [read units, write units]} as JSON. moto's
+ReturnConsumedCapacity is constant: the units are computed here, from the requests that the app
+makes and the rows that they read or write.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 """
@@ -17,7 +18,10 @@ Key = tuple[str, str]
 
 
 def size(row: Row) -> int:
-    """Bytes of a row: names and values in UTF-8; a number about half a byte a digit, and one."""
+    """Return the bytes of a row.
+
+    Names and texts count as UTF-8. A number has half a byte for each digit, and one more.
+    """
     total = 0
     for name, ((kind, value),) in ((name, each.items()) for name, each in row.items()):
         total += len(name.encode())
@@ -33,34 +37,40 @@ def size(row: Row) -> int:
 
 
 class Meter:
-    """Counts the units of what a DynamoDB client of an app's table does."""
+    """A counter of the units that a DynamoDB client consumes.
+
+    Args:
+        client: the client to count.
+        table: the name of the app's table.
+    """
 
     def __init__(self, client: Any, table: str) -> None:
         self.read = self.write = 0.0
         self._client, self._table = client, table
-        self._asking = False
+        self._scanning = False
         self._before: dict[Key, Row] = {}
         client.meta.events.register("before-parameter-build.dynamodb", self._begin)
         client.meta.events.register("after-call.dynamodb", self._end)
         self._params: Row = {}
 
     def _rows(self) -> dict[Key, Row]:
-        self._asking = True
+        self._scanning = True
         pages = self._client.get_paginator("scan").paginate(TableName=self._table)
         rows = [row for page in pages for row in page["Items"]]
-        self._asking = False
+        self._scanning = False
         return {_key(row): row for row in rows}
 
     def _begin(self, params: Row, **_: Any) -> None:
-        if not self._asking:
+        if not self._scanning:
             self._params, self._before = dict(params), self._rows()
 
     def _end(self, model: Any, parsed: Row, **_: Any) -> None:
-        if self._asking:
+        if self._scanning:
             return
         params, before, after = self._params, self._before, self._rows()
 
-        def written(key: Row, times: int = 1) -> None:  # also if its condition fails
+        def written(key: Row, times: int = 1) -> None:
+            # A write counts also if its condition fails.
             sizes = [size(rows[_key(key)]) for rows in (before, after) if _key(key) in rows]
             self.write += times * max(1, ceil(max(sizes, default=0) / 1024))
 
@@ -74,10 +84,11 @@ class Meter:
             was_read([_key(params["Key"])], consistent)
         elif name == "BatchGetItem":
             for wanted in params["RequestItems"].values():
-                for key in wanted["Keys"]:  # each is rounded up by itself
+                # Each row is rounded up by itself.
+                for key in wanted["Keys"]:
                     was_read([_key(key)], wanted.get("ConsistentRead", False))
         elif name == "Query":
-            # Neither the filter nor the projection makes it cheaper.
+            # A filter or a projection does not reduce the units.
             partition = params["ExpressionAttributeValues"][":channel"]["S"]
             found = sorted(key for key in before if key[0] == partition)
             first = _key(params["ExclusiveStartKey"]) if "ExclusiveStartKey" in params else ("", "")
@@ -104,27 +115,27 @@ def _key(row: Row) -> Key:
 
 
 def main(members: int = 100) -> None:
-    """A client connects to an app of so many members, and does one thing after the other."""
+    """Connect to a channel of `members`, run one step after another, and print their units."""
 
-    # The baked app's own, found where this is run.
-    def found(name: str) -> Any:
+    # These modules are in the folder of the app.
+    def load(name: str) -> Any:
         return importlib.import_module(name)
 
-    connections, table = found("chalicelib.storage.connections"), found("chalicelib.storage.table")
-    tables, functions = found("chalice_ws.local.services"), found("chalice_ws.project.resources")
-    conftest = found("tests.conftest")
-    isolate = found("chalice_ws.local.isolation").isolate
+    connections, table = load("chalicelib.storage.connections"), load("chalicelib.storage.table")
+    services, resources = load("chalice_ws.local.services"), load("chalice_ws.project.resources")
+    conftest = load("tests.conftest")
+    isolate = load("chalice_ws.local.isolation").isolate
 
-    os.environ.update(isolate(tables.serve(), gateway="http://127.0.0.1:1/api"))
-    config = found("chalice_ws.project.config").read_config(conftest.PROJECT, "dev")
+    os.environ.update(isolate(services.serve(), gateway="http://127.0.0.1:1/api"))
+    config = load("chalice_ws.project.config").read_config(conftest.PROJECT, "dev")
     settings = {"WS_ACTIONS": conftest.ALL_ACTIONS, "HISTORY_SECONDS": "0"}
     os.environ.update({**config.environment_variables, **settings})
-    functions.create_tables(functions.read_resources(config).tables())
+    resources.create_tables(resources.read_resources(config).tables())
     steps: dict[str, tuple[float, float]] = {}
-    with conftest.Api(found("app").app) as api:
+    with conftest.Api(load("app").app) as api:
         for _ in range(members - 1):
             connections.join(connections.get(api.connect().connection_id), "tea")
-        meter = Meter(table.dynamodb(), found("chalicelib.settings").connections_table())
+        meter = Meter(table.dynamodb(), load("chalicelib.settings").connections_table())
 
         def step(name: str) -> None:
             steps[name] = (meter.read, meter.write)

@@ -1,4 +1,4 @@
-"""Whatever breaks, each client has in the end what its channels were sent, each message once."""
+"""Chaos: each client has each message once, after connections and workers have ended at random."""
 
 import asyncio
 import os
@@ -18,12 +18,12 @@ from tests.web.resume import LOBBY, Client
 
 CHANNELS = ["tea", "coffee", "cake", "juice", "water"]
 
-# Seconds in which what was lost is to be found again, once nothing breaks any more.
-RECOVERY = 60
+# A bound for a hang. A busy machine is far from it.
+MAX_SECONDS = 600
 
 
 def leave_stale_rows(database: str, chance: random.Random) -> None:
-    """Rows of connections that are gone, as a lost $disconnect leaves them, and of expired ones."""
+    """Write rows as a lost $disconnect event leaves them, and rows that have expired."""
     with boto3_client("dynamodb", database) as table:
         (name,) = table.list_tables()["TableNames"]
         for _ in range(5):
@@ -43,31 +43,34 @@ def leave_stale_rows(database: str, chance: random.Random) -> None:
                 table.put_item(TableName=name, Item=row | (home if channel == LOBBY else {}))
 
 
-def is_well(client: Client) -> bool:
-    """Whether it is connected and has all that it missed."""
+def is_complete(client: Client) -> bool:
+    """Return whether a client is connected and has all messages that it missed."""
     return client.healthy.is_set()
 
 
-async def until(is_so: Callable[[], bool], what: str) -> None:
-    """Wait until something is so; raises AssertionError if it never is."""
-    end = time.monotonic() + RECOVERY
-    while not is_so():
-        assert time.monotonic() < end, f"waited in vain until {what}"
+async def until(condition: Callable[[], bool], description: str) -> None:
+    """Wait until a condition is true. Raise AssertionError after MAX_SECONDS."""
+    end = time.monotonic() + MAX_SECONDS
+    while not condition():
+        assert time.monotonic() < end, f"no end within {MAX_SECONDS} s: {description}"
         await asyncio.sleep(0.05)
 
 
-async def torment(
+async def break_things(
     gateway: Gateway, database: str, clients: list[Client], rounds: int, chance: random.Random
 ) -> dict[str, int]:
-    """Break something, so many times; return how often what was broken."""
+    """End connections and workers, and write stale rows. Return the count of each."""
     counts = {"cuts": 0, "killed workers": 0, "stale rows": 0}
     for number in range(rounds):
         await asyncio.sleep(chance.uniform(0, 0.3))
-        await until(lambda: sum(map(is_well, clients)) > len(clients) * 0.8, "most are well again")
+        await until(
+            lambda: sum(map(is_complete, clients)) > len(clients) * 0.8,
+            "most clients are complete again",
+        )
         chance.choice(clients).cut()
         counts["cuts"] += 1
         if number % 8 == 3:
-            await until(lambda: bool(gateway.workers()), "there is a worker")
+            await until(lambda: bool(gateway.workers()), "a worker runs")
             os.kill(chance.choice(gateway.workers()), signal.SIGKILL)
             counts["killed workers"] += 1
         if number % 8 == 6:
@@ -76,24 +79,26 @@ async def torment(
     return counts
 
 
-async def talk(clients: list[Client], chance: random.Random) -> dict[str, dict[str, list[int]]]:
-    """Say something again and again, until cancelled; return who said what in which channel."""
-    said: dict[str, dict[str, list[int]]] = {}
+async def broadcast(
+    clients: list[Client], chance: random.Random
+) -> dict[str, dict[str, list[int]]]:
+    """Broadcast until cancelled. Return the numbers by channel and sender."""
+    sent: dict[str, dict[str, list[int]]] = {}
     with suppress(asyncio.CancelledError):
         for number in count(1):
             await asyncio.sleep(chance.uniform(0, 0.2))
-            # As fast as this machine can take it, with what comes twice and is tried again.
-            await until(lambda: sum(len(each.outbox) for each in clients) < 10, "some is sent")
+            # The machine may be busy: no more than ten messages wait for their replies.
+            await until(lambda: sum(len(each.outbox) for each in clients) < 10, "messages are sent")
             one = chance.choice(clients)
             channel = chance.choice(list(one.places) if chance.random() < 0.2 else one.joined)
             one.broadcast(channel, [one.name, number])
-            said.setdefault(channel, {}).setdefault(one.name, []).append(number)
-    return said
+            sent.setdefault(channel, {}).setdefault(one.name, []).append(number)
+    return sent
 
 
 @asynccontextmanager
 async def running(clients: list[Client]) -> AsyncIterator[None]:
-    """Run the clients; whatever ends one of them ends the block."""
+    """Run the clients during the block. Raise the error of a client that ends."""
     tasks = [asyncio.create_task(each.run()) for each in clients]
     try:
         yield
@@ -113,18 +118,19 @@ async def story(
             gateway.url,
             f"client {number}",
             chance.sample(CHANNELS, 2),
-            size / 3,  # more of them have this machine answer later
+            # Seconds: the machine answers later where there are more clients.
+            size / 3,
             random.Random(chance.random()),
         )
         for number in range(size)
     ]
     async with running(clients):
-        await until(lambda: all(map(is_well, clients)), "all are connected")
-        talking = asyncio.create_task(talk(clients, chance))
-        broken = await torment(gateway, database, clients, rounds, chance)
-        talking.cancel()
-        said = await talking
-        totals = {channel: sum(map(len, by.values())) for channel, by in said.items()}
+        await until(lambda: all(map(is_complete, clients)), "all are connected")
+        broadcasting = asyncio.create_task(broadcast(clients, chance))
+        broken = await break_things(gateway, database, clients, rounds, chance)
+        broadcasting.cancel()
+        sent = await broadcasting
+        totals = {channel: sum(map(len, by.values())) for channel, by in sent.items()}
 
         def complete() -> bool:
             return all(
@@ -133,26 +139,26 @@ async def story(
                 for channel, place in each.places.items()
             )
 
-        await until(lambda: not any(each.outbox for each in clients), "all is sent")
-        await until(complete, "all is heard")
+        await until(lambda: not any(each.outbox for each in clients), "all messages are sent")
+        await until(complete, "all messages are received")
     for each in clients:
         for channel, place in each.places.items():
-            heard: dict[str, list[int]] = {}
+            received: dict[str, list[int]] = {}
             for frame in place.log():
                 sender, number = frame["data"]
-                heard.setdefault(sender, []).append(number)
-            assert heard == said.get(channel, {}), f"{each.name} in {channel}"
+                received.setdefault(sender, []).append(number)
+            assert received == sent.get(channel, {}), f"{each.name} in {channel}"
     counts: Counter[str] = sum((each.counts for each in clients), Counter())
     print({"clients": size, "sent": sum(totals.values()), **broken, **counts})
     assert counts["connections"] > size
     assert counts["doubles"] > 0
 
 
-# Some ten seconds, and a minute.
-@pytest.mark.parametrize(
-    ("size", "rounds"), [(12, 24), pytest.param(30, 120, marks=pytest.mark.full)]
-)
-def test_nobody_misses_anything(app: Path, tmp_path: Path, size: int, rounds: int) -> None:
+@pytest.mark.full
+@pytest.mark.parametrize(("size", "rounds"), [(12, 24), (30, 120)])
+def test_each_client_gets_each_message_once(
+    app: Path, tmp_path: Path, size: int, rounds: int
+) -> None:
     chance = random.Random(int(os.environ.get("CHAOS_SEED", "6")))
     with (
         dynamodb(app) as database,

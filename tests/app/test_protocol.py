@@ -1,4 +1,4 @@
-"""asyncapi.yaml against the standard that it follows, and against the page that is made from it."""
+"""asyncapi.yaml: its standard, the page that is made from it, and the gateway's own errors."""
 
 import copy
 import json
@@ -19,12 +19,13 @@ DOCUMENT = yaml.safe_load((RAW / "docs" / "asyncapi.yaml").read_text())
 
 @pytest.fixture(scope="module")
 def standard(node: Path) -> Draft7Validator:
-    """AsyncAPI 3.0, as those who make it publish it."""
+    """The JSON schema of AsyncAPI 3.0, as its authors publish it."""
     schema = node / "@asyncapi" / "specs" / "schemas" / "3.0.0.json"
     return Draft7Validator(json.loads(schema.read_text()))
 
 
 def references(node: Any) -> Iterator[str]:
+    """Yield each reference in a document."""
     if isinstance(node, dict):
         yield from [node["$ref"]] if "$ref" in node else []
         node = list(node.values())
@@ -33,7 +34,7 @@ def references(node: Any) -> Iterator[str]:
             yield from references(each)
 
 
-def test_the_document_is_asyncapi(standard: Draft7Validator) -> None:
+def test_document_is_valid_asyncapi(standard: Draft7Validator) -> None:
     assert [error.message for error in standard.iter_errors(DOCUMENT)] == []
     for reference in references(DOCUMENT):
         node = DOCUMENT
@@ -41,7 +42,7 @@ def test_the_document_is_asyncapi(standard: Draft7Validator) -> None:
             node = node[part]
 
 
-def test_the_standard_refuses_what_is_none(standard: Draft7Validator) -> None:
+def test_schema_refuses_wrong_documents(standard: Draft7Validator) -> None:
     for path, value in (
         (("operations", "echo", "action"), "request"),
         (("channels", "ws", "messages", "echo", "payload"), {"type": "frame"}),
@@ -55,13 +56,13 @@ def test_the_standard_refuses_what_is_none(standard: Draft7Validator) -> None:
         assert not standard.is_valid(broken), path
 
 
-def test_the_page_is_up_to_date() -> None:
+def test_page_is_up_to_date() -> None:
     text = PAGE.read_text()
     assert text.count(MARK) == 1
     assert page(text, DOCUMENT) == text, "run `make protocol`"
 
 
-def test_the_page_follows_the_file(tmp_path: Path) -> None:
+def test_page_follows_the_document(tmp_path: Path) -> None:
     changed = copy.deepcopy(DOCUMENT)
     changed["channels"]["ws"]["messages"]["echo"]["summary"] = "Shout back."
     assert "Shout back." in page(PAGE.read_text(), changed)
@@ -70,7 +71,7 @@ def test_the_page_follows_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("project", "message"), [("silent", "Forbidden"), ("bare", "Internal server error")]
 )
-def test_the_gateways_own_errors_are_in_it(
+def test_errors_of_the_gateway_are_in_the_document(
     app: Path, tmp_path: Path, project: str, message: str
 ) -> None:
     described = DOCUMENT["channels"]["ws"]["messages"]["gateway_error"]["payload"]

@@ -1,4 +1,4 @@
-"""What the table costs, by AWS's rules, and what that of Chalice's own chat tutorial would."""
+"""The request units of the app's table, and of that of Chalice's own chat tutorial."""
 
 import json
 import os
@@ -14,12 +14,14 @@ from tests.app.request_units import size
 from tests.conftest import ROOT
 
 MEMBERS = 100
-Units = dict[str, tuple[float, float]]  # reads and writes by step
+
+# Read units and write units by step.
+Units = dict[str, tuple[float, float]]
 
 
 @pytest.fixture(scope="module")
 def ours(app: Path) -> Units:
-    """Measured on the requests that the app makes."""
+    """The units of the requests that the app makes."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     result = subprocess.run(
         [sys.executable, "-B", str(ROOT / "tests" / "app" / "request_units.py")],
@@ -35,13 +37,13 @@ def ours(app: Path) -> Units:
 
 @pytest.fixture(scope="module")
 def tutorials() -> Units:
-    """Reckoned from what the tutorial says it asks of its table.
+    """The units of the requests that the tutorial describes.
 
     https://github.com/aws/chalice/blob/master/docs/source/tutorials/wschat.rst
 
-    A connection's name and its room are a row each: the connection id is the partition key, what
-    the row says the sort key, and an index has the two the other way round, so that a row written
-    is two. Every message first queries the sender's rows; no read is consistent.
+    A connection's name and its room are a row each. The partition key is the connection id, the
+    sort key the name or the room. An index has the keys exchanged, so that each write counts
+    twice. Every message first queries the sender's rows. No read is consistent.
     """
     connection_id = "PJqB0fHsqRcCHlw="
     row = size({"PK": {"S": connection_id}, "SK": {"S": "room_tea"}})
@@ -52,22 +54,26 @@ def tutorials() -> Units:
     own, room, write = query(2), query(MEMBERS), 2
     return {
         "connect": (0, write),
-        "name": (own, 2 * write),  # the name is in the key: one row goes, another comes
-        "join": (own + room, write),  # the room is told
+        # The name is in the key: the old row is deleted, and a new one is written.
+        "name": (own, 2 * write),
+        # The room gets a message.
+        "join": (own + room, write),
         "broadcast": (own + room, 0),
-        "who": (own + room + MEMBERS * own, 0),  # the rows of one member after the other
-        "disconnect": (own, 2 * write),  # the room is not told
+        # The rows of each member are read by themselves.
+        "who": (own + room + MEMBERS * own, 0),
+        # The room gets no message.
+        "disconnect": (own, 2 * write),
     }
 
 
-def whole(units: Units, broadcasts: int = 10) -> tuple[float, float]:
-    """Connect, join, so many broadcasts, disconnect."""
+def conversation(units: Units, broadcasts: int = 10) -> tuple[float, float]:
+    """Return the units of a connect, a join, broadcasts and a disconnect."""
     steps = ["connect", "join", *["broadcast"] * broadcasts, "disconnect"]
     reads, writes = zip(*(units[step] for step in steps), strict=True)
     return sum(reads), sum(writes)
 
 
-def test_what_a_step_costs_is_what_the_page_says(ours: Units, app: Path) -> None:
+def test_units_of_each_step_are_those_of_the_page(ours: Units, app: Path) -> None:
     page = (app / "docs" / "scale.md").read_text()
     for step, (reads, writes) in ours.items():
         assert re.search(rf"^\| {step} \| {reads:g} \| {writes:g} \|", page, re.M), (
@@ -77,11 +83,11 @@ def test_what_a_step_costs_is_what_the_page_says(ours: Units, app: Path) -> None
         )
 
 
-def test_the_comparison_is_as_published(ours: Units, tutorials: Units) -> None:
+def test_comparison_is_as_published(ours: Units, tutorials: Units) -> None:
     page = (ROOT / "benchmarks" / "README.md").read_text()
     steps = [*tutorials, "together"]
-    mine = {**ours, "together": whole(ours)}
-    theirs = {**tutorials, "together": whole(tutorials)}
+    mine = {**ours, "together": conversation(ours)}
+    theirs = {**tutorials, "together": conversation(tutorials)}
     for step in steps:
         joined = " | ".join(f"{units:g}" for each in (mine, theirs) for units in each[step])
         assert re.search(rf"^\| {step}\b.* \| {joined} \|", page, re.M), (step, joined)

@@ -1,4 +1,4 @@
-"""Past one function, from end to end: the generated app and its queue behind the local gateway."""
+"""Delivery through the queue: the generated app behind the local gateway, and what is deployed."""
 
 import asyncio
 import json
@@ -19,26 +19,27 @@ from tests.local.gateway import SECONDS, Gateway, poll, serving
 CLIENTS = 300
 LIMIT = 50
 
-# Once, a worker is killed when it has sent to ten.
-DIES_ONCE = """
+# The first worker that sends ends after ten recipients.
+END_ONE_WORKER = """
 
 from pathlib import Path
-from chalicelib.delivery import members as delivery
-send = delivery.send
+from chalicelib.delivery import members
+send = members.send
 
-def die_once(payload, recipients, deadline):
-    everybody = list(recipients)
-    if len(everybody) > 10 and not Path("died").exists():
-        Path("died").touch()
-        send(payload, everybody[:10], deadline)
+def end_once(payload, recipients, deadline):
+    all_recipients = list(recipients)
+    if len(all_recipients) > 10 and not Path("ended").exists():
+        Path("ended").touch()
+        send(payload, all_recipients[:10], deadline)
         __import__("os")._exit(1)
-    return send(payload, everybody, deadline)
+    return send(payload, all_recipients, deadline)
 
-delivery.send = die_once
+members.send = end_once
 """
 
 
 def edit(path: Path, **variables: str) -> None:
+    """Set environment variables of stage dev in config.json."""
     content = json.loads(path.read_text())
     content["stages"]["dev"]["environment_variables"].update(variables)
     path.write_text(json.dumps(content))
@@ -46,24 +47,25 @@ def edit(path: Path, **variables: str) -> None:
 
 @pytest.fixture
 def scaled(app: Path, tmp_path: Path) -> Iterator[Gateway]:
-    """The app as its owner would change it: FANOUT_LIMIT in the config, and nothing else."""
+    """The app with FANOUT_LIMIT set, behind the local gateway."""
     project = shutil.copytree(app, tmp_path / "app")
     edit(project / ".chalice/config.json", FANOUT_LIMIT=str(LIMIT), CHANNEL_SHARDS="2")
     resources = json.loads((project / "resources/scale.json").read_text())
     queue = resources["Resources"]["FanoutQueue"]["Properties"]
-    queue["VisibilityTimeout"] = 2  # so long a dead worker's part is nobody's
+    # Seconds until the range of an ended worker is taken again.
+    queue["VisibilityTimeout"] = 2
     (project / "resources/scale.json").write_text(json.dumps(resources))
     with (project / "app.py").open("a") as source:
-        source.write(DIES_ONCE)
+        source.write(END_ONE_WORKER)
     with serving(app, project, tmp_path) as gateway:
         yield gateway
 
 
-def test_everybody_hears_it_though_a_worker_is_killed(scaled: Gateway) -> None:
+def test_all_members_get_the_message_after_a_worker_ends(scaled: Gateway) -> None:
     outcome: dict[str, Any] = {}
 
     async def pushes(socket: ClientConnection) -> list[dict[str, Any]]:
-        """What came before the answer to a last request."""
+        """Return the frames that came before the reply to a last request."""
         await socket.send('{"action": "echo", "data": "last"}')
         frames: list[dict[str, Any]] = []
         while True:
@@ -76,14 +78,14 @@ def test_everybody_hears_it_though_a_worker_is_killed(scaled: Gateway) -> None:
         async with AsyncExitStack() as stack:
             sockets = []
             for _ in range(CLIENTS):
-                guest = connect(scaled.url, proxy=None, open_timeout=60, ping_interval=None)
+                guest = connect(scaled.url, proxy=None, open_timeout=SECONDS, ping_interval=None)
                 sockets.append(await stack.enter_async_context(guest))
             answer = await asyncio.to_thread(
                 scaled.invoke, "notify", {"channel": "lobby", "data": "to all"}
             )
             outcome.update(json.loads(answer.body))
-            first = [await asyncio.wait_for(socket.recv(), 60) for socket in sockets]
-            # Two are cut; of each, pieces of 50 at most.
+            first = [await asyncio.wait_for(socket.recv(), SECONDS) for socket in sockets]
+            # One task for each shard, then ranges of LIMIT members at most.
             await asyncio.to_thread(poll, lambda: done() >= 2 + CLIENTS // LIMIT or None)
             more = [await pushes(socket) for socket in sockets]
             return [[json.loads(one), *rest] for one, rest in zip(first, more, strict=True)]
@@ -91,19 +93,19 @@ def test_everybody_hears_it_though_a_worker_is_killed(scaled: Gateway) -> None:
     def done() -> int:
         return scaled.printed().count("1 of 1 messages done")
 
-    heard = asyncio.run(run())
+    received = asyncio.run(run())
     assert (outcome["delivered"], outcome["queued"]) == (0, 2)
-    assert (scaled.project / "died").exists()
+    assert (scaled.project / "ended").exists()
     assert scaled.printed().count("0 of 1 messages done") == 1
-    assert {frame["message_id"] for each in heard for frame in each} == {outcome["message_id"]}
-    assert sorted(map(len, heard)) == [1] * (CLIENTS - 10) + [2] * 10
+    assert {frame["message_id"] for each in received for frame in each} == {outcome["message_id"]}
+    assert sorted(map(len, received)) == [1] * (CLIENTS - 10) + [2] * 10
 
 
 @pytest.mark.parametrize("limit", [{}, {"FANOUT_LIMIT": "5"}])
-def test_the_queue_is_deployed_with_the_limit(
+def test_queue_is_in_the_package_where_a_limit_is_set(
     app: Path, tmp_path: Path, limit: dict[str, str]
 ) -> None:
-    """As one setting does it on this machine; the roles that it names are there."""
+    """The roles that the queue's policies name exist."""
     project = shutil.copytree(app, tmp_path / "app")
     edit(project / ".chalice/config.json", **limit)
     command = [sys.executable, "-B", "-m", "chalice_ws.deploy", "package", "--stage", "dev"]
@@ -111,8 +113,8 @@ def test_the_queue_is_deployed_with_the_limit(
     subprocess.run(command, cwd=project, env={**os.environ, **region}, check=True)
     template = json.loads((project / "build/dev/template.json").read_text())
     resources = template["Resources"]
-    kinds = {resource["Type"] for resource in resources.values()}
-    assert ("AWS::SQS::Queue" in kinds) == bool(limit)
+    types = {resource["Type"] for resource in resources.values()}
+    assert ("AWS::SQS::Queue" in types) == bool(limit)
     variables = resources["Notify"]["Properties"]["Environment"]["Variables"]
     assert ("FANOUT_QUEUE" in variables) == bool(limit)
     policies = [each for each in resources.values() if each["Type"] == "AWS::IAM::Policy"]
@@ -124,7 +126,7 @@ def test_the_queue_is_deployed_with_the_limit(
     assert roles == (named if limit else set())
 
 
-def test_a_queue_that_is_wrong_is_named(app: Path, tmp_path: Path) -> None:
+def test_wrong_resource_file_of_the_queue_is_named(app: Path, tmp_path: Path) -> None:
     project = shutil.copytree(app, tmp_path / "app")
     edit(project / ".chalice/config.json", FANOUT_LIMIT="5")
     (project / "resources/scale.json").write_text("{")

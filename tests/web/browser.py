@@ -26,7 +26,7 @@ SECONDS = 120
 
 
 def missing() -> str | None:
-    """What of the browser is not on this machine, or None."""
+    """Return the program that is not installed, or None."""
     return next((name for name in ("chromium", "chromedriver") if not shutil.which(name)), None)
 
 
@@ -96,7 +96,7 @@ class Tab:
         wait_until(lambda: text in self.texts(css), lambda: f"{css} says {self.texts(css)}")
 
     def visible(self, css: str) -> bool:
-        """Whether the element can be seen."""
+        """Return whether an element is visible."""
         self._front()
         return bool(self._driver.find_element(By.CSS_SELECTOR, css).is_displayed())
 
@@ -155,7 +155,7 @@ class Tab:
         )
 
     def console(self) -> list[str]:
-        """What the browser complained about since the last call."""
+        """Return the browser's messages since the last call."""
         self._front()
         entries = self._driver.get_log("browser")  # type: ignore[no-untyped-call]
         return [entry["message"] for entry in entries]

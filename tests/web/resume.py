@@ -32,7 +32,7 @@ class Refused(Exception):
 
 
 class Place:
-    """How far a client is in one channel."""
+    """A client's position in a channel, and its messages."""
 
     def __init__(self) -> None:
         self.mark = ""

@@ -112,7 +112,7 @@ def change(path: Path, old: str, new: str) -> None:
 def test_a_heartbeat_brings_what_was_not_delivered(
     bake: Bake, tmp_path: Path, driver: Chrome
 ) -> None:
-    """With seconds in the place of minutes. It comes late, and stands where it belongs."""
+    """The intervals are seconds instead of minutes. The message arrives late, in its place."""
     app = bake(app_name="lossy")
     change(app / "web" / "client" / "connection.js", "4 * 60_000", "4_000")
     keep = "        history.save(push, text)\n"
@@ -127,7 +127,7 @@ def test_a_heartbeat_brings_what_was_not_delivered(
 
 
 def test_a_connection_is_renewed_before_it_ends(bake: Bake, tmp_path: Path, driver: Chrome) -> None:
-    """With seconds in the place of minutes: the old one lasts until the new one has taken over."""
+    """The intervals are seconds. The old connection stays until the new one is ready."""
     app = bake(app_name="brief")
     change(app / "web" / "client" / "connection.js", "4 * 60_000", "1_000")
     change(app / "web" / "client" / "connection.js", "90 * 60_000", "2_000")
