@@ -4,6 +4,8 @@ import json
 import logging
 import os
 import threading
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import boto3
@@ -20,13 +22,37 @@ _QUEUE_ATTRIBUTES = {"DelaySeconds", "MessageRetentionPeriod", "RedrivePolicy", 
 def serve() -> str:
     """Start empty services on a free port, in a thread; return their URL."""
     # moto takes half a second to import, and not every command needs it.
-    from moto.server import ThreadedMotoServer
+    from moto.moto_server.werkzeug_app import (
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+    from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    return f"http://{host}:{port}"
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server(
+        "127.0.0.1",
+        0,
+        _serialize_dynamodb(application),
+        threaded=True,
+        request_handler=MotoRequestHandler,
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+def _serialize_dynamodb(application: Callable[..., Any]) -> Callable[..., Any]:
+    # moto's transactions are not safe for threads: one that is refused restores a copy of the
+    # tables, without the rows that other requests have written meanwhile.
+    lock = threading.Lock()
+
+    def serve_request(environ: dict[str, Any], start_response: Any) -> Any:
+        is_dynamodb = environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB")
+        with lock if is_dynamodb else nullcontext():
+            return application(environ, start_response)
+
+    return serve_request
 
 
 def run(

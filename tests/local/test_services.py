@@ -1,0 +1,48 @@
+"""The DynamoDB of the local gateway."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.local.gateway import boto3_client, dynamodb
+
+ROWS = 300
+
+
+@pytest.fixture
+def table(app: Path) -> Any:
+    """A client of a DynamoDB with one table."""
+    with dynamodb(app) as url, boto3_client("dynamodb", url) as client:
+        client.create_table(
+            TableName="rows",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        )
+        yield client
+
+
+def test_rows_stay_beside_refused_transactions(table: Any) -> None:
+    """A refused transaction undoes no write of another request."""
+    missing = {
+        "TableName": "rows",
+        "Key": {"id": {"S": "missing"}},
+        "ConditionExpression": "attribute_exists(id)",
+    }
+
+    def put(number: int) -> None:
+        table.put_item(TableName="rows", Item={"id": {"S": str(number)}})
+
+    def refused(number: int) -> None:
+        item = {"TableName": "rows", "Item": {"id": {"S": f"refused {number}"}}}
+        with pytest.raises(table.exceptions.TransactionCanceledException):
+            table.transact_write_items(TransactItems=[{"Put": item}, {"ConditionCheck": missing}])
+
+    with ThreadPoolExecutor(8) as pool:
+        steps = [pool.submit(step, n) for n in range(ROWS) for step in (put, refused)]
+        for step in steps:
+            step.result()
+    found = table.scan(TableName="rows", ConsistentRead=True)["Items"]
+    assert sorted(int(row["id"]["S"]) for row in found) == list(range(ROWS))
