@@ -53,7 +53,7 @@ AWS_PACKAGES = {"boto3", "botocore", "chalice"}
 PACKAGES = {
     **dict.fromkeys(DIRECTIONS, AWS_PACKAGES),
     "chalicelib.settings": set(),
-    "chalice_ws.local": {*AWS_PACKAGES, "aiohttp", "moto", "uvloop", "websockets"},
+    "chalice_ws.local": {*AWS_PACKAGES, "aiohttp", "moto", "uvloop", "websockets", "werkzeug"},
 }
 
 
