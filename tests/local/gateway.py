@@ -346,15 +346,21 @@ def ended(socket: ClientConnection) -> tuple[int, str]:
     return closed.value.rcvd.code, closed.value.rcvd.reason
 
 
+def handshake(gateway: Gateway, query: str = "", more_headers: bytes = b"") -> bytes:
+    """Return a request to open a WebSocket."""
+    start = (
+        f"GET /{gateway.stage}?{query} HTTP/1.1\r\nHost: 127.0.0.1:{gateway.port}\r\n"
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    )
+    return start.encode() + more_headers + b"\r\n"
+
+
 @contextmanager
 def raw_client(gateway: Gateway, query: str) -> Iterator[socket.socket]:
     """Connect a WebSocket client without a library, which would hide some of the frames."""
     with socket.create_connection(("127.0.0.1", gateway.port), SECONDS) as raw:
-        raw.sendall(
-            f"GET /{gateway.stage}?{query} HTTP/1.1\r\nHost: 127.0.0.1:{gateway.port}\r\n"
-            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
-        )
+        raw.sendall(handshake(gateway, query))
         response = b""
         while not response.endswith(b"\r\n\r\n"):
             response += raw.recv(1)

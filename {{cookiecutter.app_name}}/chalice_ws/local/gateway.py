@@ -18,13 +18,16 @@ from aiohttp import web
 
 from chalice_ws.local.events import Event, Peer, now_ms
 from chalice_ws.local.runtime import ROUTES
-from chalice_ws.local.websocket import Ending, WebSocket
+from chalice_ws.local.websocket import DROPPED, Ending, WebSocket
 from chalice_ws.local.workers import Lambda
 
 log = logging.getLogger("chalice_ws")
 
 DELETED: Ending = (1000, "Connection Closed Normally")
 GOING_AWAY: Ending = (1001, "Going away")
+
+# The letters of a header that every client reads.
+VISIBLE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,12 @@ class Gateway:
         outcome = await self._invoke("$connect", event) or Outcome(200)
         if not 200 <= outcome.status < 300:
             return web.Response(status=outcome.status)
+        headers = _subprotocol(outcome.value)
+        if headers is None:
+            log.error("%s: the response headers of $connect are not valid", peer.connection_id)
+            # $connect has accepted the client, so the app may have stored the connection.
+            await self._invoke("$disconnect", peer.disconnect(*DROPPED))
+            return web.Response(status=502)
         connection = Connection(peer, websocket)
 
         def receive(text: str) -> None:
@@ -145,7 +154,7 @@ class Gateway:
             self.spawn(self._message(connection, text))
 
         self.connections[peer.connection_id] = connection
-        websocket.accept(_subprotocol(outcome.value), receive)
+        websocket.accept(headers, receive)
         ending = await websocket.ended
         self.connections.pop(peer.connection_id, None)
         await self._invoke("$disconnect", peer.disconnect(*ending))
@@ -205,8 +214,12 @@ def _headers(request: web.Request) -> list[tuple[str, str]]:
     ]
 
 
-def _subprotocol(value: Any) -> dict[str, str]:
+def _subprotocol(value: Any) -> dict[str, str] | None:
     # The only header of $connect's response that reaches the client. (AWS)
     headers = (value or {}).get("headers") or {}
+    if not isinstance(headers, dict):
+        return None
     wanted = "sec-websocket-protocol"
-    return {name: str(each) for name, each in headers.items() if name.lower() == wanted}
+    found = {name: each for name, each in headers.items() if name.lower() == wanted}
+    valid = all(isinstance(each, str) and VISIBLE.fullmatch(each) for each in found.values())
+    return found if valid else None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from chalice_ws.local import processes, services, sqs
@@ -57,6 +58,7 @@ async def run(options: argparse.Namespace) -> None:
     latency_seconds = options.latency / 1000
     management = Management(gateway, latency_seconds, options.throttle)
     invoke = Invoke(functions, f"{config.app_name}-{options.stage}-", latency_seconds)
+    logging.getLogger("aiohttp.server").addFilter(shorten_parse_error)
     runner = web.AppRunner(routes(gateway, management, invoke, project / "web"), access_log=None)
     await runner.setup()
     await web.SockSite(runner, listener).start()
@@ -158,6 +160,13 @@ async def refuse_web_pages(request: web.Request, handler: Handler) -> web.Stream
     if request.method in ("DELETE", "POST") and "Origin" in request.headers:
         return error(403, "ForbiddenException", "not available to web pages")
     return await handler(request)
+
+
+def shorten_parse_error(record: logging.LogRecord) -> bool:
+    """Log a request that is not valid HTTP as one line, without aiohttp's traceback."""
+    if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+        record.msg, record.exc_info = "received data that is not valid HTTP from %s", None
+    return True
 
 
 async def wait_for_signal() -> None:

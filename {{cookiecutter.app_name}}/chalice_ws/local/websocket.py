@@ -45,11 +45,7 @@ class WebSocket:
         self._http = request.protocol
         self._transport = request.transport
         self._protocol = ServerProtocol(max_size=(MAX_MESSAGE_BYTES, MAX_FRAME_BYTES))
-        handshake = Request(request.raw_path, Headers(list(request.headers.items())))
-        # The protocol object must see the handshake before it takes frames.
-        self._protocol.receive_data(handshake.serialize())
-        self._protocol.events_received()
-        self._response = self._protocol.accept(handshake)
+        self._response = self._answer(request)
         self._parts: list[bytes] = []
         self._receive: Callable[[str], None] = lambda text: None
         self._ending: Ending | None = None
@@ -62,6 +58,10 @@ class WebSocket:
 
     def accept(self, headers: dict[str, str], receive: Callable[[str], None]) -> None:
         """Complete the handshake, and pass each text message to `receive` from now on."""
+        # The client has left during the handshake. aiohttp does not call feed_eof any more.
+        if self._transport.is_closing():
+            self.feed_eof()
+            return
         self._receive = receive
         self._response.headers.update(headers)
         self._protocol.send_response(self._response)
@@ -69,9 +69,6 @@ class WebSocket:
         self._http.keep_alive(False)
         # aiohttp calls only feed_data and feed_eof.
         self._http.set_parser(self)  # type: ignore[arg-type]
-        # The client may have left during the handshake.
-        if self._transport.is_closing():
-            self.feed_eof()
 
     def send(self, text: bytes) -> None:
         """Send a text message.
@@ -114,6 +111,18 @@ class WebSocket:
             self._ending = NO_CODE if close.code == NO_CODE[0] else (close.code, close.reason)
         self.ended.set_result(self._ending or DROPPED)
 
+    def _answer(self, request: web.Request) -> Response:
+        if problem := _problem(request):
+            return self._protocol.reject(400, problem)
+        # The other headers may have letters that the protocol object does not take.
+        own = ("connection", "upgrade", "sec-websocket-")
+        headers = [each for each in request.headers.items() if each[0].lower().startswith(own)]
+        handshake = Request("/", Headers(headers))
+        # The protocol object must see the handshake before it takes frames.
+        self._protocol.receive_data(handshake.serialize())
+        self._protocol.events_received()
+        return self._protocol.accept(handshake)
+
     def _receive_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.BINARY:
             self.close(BINARY)
@@ -136,3 +145,16 @@ class WebSocket:
         if self._protocol.close_expected():
             loop = asyncio.get_running_loop()
             loop.call_later(CLOSE_TIMEOUT_SECONDS, self._transport.abort)
+
+
+def _problem(request: web.Request) -> str | None:
+    headers = request.headers
+    if "Transfer-Encoding" in headers or headers.get("Content-Length", "0") != "0":
+        return "a handshake has no body"
+    for text in (request.raw_path, *headers.keys(), *headers.values()):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return "not valid UTF-8"
+    own = (value for name, value in headers.items() if name.lower().startswith("sec-websocket-"))
+    return None if all(value.isascii() for value in own) else "not a valid WebSocket header"

@@ -70,7 +70,9 @@ def arrive(event: WebsocketEvent) -> dict[str, Any]:
         wait_for(orders["wait"])
     if "raise" in orders:
         raise RuntimeError("as ordered")
-    headers = {"X-Secret": "secret"}
+    headers: Any = {"X-Secret": "secret"}
+    if "headers" in orders:
+        headers = json.loads(orders["headers"])
     if "protocol" in orders:
         headers["Sec-WebSocket-Protocol"] = orders["protocol"]
     return {"statusCode": int(orders.get("status", 200)), "headers": headers, "body": "secret"}
