@@ -1,6 +1,7 @@
 """The times of an app's files, and a wait for their change."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,8 +24,8 @@ def file_times(project: Path) -> FileTimes:
     for path in _files(project):
         try:
             times[path] = path.stat().st_mtime_ns
-        except FileNotFoundError:
-            # An editor is replacing it.
+        except OSError:
+            # An editor is replacing it or its folder, or it is a link to itself.
             continue
     return times
 
@@ -32,6 +33,8 @@ def file_times(project: Path) -> FileTimes:
 def _files(project: Path) -> Iterator[Path]:
     yield project / "app.py"
     yield project / ".chalice" / "config.json"
-    for path in (project / "chalicelib").rglob("*"):
-        if "__pycache__" not in path.parts and path.is_file():
-            yield path
+    # Path.rglob would raise an error for a folder that vanishes during the search.
+    for folder, folders, names in os.walk(project / "chalicelib"):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        for name in names:
+            yield Path(folder, name)
