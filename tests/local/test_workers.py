@@ -176,6 +176,18 @@ def test_worker_that_ends_before_its_first_event_is_replaced(bare: Gateway) -> N
         assert ask(guest, "hello") == "hello"
 
 
+def test_handler_that_returns_in_a_fork_too_does_not_shift_answers(
+    app: Path, tmp_path: Path
+) -> None:
+    with running(app, "bare", tmp_path, "--workers=1") as gateway:
+        for number in range(10):
+            # The child process returns a result of its own.
+            outcome = json.loads(gateway.invoke("echo", {"eval": "os.fork()"}).body)["outcome"]
+            answer = gateway.invoke("echo", {"number": number})
+            assert json.loads(answer.body)["event"] == {"number": number}
+            assert int(outcome) > 0
+
+
 def test_large_event_and_result_are_passed(bare: Gateway) -> None:
     text = "é\n" * 500_000
     answer = bare.invoke("echo", {"text": text})
@@ -218,6 +230,23 @@ def test_gateway_without_workers_runs_handlers_itself(app: Path, tmp_path: Path)
         assert line["outcome"] == str(gateway.pid)
         answer = gateway.invoke("echo", {"eval": "os.getpid()"})
         assert json.loads(answer.body)["outcome"] == str(gateway.pid)
+
+
+@pytest.mark.parametrize("error", ["SystemExit", "KeyboardInterrupt", "GeneratorExit"])
+def test_handler_that_ends_the_interpreter_is_an_error_without_workers(
+    app: Path, tmp_path: Path, error: str
+) -> None:
+    code = f"(_ for _ in ()).throw({error}('as ordered'))"
+    with running(app, "bare", tmp_path, "--workers=0") as gateway, client(gateway.url) as guest:
+        text = f"eval {code}"
+        check_error(gateway, text, ask(guest, text), "Internal server error")
+        answer = gateway.invoke("echo", {"eval": code})
+        assert answer.headers["X-Amz-Function-Error"] == "Unhandled"
+        assert json.loads(answer.body)["errorType"] == "Runtime.ExitError"
+        with pytest.raises(InvalidStatus) as refused, client(f"{gateway.url}?eval={quote(code)}"):
+            pass
+        assert refused.value.response.status_code == 502
+        assert ask(guest, "still there") == "still there"
 
 
 def test_messages_to_one_worker_wait(app: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from typing import Any, cast
 
 from chalice_ws.local import processes
@@ -27,6 +28,7 @@ class Worker(asyncio.Protocol):
         self._process, self._socket = processes.start(serve_events, *app)
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
+        self._number = 0
         self._answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.timeouts: dict[str, int] = {}
 
@@ -47,7 +49,8 @@ class Worker(asyncio.Protocol):
         timeout_seconds = self.timeouts.get(name, 0)
         self._answer = asyncio.get_running_loop().create_future()
         assert self._transport
-        self._transport.write(json.dumps([name, event]).encode() + b"\n")
+        self._number += 1
+        self._transport.write(json.dumps([self._number, name, event]).encode() + b"\n")
         try:
             answer = await asyncio.wait_for(self._answer, timeout_seconds)
         except asyncio.TimeoutError:
@@ -55,7 +58,7 @@ class Worker(asyncio.Protocol):
             raise WorkerEnded(f"Task timed out after {timeout_seconds:.2f} seconds") from None
         if not answer:
             raise WorkerEnded("Runtime exited")
-        return Result(**answer)
+        return Result(**answer["result"])
 
     @property
     def alive(self) -> bool:
@@ -75,11 +78,14 @@ class Worker(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Collect the bytes of an answer, and set it when its line is complete."""
         self._received += data
-        if data.endswith(b"\n"):
-            line, self._received = self._received, bytearray()
-            # After a timeout nobody waits for the answer.
-            if not self._answer.done():
-                self._answer.set_result(json.loads(line))
+        # A large answer comes in many parts, and only the last one has the end of a line.
+        if b"\n" not in data:
+            return
+        *lines, self._received = self._received.split(b"\n")
+        for answer in map(json.loads, lines):
+            # After a timeout nobody waits for the answer. Another number is another event's.
+            if not self._answer.done() and answer["number"] == self._number:
+                self._answer.set_result(answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Set an empty answer: the process has ended."""
@@ -97,13 +103,17 @@ def serve_events(channel: processes.Channel, *app: Any) -> None:
     try:
         functions = Functions(*app)
     except AppError as error:
-        channel.send({"error": str(error)})
+        channel.send({"number": 0, "error": str(error)})
         return
-    channel.send({"timeouts": functions.timeouts()})
-    current = None
-    for name, event in channel:
+    channel.send({"number": 0, "timeouts": functions.timeouts()})
+    current, pid = None, os.getpid()
+    for number, name, event in channel:
         # The function changes only where the app on the disk does not load.
         if name != current:
             functions.keep_only_variables_of(name)
             current = name
-        channel.send(vars(functions.run(name, event)))
+        result = functions.run(name, event)
+        # The handler has forked, and returned in the child process too.
+        if os.getpid() != pid:
+            os._exit(0)
+        channel.send({"number": number, "result": vars(result)})

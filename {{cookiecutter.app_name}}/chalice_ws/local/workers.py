@@ -11,6 +11,7 @@ workers are used for any function until the next change.
 
 import asyncio
 import logging
+import traceback
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -172,4 +173,13 @@ class InProcess:
     async def invoke(self, name: str, event: Any) -> Result:
         """Run a function with an event."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._functions.run, name, event)
+        return await loop.run_in_executor(self._threads, self._run, name, event)
+
+    def _run(self, name: str, event: Any) -> Result:
+        try:
+            return self._functions.run(name, event)
+        except BaseException as error:
+            # Such as SystemExit, which would end the gateway. A worker process ends by it.
+            traceback.print_exc()
+            message = f"Runtime exited ({type(error).__name__}: {error})"
+            return Result(error={"errorType": "Runtime.ExitError", "errorMessage": message})
