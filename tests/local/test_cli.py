@@ -48,6 +48,19 @@ def test_busy_port_is_an_error(app: Path, tmp_path: Path) -> None:
     assert str(port) in line
 
 
+def test_busy_port_of_ipv6_is_an_error(app: Path, tmp_path: Path) -> None:
+    project = copytree(APPS / "bare", tmp_path / "bare")
+    try:
+        taken = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        # A machine without IPv6 cannot have this error.
+        return
+    with taken:
+        port = taken.getsockname()[1]
+        line = error_line(app, project, tmp_path, f"--port={port}")
+    assert f"::1:{port}" in line
+
+
 def test_folder_without_app_is_an_error(app: Path, tmp_path: Path) -> None:
     project = tmp_path / "empty"
     project.mkdir()
@@ -95,6 +108,8 @@ def test_app_that_cannot_be_served_is_an_error(
         ("--latency", "x"),
         ("--throttle", "1.5"),
         ("--database", "127.0.0.1:8001"),
+        ("--allow-origin", "localhost:5173"),
+        ("--allow-origin", "http://localhost:5173/page"),
     ],
 )
 def test_wrong_value_is_an_error(app: Path, tmp_path: Path, option: str, value: str) -> None:

@@ -42,8 +42,8 @@ def test_the_gateway_is_killed_and_comes_back(app: Path, tmp_path: Path, driver:
     for folder in folders:
         folder.mkdir()
     with dynamodb(app) as database, serving(app, app, folders[0]) as host:
-        stored = f"--database={database}"
-        with serving(app, app, folders[1], stored) as first:
+        options = [f"--database={database}", f"--allow-origin={host.page.rstrip('/')}"]
+        with serving(app, app, folders[1], *options) as first:
             url = f"{host.page}?url={first.url}"
             ann, bob = two_in("tea", driver, url)
             assert ann.texts("#foreign-host") == [first.url]
@@ -60,7 +60,7 @@ def test_the_gateway_is_killed_and_comes_back(app: Path, tmp_path: Path, driver:
             assert ann.texts(".message.pending .data") == pending
             ann.visit(url)  # a reload, too, loses nothing of it
             assert ann.texts(".message.pending .data") == pending
-        with serving(app, app, folders[2], stored, f"--port={first.port}") as second:
+        with serving(app, app, folders[2], *options, f"--port={first.port}") as second:
             with client(second.url) as carl:
                 carl.send('{"action": "join", "channel": "tea"}')
                 poll(lambda: "joined" in str(carl.recv()) or None)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 import uvloop
 
@@ -53,7 +54,20 @@ def main(
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog, description=__doc__, allow_abbrev=False)
     add = parser.add_argument
-    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    add(
+        "--host",
+        default="localhost",
+        help="address to listen on; localhost: 127.0.0.1 and ::1 (default: %(default)s)",
+    )
+    add(
+        "--allow-origin",
+        metavar="ORIGIN",
+        type=_origin,
+        action="append",
+        default=[],
+        help="origin of web pages that may connect, beside the gateway's own, such as "
+        "http://localhost:5173; its host may be that of a proxy (default: none)",
+    )
     add(
         "--port",
         type=int,
@@ -126,6 +140,15 @@ def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"not a whole number (got {text!r}); use 0 or more")
     return int(text)
+
+
+def _origin(text: str) -> str:
+    url = urlsplit(text)
+    if text != "null" and not (url.netloc and text == f"{url.scheme}://{url.netloc}"):
+        raise argparse.ArgumentTypeError(
+            f"not an origin (got {text!r}); use an origin such as http://localhost:5173"
+        )
+    return text
 
 
 def _url(text: str) -> str:

@@ -6,18 +6,26 @@ import json
 import logging
 import os
 import signal
-import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Middleware
 
 from chalice_ws.local import processes, services, sqs
-from chalice_ws.local.aws_api import MAX_INVOKE_BYTES, Invoke, Management, error
+from chalice_ws.local.aws_api import MAX_INVOKE_BYTES, Invoke, Management
+from chalice_ws.local.checks import (
+    forbid_caching,
+    refuse_other_hosts,
+    refuse_other_paths,
+    refuse_web_pages,
+)
 from chalice_ws.local.gateway import Gateway, Limits
 from chalice_ws.local.isolation import isolate
+from chalice_ws.local.listeners import listen, local_address
+from chalice_ws.local.origins import Origins
 from chalice_ws.local.reload import FileTimes, file_times, wait_for_change
 from chalice_ws.local.workers import InProcess, Lambda, Workers
 from chalice_ws.project.config import AppError, read_config
@@ -34,9 +42,8 @@ async def run(options: argparse.Namespace) -> None:
     project = options.project_dir.resolve()
     config = read_config(project, options.stage)
     stage = config.api_gateway_stage
-    listener = listen(options.host, options.port)
-    host = "127.0.0.1" if options.host == "0.0.0.0" else options.host
-    address = f"{host}:{listener.getsockname()[1]}"
+    listeners = listen(options.host, options.port)
+    address = local_address(options.host, listeners[0].getsockname()[1])
 
     # Without services, requests to them come to the gateway, which has no such route.
     environment = isolate(database=f"http://{address}", gateway=f"http://{address}/{stage}")
@@ -59,9 +66,16 @@ async def run(options: argparse.Namespace) -> None:
     management = Management(gateway, latency_seconds, options.throttle)
     invoke = Invoke(functions, f"{config.app_name}-{options.stage}-", latency_seconds)
     logging.getLogger("aiohttp.server").addFilter(shorten_parse_error)
-    runner = web.AppRunner(routes(gateway, management, invoke, project / "web"), access_log=None)
+    checks = [
+        refuse_other_hosts(Origins(options.host, options.allow_origin)),
+        refuse_web_pages,
+        refuse_other_paths(stage),
+    ]
+    application = routes(gateway, management, invoke, project / "web", checks)
+    runner = web.AppRunner(application, access_log=None)
     await runner.setup()
-    await web.SockSite(runner, listener).start()
+    for listener in listeners:
+        await web.SockSite(runner, listener).start()
     names = ", ".join(table["TableName"] for table in tables)
     print(f"{config.app_name}, stage {options.stage}, tables: {names or 'none'}")
     print(f"  page       http://{address}/")
@@ -80,14 +94,6 @@ async def run(options: argparse.Namespace) -> None:
         log.warning("not all $disconnect handlers ended within %s s", SHUTDOWN_SECONDS)
     if isinstance(functions, Workers):
         functions.stop()
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Bind the port, before anything else is started; raises AppError."""
-    try:
-        return socket.create_server((host, port), backlog=1024)
-    except (OSError, OverflowError) as problem:
-        raise AppError(f"cannot listen on {host}:{port} ({problem}); use another --port") from None
 
 
 async def start_services(
@@ -132,10 +138,15 @@ async def reload_on_change(functions: Workers, project: Path, loaded: FileTimes)
 
 
 def routes(
-    gateway: Gateway, management: Management, invoke: Invoke, pages: Path
+    gateway: Gateway,
+    management: Management,
+    invoke: Invoke,
+    pages: Path,
+    checks: Sequence[Middleware],
 ) -> web.Application:
     """Return the HTTP application: the WebSocket API, the AWS APIs and the web page."""
-    app = web.Application(client_max_size=MAX_INVOKE_BYTES, middlewares=[refuse_web_pages])
+    app = web.Application(client_max_size=MAX_INVOKE_BYTES, middlewares=checks)
+    app.on_response_prepare.append(forbid_caching)
     for path in (f"/{gateway.stage}", f"/{gateway.stage}/"):
         app.router.add_get(path, gateway.connect, allow_head=False)
     for method in ("DELETE", "GET", "POST"):
@@ -149,17 +160,6 @@ def routes(
         app.router.add_get("/", index)
         app.router.add_static("/", pages)
     return app
-
-
-@web.middleware
-async def refuse_web_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse calls of web pages to the AWS APIs.
-
-    A browser sends a POST for any page that the developer visits, with an Origin header.
-    """
-    if request.method in ("DELETE", "POST") and "Origin" in request.headers:
-        return error(403, "ForbiddenException", "not available to web pages")
-    return await handler(request)
 
 
 def shorten_parse_error(record: logging.LogRecord) -> bool:

@@ -12,6 +12,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalice_ws.local.isolation import isolate
+from chalice_ws.local.origins import Origins
 from chalice_ws.local.processes import Channel
 from chalice_ws.project.resources import create_tables
 
@@ -34,12 +35,26 @@ def serve() -> str:
     server = make_server(
         "127.0.0.1",
         0,
-        _serialize_dynamodb(application),
+        _refuse_other_hosts(_serialize_dynamodb(application)),
         threaded=True,
         request_handler=MotoRequestHandler,
     )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.server_port}"
+
+
+def _refuse_other_hosts(application: Callable[..., Any]) -> Callable[..., Any]:
+    # moto answers the requests of every web page.
+    origins = Origins()
+
+    def serve_request(environ: dict[str, Any], start_response: Any) -> Any:
+        problem = origins.problem(environ.get("HTTP_HOST"), environ.get("HTTP_ORIGIN"))
+        if problem is None:
+            return application(environ, start_response)
+        start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+        return [problem.encode()]
+
+    return serve_request
 
 
 def _serialize_dynamodb(application: Callable[..., Any]) -> Callable[..., Any]:

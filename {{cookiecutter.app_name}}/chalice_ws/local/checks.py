@@ -1,0 +1,54 @@
+"""The checks of each HTTP request, before its handler."""
+
+import logging
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from chalice_ws.local.aws_api import error
+from chalice_ws.local.origins import Origins
+
+log = logging.getLogger("chalice_ws")
+
+
+def refuse_other_hosts(origins: Origins) -> Middleware:
+    """Return a check that refuses requests of other servers' web pages."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        problem = origins.problem(request.headers.get("Host"), request.headers.get("Origin"))
+        if problem:
+            log.warning("refused a request: %s", problem)
+            return error(403, "ForbiddenException", problem)
+        return await handler(request)
+
+    return check
+
+
+@web.middleware
+async def refuse_web_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse calls of web pages to the AWS APIs, also of pages that may open a WebSocket."""
+    if request.method in ("DELETE", "POST") and "Origin" in request.headers:
+        return error(403, "ForbiddenException", "not available to web pages")
+    return await handler(request)
+
+
+def refuse_other_paths(stage: str) -> Middleware:
+    """Return a check that refuses a handshake without the stage, and logs the right address."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        is_handshake = request.headers.get("Upgrade", "").lower() == "websocket"
+        if is_handshake and request.path not in (f"/{stage}", f"/{stage}/"):
+            right = f"ws://{request.host}/{stage}"
+            log.warning("refused a WebSocket at %s; use %s", request.rel_url.raw_path, right)
+            return error(403, "ForbiddenException", f"Forbidden; use {right}")
+        return await handler(request)
+
+    return check
+
+
+async def forbid_caching(_: web.Request, response: web.StreamResponse) -> None:
+    """Let browsers ask for each file again. They would guess how long an old file is valid."""
+    if isinstance(response, web.FileResponse):
+        response.headers["Cache-Control"] = "no-cache"

@@ -1,0 +1,52 @@
+"""The check of Host and Origin, which keeps web pages away from what listens on this machine.
+
+A browser sends requests for every page that the developer visits. Origin names the page's
+server. Where a page's name leads to 127.0.0.1 (DNS rebinding), Host has that name.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^][:@/?#\s]+)(:\d+)?")
+
+
+class Origins:
+    """The hosts and origins that are allowed. Loopback hosts and a host's own pages always are.
+
+    Args:
+        host: the host that the server listens on.
+        origins: the origins of other pages. Their hosts are allowed too, for a proxy in front.
+    """
+
+    def __init__(self, host: str = "localhost", origins: Iterable[str] = ()) -> None:
+        self._origins = {origin.lower() for origin in origins}
+        self._hosts = {host.lower(), *(urlsplit(each).hostname for each in self._origins)}
+        # DNS rebinding needs a name, so every address is safe.
+        self._is_any_address_allowed = host in ("0.0.0.0", "::")
+
+    def problem(self, host: str | None, origin: str | None) -> str | None:
+        """Return the reason to refuse a request with these headers, or None."""
+        host, origin = (host or "").lower(), origin and origin.lower()
+        if not self._is_host_allowed(host):
+            return f"the host is not allowed (got {host!r}); use 127.0.0.1 or --allow-origin"
+        # A page of this server.
+        if not origin or origin in (f"http://{host}", f"https://{host}"):
+            return None
+        if origin in self._origins:
+            return None
+        return f"the origin is not allowed (got {origin!r}); use --allow-origin"
+
+    def _is_host_allowed(self, host: str) -> bool:
+        match = _HOST.fullmatch(host)
+        if not match:
+            return False
+        name = match[1].strip("[]").rstrip(".")
+        if name in self._hosts or name == "localhost" or name.endswith(".localhost"):
+            return True
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return address.is_loopback or self._is_any_address_allowed
