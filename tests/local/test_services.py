@@ -1,12 +1,13 @@
 """The DynamoDB of the local gateway."""
 
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.local.gateway import boto3_client, dynamodb
+from tests.local.gateway import SECONDS, boto3_client, dynamodb
 
 ROWS = 300
 
@@ -46,3 +47,18 @@ def test_rows_stay_beside_refused_transactions(table: Any) -> None:
             step.result()
     found = table.scan(TableName="rows", ConsistentRead=True)["Items"]
     assert sorted(int(row["id"]["S"]) for row in found) == list(range(ROWS))
+
+
+def test_request_without_its_body_does_not_affect_others(table: Any) -> None:
+    host = table.meta.endpoint_url.partition("//")[2]
+    name, _, port = host.partition(":")
+    with socket.create_connection((name, int(port)), SECONDS) as raw:
+        raw.sendall(
+            f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\n"
+            "X-Amz-Target: DynamoDB_20120810.ListTables\r\n\r\n".encode()
+        )
+        # The server starts a thread for each connection, and this one's may come first.
+        for _ in range(100):
+            assert table.list_tables()["TableNames"] == ["rows"]
+        raw.sendall(b"{}")
+        assert raw.recv(100).startswith(b"HTTP/1.1 200 ")

@@ -1,11 +1,11 @@
 """DynamoDB and SQS on this machine: moto's server, with the app's tables and queues."""
 
+import io
 import json
 import logging
 import os
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import boto3
@@ -63,8 +63,12 @@ def _serialize_dynamodb(application: Callable[..., Any]) -> Callable[..., Any]:
     lock = threading.Lock()
 
     def serve_request(environ: dict[str, Any], start_response: Any) -> Any:
-        is_dynamodb = environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB")
-        with lock if is_dynamodb else nullcontext():
+        if not environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB"):
+            return application(environ, start_response)
+        # A client that sends its body late must not keep the lock.
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        with lock:
             return application(environ, start_response)
 
     return serve_request
