@@ -11,7 +11,8 @@ from chalicelib.aws import Invocation, endpoint_url, session
 from chalicelib.protocol.fields import NAME
 from chalicelib.storage import connections
 
-# Lambda names the function that it runs. `connect` sends nothing: it starts without the sender.
+# Lambda sets _HANDLER to the function that it runs. The connect function sends nothing, so it
+# does not import the sender.
 if os.environ.get("_HANDLER") != "app.connect":
     from chalicelib.actions import router
     from chalicelib.delivery import publish, queue
@@ -51,10 +52,10 @@ def message(event: WebsocketEvent) -> None:
 
 @app.on_ws_disconnect()
 def disconnect(event: WebsocketEvent) -> None:
-    left = connections.remove(event.connection_id)
-    if left is not None:
-        for channel in left.channels:
-            publish.presence(channel, "left", left, Invocation.from_event(event))
+    connection = connections.remove(event.connection_id)
+    if connection is not None:
+        for channel in connection.channels:
+            publish.presence(channel, "left", connection, Invocation.from_event(event))
 
 
 @app.lambda_function()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-Edit = Callable[[Path], object]
+from tests.edits import Edit, replace
 
 CONFIG = ".chalice/config.json"
 FLAG = 'app.experimental_feature_flags.update(["WEBSOCKETS"])'
@@ -44,17 +44,6 @@ def check(app: Path, *options: str) -> tuple[int, list[str]]:
     )
     assert result.stdout == ""
     return result.returncode, result.stderr.splitlines()
-
-
-def replace(name: str, old: str, new: str) -> Edit:
-    """Return an edit of a file's text."""
-
-    def edit(app: Path) -> None:
-        text = (app / name).read_text()
-        assert old in text
-        (app / name).write_text(text.replace(old, new))
-
-    return edit
 
 
 def append(name: str, text: str) -> Edit:

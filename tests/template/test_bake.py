@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from cookiecutter.exceptions import FailedHookException, OutputDirExistsExceptio
 from cookiecutter.main import cookiecutter
 
 from tests.conftest import ROOT, Bake, files
+from tests.edits import Edit, replace
 
 BIN = Path(sys.executable).parent
 
@@ -134,20 +134,7 @@ def test_replay_generates_the_same_files(bake: Bake, tmp_path: Path) -> None:
     assert files(second) == first
 
 
-Edit = Callable[[Path], object]
-
 CONFIG = ".chalice/config.json"
-
-
-def replace(name: str, old: str, new: str) -> Edit:
-    """Return an edit of a file of the app."""
-
-    def edit(app: Path) -> None:
-        text = (app / name).read_text()
-        assert old in text
-        (app / name).write_text(text.replace(old, new))
-
-    return edit
 
 
 # What the post-generation hook says of an app that lacks something.

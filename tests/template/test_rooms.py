@@ -15,8 +15,7 @@ DIRECTIONS = {
     "chalicelib.settings": NOTHING,
     "chalicelib.aws": NOTHING,
     "chalicelib.protocol": {"chalicelib.aws", "chalicelib.settings"},
-    "chalicelib.identity": {"chalicelib.settings"},
-    "chalicelib.access": {"chalicelib.identity", "chalicelib.protocol"},
+    "chalicelib.access": {"chalicelib.protocol"},
     "chalicelib.storage": {"chalicelib.protocol", "chalicelib.aws", "chalicelib.settings"},
     "chalicelib.sender": {"chalicelib.aws", "chalicelib.settings"},
     "chalicelib.delivery": {

@@ -19,10 +19,10 @@ def main() -> int:
         commands.add_parser(name, help=help_text, add_help=False)
     # Each command reads its own arguments, and imports what it needs.
     command, arguments = parser.parse_args(sys.argv[1:2]).command, sys.argv[2:]
-    if command == "local":
-        from chalice_ws.local.cli import main as run_local
+    if command == "check":
+        from chalice_ws.project.check import main as check
 
-        run_local(arguments, "chalice-ws local")
-    from chalice_ws.project.check import main as check
+        return check(arguments)
+    from chalice_ws.local.cli import main as run_local
 
-    return check(arguments)
+    run_local(arguments, "chalice-ws local")

@@ -1,4 +1,4 @@
-"""Access to the app: who may connect."""
+"""Decide which clients may connect."""
 
 from chalice.app import WebsocketEvent
 

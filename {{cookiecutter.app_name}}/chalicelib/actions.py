@@ -17,13 +17,13 @@ from chalicelib.storage.connections import LOBBY
 
 router = Router()
 
-# The disconnect function deletes a row and tells the members for each channel.
+# A disconnect deletes a row and sends presence for each channel.
 MAX_CHANNELS = 50
 
 MAX_MEMBERS_LISTED = 100
 MAX_CHANNELS_LISTED = 100
 
-# Messages in a page of history, where the request has no limit.
+# The default number of messages in a page of history.
 PAGE_SIZE = 50
 
 

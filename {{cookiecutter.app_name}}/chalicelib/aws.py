@@ -11,16 +11,16 @@ from typing import Any
 import boto3.session
 from chalice.app import WebsocketEvent
 
-# URL of the management API. Where it is set, it replaces the endpoint of each client.
+# URL of the management API. If it is set, it replaces the endpoint of each client of that API.
 ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 
-# Seconds of a function's time that sending leaves: 2 to remove connections that are gone, and 1
-# to answer.
+# Seconds of the function's time that sending leaves: 2 to remove connections that are gone
+# (delivery.members.REMOVAL_SECONDS), and 1 to answer.
 RESERVE_SECONDS = 3
 
 
 class Session(boto3.session.Session):  # type: ignore[misc]  # boto3 has no types
-    """A boto3 session whose management API can be led to an emulator.
+    """A boto3 session that can send calls of the management API to an emulator.
 
     Chalice passes the endpoint that it builds from the API's id. boto3 lets an explicit endpoint
     override the environment. Here AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI overrides both.
@@ -42,9 +42,9 @@ class Invocation:
     """One run of a function.
 
     Args:
-        deadline: when sending must be over, in seconds of time.monotonic().
-        endpoint: URL of the management API of the event's stage. None where the function was
-            not called by API Gateway: each connection's row has the URL.
+        deadline: the end of sending, in seconds of time.monotonic().
+        endpoint: URL of the management API of the event's stage. None if another service
+            called the function: each connection's row has the URL.
     """
 
     deadline: float

@@ -1,6 +1,6 @@
 """The app's environment variables, which .chalice/config.json sets for each stage.
 
-Each function reads one variable when it is called, and raises ValueError where its value is not
+Each function reads one variable when it is called, and raises ValueError if its value is not
 valid. `READERS` maps the variables to the functions, for `make check`.
 """
 
@@ -32,13 +32,13 @@ def history_seconds() -> int:
 
 
 def channel_shards() -> list[int]:
-    """Return the number of keys that a channel is spread over.
+    """Return the numbers of shards that a channel may have.
 
-    There are two numbers while that changes, the new one first; see docs/scale.md.
+    There are two while the number changes. New rows use the first; see docs/scale.md.
     """
     value = os.environ.get("CHANNEL_SHARDS", "1")
     counts = [int(each) if each.strip().isdecimal() else 0 for each in value.split(",")]
-    if not all(counts):
+    if not all(counts) or len(counts) > 2:
         raise _invalid("CHANNEL_SHARDS", value, "1 or more, or two numbers such as 4,1")
     return counts
 
@@ -70,6 +70,7 @@ def fanout_queue() -> str:
     return _text("FANOUT_QUEUE", "resources/scale.json, which sets it")
 
 
+# FANOUT_QUEUE is missing here: resources/scale.json sets it, not config.json.
 READERS: dict[str, Callable[[], Any]] = {
     "CONNECTIONS_TABLE": connections_table,
     "WS_ACTIONS": ws_actions,

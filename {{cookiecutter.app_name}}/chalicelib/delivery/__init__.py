@@ -1,1 +1,1 @@
-"""Delivery of pushes to the members of a channel."""
+"""Deliver pushes to the members of a channel."""

@@ -1,4 +1,4 @@
-"""Delivery of one payload to members of a channel, and removal of connections that are gone."""
+"""Deliver a payload to members of a channel, and remove connections that are gone."""
 
 import logging
 import time
@@ -23,8 +23,8 @@ def recipients(push: Frame, exclude: str | None, id_range: Range | None = None) 
         exclude: a connection id to leave out.
         id_range: a range of the channel; None is all of it.
     """
-    # A stale read could leave out a client that joined just before and has read the history: it
-    # would miss this message.
+    # A client that has just joined has read the history already. A stale read could leave it out,
+    # and it would miss this message.
     consistent = push["type"] == "message"
     ids = members(push["channel"], id_range, consistent=consistent)
     return (each for each in ids if each != exclude)

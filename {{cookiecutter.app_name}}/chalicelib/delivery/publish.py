@@ -1,4 +1,4 @@
-"""Publication of pushes to a channel: messages, presence, and messages from outside."""
+"""Publish pushes to a channel: messages, presence, and messages from outside."""
 
 import logging
 import secrets
@@ -40,9 +40,10 @@ def message(channel: str, data: Any, sender: Connection | None = None) -> Frame:
 
 
 def presence(channel: str, event: str, subject: Connection, invocation: Invocation) -> None:
-    """Tell the other members of a channel that a connection "joined", "left" or is "named" anew.
+    """Send presence to the other members of a channel. An error is logged, not raised.
 
-    An error is logged, not raised.
+    Args:
+        event: "joined", "left" or "named".
     """
     push = {"type": "presence", "channel": channel, "event": event, "member": subject.member}
     try:

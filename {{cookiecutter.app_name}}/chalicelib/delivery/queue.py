@@ -1,8 +1,8 @@
-"""Delivery to a channel that is too large for one function, through SQS.
+"""Deliver a push to a channel that is too large for one function, through SQS.
 
-Strategy: a channel with more members than FANOUT_LIMIT is put into the queue, one task for each
-shard. A task names a range of the channel. The fanout function splits a large range, and puts the
-ranges into the queue. It sends to a small one. A task stays in the queue until it is done: if the
+Strategy: a push to a channel with more members than FANOUT_LIMIT becomes one task for each shard.
+A task names a range of the channel. The fanout function splits a large range into smaller tasks.
+It sends to a small range. A task stays in the queue until it is done: if the
 function fails, another run repeats it. A client can drop the repeated message by its message_id.
 Without FANOUT_LIMIT nothing here sends a request. More in docs/scale.md.
 """
@@ -33,8 +33,8 @@ MAX_BATCH_MESSAGES = 10
 MAX_BATCH_BYTES = 256 * 1024
 _MAX_ATTEMPTS = 3
 
-# Members sent to between two looks at the clock, and the seconds that they may take. With less
-# time left, the rest of the range goes back to the queue.
+# The members of one slice, and the seconds that it may take. If less time is left, the rest of the
+# range goes back to the queue.
 SLICE_MEMBERS = 1000
 SLICE_SECONDS = 5
 
@@ -53,7 +53,7 @@ class Enqueued(Outcome):
 
 
 def enqueue(push: Frame, endpoint: str | None, exclude: str | None) -> Enqueued:
-    """Put a channel into the queue.
+    """Put a push into the queue: one task for each shard of its channel.
 
     Args:
         endpoint: URL of the management API; None takes it from each connection's row.
@@ -146,7 +146,7 @@ def _put(task: Task, ranges: Iterable[Range]) -> int:
             if not entries:
                 break
         else:
-            log.warning("SQS refused %d messages %d times", len(entries), _MAX_ATTEMPTS)
+            log.warning("SQS refused %d tasks %d times", len(entries), _MAX_ATTEMPTS)
             raise Busy
         count += len(batch)
     return count

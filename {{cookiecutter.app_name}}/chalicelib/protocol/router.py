@@ -20,7 +20,7 @@ MAX_ACTION_LENGTH = 64
 
 @dataclass(frozen=True)
 class Request:
-    """The sender of a frame, as an action gets it.
+    """A request, as an action gets it. Its fields are separate arguments.
 
     Args:
         connection_id: the connection that the frame came from.

@@ -2,7 +2,7 @@
 
 Strategy: a connection has one connection row, with its name and its channels, in the lobby. For
 each other channel that it joined it has one membership row there. Each write can be repeated, and
-can run beside any other write. Comments say which failure a simpler write would cause.
+is safe concurrently with any other. Comments say which failure a simpler write would cause.
 """
 
 import logging
@@ -252,6 +252,7 @@ def _expired(row: Row) -> bool:
     return int(row["expires_at"]["N"]) <= time.time()
 
 
+# Rows of open connections lack a new column for two hours: read it with row.get().
 def _connection(row: Row) -> Connection:
     return Connection(
         connection_id=row["connection_id"]["S"],

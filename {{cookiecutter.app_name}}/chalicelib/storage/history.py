@@ -11,8 +11,8 @@ from chalicelib import settings
 from chalicelib.protocol.frames import MAX_PUSH_BYTES, Frame
 from chalicelib.storage.table import call
 
-# A message can be written after one with a later id: a function may write as late as it ends,
-# after 29 s, and clocks differ a little.
+# A message may be written up to 29 s after its id was made, when its function ends. Clocks may
+# differ by 1 s.
 OVERLAP_MS = 30_000
 
 

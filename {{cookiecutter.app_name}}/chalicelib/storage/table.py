@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 Row = dict[str, Any]
 T = TypeVar("T")
 
-# Requests at the same time. boto3 keeps 10 connections open.
+# The maximum of concurrent requests. boto3 has a pool of 10 connections.
 MAX_THREADS = 8
 
 _MAX_ATTEMPTS = 8
@@ -129,7 +129,7 @@ def read(
     page_size: int | None = None,
     consistent: bool = False,
 ) -> Iterator[Row]:
-    """Yield the rows of a channel that have not expired, while pages of it are read.
+    """Yield the rows of a channel that have not expired, page by page.
 
     Args:
         attributes: the projection. DynamoDB charges for whole rows all the same.
@@ -194,7 +194,8 @@ def _pages(
 
 
 def _interleave(iterators: list[Iterator[T]]) -> Iterator[T]:
-    dynamodb()  # as in map_in_threads
+    # The client is made first, as in map_in_threads.
+    dynamodb()
     pool = ThreadPoolExecutor(MAX_THREADS)
     try:
         # One item of each iterator is read ahead, and no more: the consumer may be slow.

@@ -92,7 +92,7 @@ def test_failure_of_one_shard_raises_an_error(api: Api, monkeypatch: pytest.Monk
         list(connections.members("tea"))
 
 
-@pytest.mark.parametrize("setting", ["0", "four", "", "4,", "4;1", "-1"])
+@pytest.mark.parametrize("setting", ["0", "four", "", "4,", "4;1", "-1", "4,2,1"])
 def test_invalid_channel_shards_is_named_in_the_error(
     api: Api, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
