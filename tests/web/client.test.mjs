@@ -155,3 +155,47 @@ test("a connection that closes in the first requests is a failure", async () => 
   last.open();
   await online;
 });
+
+/** Return the data of the messages that a client hands out of these pushes. */
+async function handedOut(...pushes) {
+  const data = [];
+  client.addEventListener("message", ({ detail }) => data.push(detail.data));
+  client.connect();
+  const socket = await socketAt(0);
+  const online = stateOf(client, "online");
+  socket.open();
+  await online;
+  pushes.forEach((push, number) => {
+    const message_id = `${String(number + 1).padStart(12, "0")}-0000000000000000`;
+    const frame = { type: "message", message_id, channel: "lobby", sent_at: number, ...push };
+    socket.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(frame) }));
+  });
+  return data;
+}
+
+const from = (connection_id, user) => ({ connection_id, name: connection_id, ...(user && { user }) });
+
+test("a message that was sent again over another connection is handed out once", async () => {
+  const twice = { nonce: "n", data: { text: "tea" } };
+  const user = { nonce: "m", data: "cake" };
+  assert.deepEqual(
+    await handedOut(
+      { ...twice, from: from("A") }, { ...twice, from: from("B") },
+      { ...user, from: from("A", "ann") }, { ...user, from: from("B", "ann") },
+    ),
+    [twice.data, user.data],
+  );
+});
+
+test("a nonce that another sender has used hides no message", async () => {
+  const nonce = "1";
+  assert.deepEqual(
+    await handedOut(
+      { nonce, data: "theirs", from: from("A") }, { nonce, data: "mine", from: from("B") },
+      { nonce, data: "same", from: from("A", "ann") }, { nonce, data: "same", from: from("B", "bob") },
+      { nonce, data: "same", from: null },
+      { nonce, data: "same", from: null },
+    ),
+    ["theirs", "mine", "same", "same", "same", "same"],
+  );
+});

@@ -41,8 +41,11 @@ class Place:
 
     def take(self, frame: Frame) -> bool:
         """Keep a message unless it is there, perhaps under another id; return whether it is new."""
-        named = "client_id" in frame and "ref" in frame
-        key = f"{frame['client_id']} {frame['ref']}" if named else frame["message_id"]
+        key = frame["message_id"]
+        if frame["from"] and "nonce" in frame:
+            # A guest has another connection after a cut: its data stands for it.
+            sender = frame["from"].get("user", json.dumps(frame["data"]))
+            key = f"{frame['nonce']} {sender}"
         return self.messages.setdefault(key, frame) is frame
 
     def log(self) -> list[Frame]:
@@ -150,7 +153,7 @@ class Client:
         while True:
             while self.outbox:
                 token, channel, data = self.outbox[0]
-                fields = {"channel": channel, "data": data, "client_id": token, "id": token}
+                fields = {"channel": channel, "data": data, "nonce": token}
                 await self._insist("broadcast", **fields)
                 self.outbox.pop(0)
             self._wake.clear()

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from chalicelib.delivery.publish import message, presence, publish
-from chalicelib.protocol.fields import CHANNEL, CLIENT_ID, DATA, LIMIT, NAME, SINCE
+from chalicelib.protocol.fields import CHANNEL, DATA, LIMIT, NAME, NONCE, SINCE
 from chalicelib.protocol.frames import Frame, FrameError
 from chalicelib.protocol.router import Request, Router
 from chalicelib.storage import connections
@@ -71,17 +71,15 @@ def leave(request: Request, *, channel: str) -> Frame:
     return {"type": "left", "channel": channel}
 
 
-@router.action(channel=CHANNEL, data=DATA, client_id=CLIENT_ID)
+@router.action(channel=CHANNEL, data=DATA, nonce=NONCE)
 def broadcast(
-    request: Request, *, channel: str = LOBBY, data: Any, client_id: str | None = None
+    request: Request, *, channel: str = LOBBY, data: Any, nonce: str | None = None
 ) -> Frame:
     me = _require_member(request, channel)
     push = message(channel, data, sender=me)
-    if client_id is not None:
-        # The sender recognizes its own message by these, also one that it sent twice.
-        push["client_id"] = client_id
-        if request.id is not None:
-            push["ref"] = request.id
+    if nonce is not None:
+        # The sender recognizes its own message by it, also one that it sent twice.
+        push["nonce"] = nonce
     publish(push, request.invocation)
     return {"type": "sent", "channel": channel, "message_id": push["message_id"]}
 

@@ -29,7 +29,7 @@ def test_conversation_of_three_clients(api_or_gateway: Api | LocalServer) -> Non
     )
     assert carl.request("broadcast", channel="tea", data=1)["code"] == "not_a_member"
 
-    sent = bob.request("broadcast", channel="tea", data={"text": "tea?"}, client_id="b")
+    sent = bob.request("broadcast", channel="tea", data={"text": "tea?"}, nonce="b")
     assert sent["type"] == "sent"
     pushes = [ann.push(), bob.push()]
     assert pushes[0] == pushes[1]

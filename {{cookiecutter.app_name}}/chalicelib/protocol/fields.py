@@ -97,8 +97,8 @@ def _name(value: Any) -> str:
 
 ID = Field(f"a string or a number of 1 to {MAX_TEXT_LENGTH} characters", _id)
 CHANNEL = Field("1 to 64 of ASCII letters, digits, _ . -", _matching(r"[A-Za-z0-9_.-]+"))
-CLIENT_ID = Field(f"a string of 1 to {MAX_TEXT_LENGTH} characters", _text)
 DATA = Field(f"any JSON value, nested at most {MAX_DEPTH} deep", _data)
 LIMIT = Field(f"a whole number from 1 to {MAX_LIMIT}", _limit)
 NAME = Field(f"1 to {MAX_TEXT_LENGTH} printable characters", _name)
+NONCE = Field(f"a string of 1 to {MAX_TEXT_LENGTH} characters", _text)
 SINCE = Field("the message_id of a message", _matching(r"[0-9a-f]{12}-[0-9a-f]{16}"))

@@ -46,7 +46,7 @@ def test_client_that_was_away_gets_the_messages_since(api_or_gateway: Api | Loca
     bob.request("broadcast", data="in another channel")
     first = ann.request("broadcast", channel="tea", data=0)["message_id"]
     bob.disconnect()
-    ann.request("broadcast", channel="tea", data={"n": 1}, client_id="c")
+    ann.request("broadcast", channel="tea", data={"n": 1}, nonce="c")
     api_or_gateway.run("notify", {"channel": "tea", "data": [2]})
     pushes = list(
         itertools.islice((push for push in pushes_to(ann) if push["channel"] == "tea"), 3)

@@ -22,7 +22,7 @@ function unlessLost(error) {
 /**
  * @typedef {Record<string, any>} Frame
  * @typedef {object} Broadcast
- * @property {string} client_id comes back in the message
+ * @property {string} nonce comes back in the message
  * @property {string} channel
  * @property {unknown} data
  * @property {Promise<Frame>} sent the server's reply; rejects with the RequestError for which
@@ -59,7 +59,9 @@ export class Client extends Connection {
     const kept = JSON.parse(storage?.getItem(this.#key) ?? "{}");
     this.name = kept.name ?? "";
     for (const [channel, mark] of kept.places ?? []) this.#places.set(channel, new Place(mark));
-    this.#outbox = (kept.outbox ?? []).map((/** @type {Frame} */ fields) => new Queued(fields));
+    this.#outbox = (kept.outbox ?? []).map((/** @type {Frame} */ fields) => 
+      // An older version of this file called the nonce client_id.
+      new Queued({ nonce: fields.client_id, ...fields }));
     globalThis.addEventListener?.("pagehide", () => this.#keep());
     this.addEventListener("state", () => this.#pump());
   }
@@ -116,11 +118,10 @@ export class Client extends Connection {
    * @returns {Broadcast}
    */
   broadcast(channel, data) {
-    // One for each message. All members see it: with one for all messages, another could
-    // write in this client's name, or have its next message taken for a double. It also
-    // makes a tab harmless that was duplicated with the outbox of this one.
-    const client_id = crypto.getRandomValues(new Uint32Array(4)).join("-");
-    const queued = new Queued({ client_id, channel, data });
+    // Random, so that nobody can send it before this client does. One for each message, since
+    // all members see it. A tab that was duplicated with its outbox sends the same.
+    const nonce = crypto.getRandomValues(new Uint32Array(4)).join("-");
+    const queued = new Queued({ nonce, channel, data });
     this.#outbox.push(queued);
     this.#keep();
     this.#pump();
@@ -203,11 +204,11 @@ export class Client extends Connection {
     this.#pumping = true;
     while (this.online && this.#outbox.length) {
       const [queued] = this.#outbox;
-      const { client_id, channel, data } = queued;
+      const { nonce, channel, data } = queued;
       try {
-        queued.settle(await this.insist("broadcast", { channel, data, client_id, id: client_id }));
+        queued.settle(await this.insist("broadcast", { channel, data, nonce }));
       } catch (error) {
-        // The same again when online, under the same id, so that nobody sees it twice.
+        // The same again when online, with the same nonce, so that nobody sees it twice.
         if (error.code === "offline") continue;
         queued.settle(error);
       }
@@ -234,8 +235,8 @@ class Queued {
   /** @type {(outcome: Frame | Error) => void} */ settle = () => {};
 
   /** @param {Frame} fields */
-  constructor({ client_id, channel, data }) {
-    this.client_id = client_id;
+  constructor({ nonce, channel, data }) {
+    this.nonce = nonce;
     this.channel = channel;
     this.data = data;
     /** @type {Promise<Frame>} */
@@ -246,7 +247,7 @@ class Queued {
   }
 
   toJSON() {
-    const { client_id, channel, data } = this;
-    return { client_id, channel, data };
+    const { nonce, channel, data } = this;
+    return { nonce, channel, data };
   }
 }

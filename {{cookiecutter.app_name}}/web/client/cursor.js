@@ -67,9 +67,9 @@ export class Place {
    * @param {Frame} frame a message
    * @returns whether it is new
    */
-  take({ message_id, client_id, ref }) {
-    // A message that was sent twice, since its reply was lost, has two ids of its own.
-    const key = client_id && ref !== undefined ? `${client_id} ${ref}` : message_id;
+  take(frame) {
+    const { message_id } = frame;
+    const key = identity(frame);
     if (this.#seen.has(key) || message_id <= this.#forgotten) return false;
     this.#seen.set(key, message_id);
     if (this.#seen.size > REMEMBERED) {
@@ -82,4 +82,23 @@ export class Place {
     if (message_id > this.#newest) this.#newest = message_id;
     return true;
   }
+}
+
+/**
+ * Return what tells a message from others. One that was sent again, since its reply was lost, has
+ * two ids of its own and one nonce. Others can copy a nonce, so that its sender counts too. A guest
+ * has another connection after a cut: its data stands for it.
+ *
+ * @param {Frame} frame a message
+ */
+function identity({ message_id, nonce, from, data }) {
+  if (!nonce || !from) return message_id;
+  return `${nonce} ${from.user ?? hash(JSON.stringify(data))}`;
+}
+
+/** @param {string} text @returns {number} a short value in its place */
+function hash(text) {
+  let value = 0;
+  for (let at = 0; at < text.length; at += 1) value = (value * 31 + text.charCodeAt(at)) | 0;
+  return value;
 }

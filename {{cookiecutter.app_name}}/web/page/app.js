@@ -151,19 +151,19 @@ const refresh = () => Promise.all([refreshMembers(), refreshDirectory()]);
 
 /** Shows a broadcast until the message itself has come, or the server has refused it. */
 function showUnsent(broadcast) {
-  const { channel: name, data, client_id, sent } = broadcast;
+  const { channel: name, data, nonce, sent } = broadcast;
   const channel = channels.get(name);
   if (!channel) return;
   const item = channel.log.message("own", "You", data, Date.now());
-  channel.unsent.set(client_id, item);
+  channel.unsent.set(nonce, item);
   sent.then(
-    ({ message_id }) => channel.unsent.has(client_id) && deliver(channel, client_id, message_id, data),
+    ({ message_id }) => channel.unsent.has(nonce) && deliver(channel, nonce, message_id, data),
     ({ message }) => channel.log.fail(item, message, () => send(name, data)),
   );
 }
 
-function deliver(channel, client_id, message_id, data) {
-  channel.log.deliver(channel.unsent.get(client_id), message_id, data);
+function deliver(channel, nonce, message_id, data) {
+  channel.log.deliver(channel.unsent.get(nonce), message_id, data);
   session.own(message_id);
 }
 
@@ -178,12 +178,12 @@ async function echo(data) {
   log.message("other", "Echo", reply.data, Date.now(), `${log.newest}~`);
 }
 
-function receive({ channel: name, message_id, from, data, sent_at, client_id }) {
+function receive({ channel: name, message_id, from, data, sent_at, nonce }) {
   const channel = channels.get(name);
   if (!channel) return;
-  if (channel.unsent.has(client_id)) {
-    deliver(channel, client_id, message_id, data);
-    channel.unsent.delete(client_id);
+  if (channel.unsent.has(nonce)) {
+    deliver(channel, nonce, message_id, data);
+    channel.unsent.delete(nonce);
   } else if (session.isOwn(message_id)) channel.log.message("own", "You", data, sent_at, message_id);
   else if (from) channel.log.message("other", from.name, data, sent_at, message_id);
   else channel.log.message("notification", "Notification", data, sent_at, message_id);

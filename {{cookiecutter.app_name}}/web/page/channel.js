@@ -9,7 +9,7 @@ export class Channel {
   item = clone("channel-item");
   /** @type {Map<string, Member>} by connection id */ members = new Map();
   more = false;
-  /** The messages on their way, by client_id. @type {Map<string, HTMLElement>} */
+  /** The messages on their way, by nonce. @type {Map<string, HTMLElement>} */
   unsent = new Map();
   #unread = 0;
 
