@@ -18,6 +18,7 @@ from aiohttp import web
 
 from chalice_ws.local.events import Event, Peer, now_ms
 from chalice_ws.local.runtime import ROUTES
+from chalice_ws.local.turns import Turns
 from chalice_ws.local.websocket import DROPPED, Ending, WebSocket
 from chalice_ws.local.workers import Lambda
 
@@ -25,6 +26,7 @@ log = logging.getLogger("chalice_ws")
 
 DELETED: Ending = (1000, "Connection Closed Normally")
 GOING_AWAY: Ending = (1001, "Going away")
+TOO_FAST: Ending = (1008, "Too many requests")
 
 # The letters of a header that every client reads.
 VISIBLE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
@@ -86,6 +88,7 @@ class Gateway:
         self._stopping = False
         self._open_requests = 0
         self._background: set[asyncio.Task[Any]] = set()
+        self._turns = Turns(self._message, functions.max_concurrency)
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """Serve a client from its handshake until its $disconnect has run."""
@@ -151,7 +154,10 @@ class Gateway:
         def receive(text: str) -> None:
             connection.last_active_at = now_ms()
             # The messages of one connection are handled concurrently. (AWS)
-            self.spawn(self._message(connection, text))
+            if not self._turns.put(connection, text):
+                log.warning("%s sends too fast; closed with 1008", peer.connection_id)
+                connection.close(TOO_FAST)
+                self._turns.forget(connection)
 
         self.connections[peer.connection_id] = connection
         websocket.accept(headers, receive)

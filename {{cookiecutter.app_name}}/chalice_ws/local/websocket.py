@@ -98,6 +98,9 @@ class WebSocket:
             if isinstance(frame, Frame):
                 self._receive_frame(frame)
         self._flush()
+        # A client that sends pings and reads nothing would fill the memory with pongs.
+        if self._transport.get_write_buffer_size() > 2 * MAX_BUFFER_BYTES:
+            self._transport.abort()
         return False, b""
 
     def feed_eof(self) -> None:

@@ -29,9 +29,14 @@ RETRY_SECONDS = 5
 
 
 class Lambda(Protocol):
-    """The functions of an app. `timeouts` has each function's timeout in seconds."""
+    """The functions of an app.
+
+    `timeouts` has each function's timeout in seconds. `max_concurrency` is the number of events of
+    one function that run at the same time. More wait.
+    """
 
     timeouts: dict[str, int]
+    max_concurrency: int
 
     async def invoke(self, name: str, event: Any) -> Result:
         """Run a function with an event."""
@@ -42,11 +47,12 @@ class Workers:
 
     Args:
         app: the arguments of Functions.
-        max_concurrency: the events of one function that run at the same time. More wait.
+        max_concurrency: the maximum number of processes for each function.
     """
 
     def __init__(self, app: App, max_concurrency: int) -> None:
         self.timeouts: dict[str, int] = {}
+        self.max_concurrency = max_concurrency
         self._app = app
         self._slots: dict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(max_concurrency)
@@ -168,7 +174,8 @@ class InProcess:
         self._functions = Functions(*app)
         self.timeouts = self._functions.timeouts()
         # A function may invoke another one and wait for it.
-        self._threads = ThreadPoolExecutor(8)
+        self.max_concurrency = 8
+        self._threads = ThreadPoolExecutor(self.max_concurrency)
 
     async def invoke(self, name: str, event: Any) -> Result:
         """Run a function with an event."""
