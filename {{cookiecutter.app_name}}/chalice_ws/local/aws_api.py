@@ -76,7 +76,7 @@ class Management:
         if not self._quota.take():
             return error(429, "LimitExceededException", "Too Many Requests")
         connection_id = request.match_info["connection_id"]
-        if request.match_info["stage"] != self._gateway.stage:
+        if request.match_info.get("stage", self._gateway.stage) != self._gateway.stage:
             # AWS does not document this case. It answers 403 to a path that does not exist.
             return error(403, "ForbiddenException", "Forbidden")
         if not re.fullmatch(r"[A-Za-z0-9_-]{15}=", connection_id):
@@ -135,7 +135,10 @@ class Invoke:
         """Run a function, and wait for it unless the invocation type is Event or DryRun."""
         # The name is that in the app, that of the deployed function, or its ARN.
         name = request.match_info["name"]
-        function = name.split(":function:")[-1].split(":")[0].removeprefix(self._prefix)
+        function = name.split(":function:")[-1].split(":")[0]
+        # Chalice gives the function of the routes no name of its own.
+        is_of_routes = f"{function}-" == self._prefix
+        function = "api_handler" if is_of_routes else function.removeprefix(self._prefix)
         if function not in self._functions.timeouts:
             return error(404, "ResourceNotFoundException", f"Function not found: {name}")
         try:

@@ -1,6 +1,7 @@
 """The checks of each HTTP request, before its handler."""
 
 import logging
+from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -10,13 +11,21 @@ from chalice_ws.local.origins import Origins
 
 log = logging.getLogger("chalice_ws")
 
+Predicate = Callable[[web.Request], bool]
 
-def refuse_other_hosts(origins: Origins) -> Middleware:
-    """Return a check that refuses requests of other servers' web pages."""
+
+def refuse_other_hosts(origins: Origins, is_rest: Predicate) -> Middleware:
+    """Return a check that refuses requests of other servers' web pages.
+
+    Args:
+        origins: the hosts and origins that are allowed.
+        is_rest: whether a request is for a REST route, which checks the origin itself.
+    """
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        problem = origins.problem(request.headers.get("Host"), request.headers.get("Origin"))
+        origin = None if is_rest(request) else request.headers.get("Origin")
+        problem = origins.problem(request.headers.get("Host"), origin)
         if problem:
             log.warning("refused a request: %s", problem)
             return error(403, "ForbiddenException", problem)
@@ -25,12 +34,21 @@ def refuse_other_hosts(origins: Origins) -> Middleware:
     return check
 
 
-@web.middleware
-async def refuse_web_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse calls of web pages to the AWS APIs, also of pages that may open a WebSocket."""
-    if request.method in ("DELETE", "POST") and "Origin" in request.headers:
-        return error(403, "ForbiddenException", "not available to web pages")
-    return await handler(request)
+def refuse_web_pages(is_rest: Predicate) -> Middleware:
+    """Return a check that refuses web pages the AWS APIs, also those that may open a WebSocket.
+
+    Args:
+        is_rest: whether a request is for a REST route.
+    """
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        is_of_page = request.method in ("DELETE", "POST") and "Origin" in request.headers
+        if is_of_page and not is_rest(request):
+            return error(403, "ForbiddenException", "not available to web pages")
+        return await handler(request)
+
+    return check
 
 
 def refuse_other_paths(stage: str) -> Middleware:

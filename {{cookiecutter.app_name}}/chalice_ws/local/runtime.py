@@ -18,6 +18,7 @@ from chalice.local import LambdaContext
 from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.local.isolation import redirect_management_clients
+from chalice_ws.local.routes import RestApi
 from chalice_ws.project.config import AppError, read_config
 from chalice_ws.project.load import MISSING_FLAG, load_app
 from chalice_ws.project.resources import read_resources
@@ -69,9 +70,12 @@ class Functions:
         os.chdir(project_dir)
         app = _load(project_dir)
         others: list[Any] = [*app.pure_lambda_functions, *app.event_sources]
+        others += app.builtin_auth_handlers
         self._handlers = {each.name: _handler(each) for each in others}
         for route, each in app.websocket_handlers.items():
             self._handlers[ROUTES[route]] = _handler(each)
+        if app.routes:
+            self._handlers["api_handler"] = RestApi(app, self._scope("api_handler"))
         self._settings = {name: self._scope(name) for name in self._handlers}
         self._environments = {name: self._variables(name) for name in self._handlers}
 
@@ -92,7 +96,9 @@ class Functions:
         """Run a function with an event. An exception becomes the result's error."""
         settings = self._settings[name]
         os.environ.update(self._environments[name])
-        full_name = f"{settings.app_name}-{settings.chalice_stage}-{name}"
+        full_name = f"{settings.app_name}-{settings.chalice_stage}"
+        # Chalice gives the function of the routes no name of its own.
+        full_name += "" if name == "api_handler" else f"-{name}"
         timeout_ms = (settings.lambda_timeout or DEFAULT_TIMEOUT_SECONDS) * 1000
         memory_mb = settings.lambda_memory_size or DEFAULT_MEMORY_MB
         context = LambdaContext(full_name, memory_mb, timeout_ms)

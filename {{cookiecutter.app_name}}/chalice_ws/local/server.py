@@ -27,6 +27,7 @@ from chalice_ws.local.isolation import isolate
 from chalice_ws.local.listeners import listen, local_address
 from chalice_ws.local.origins import Origins
 from chalice_ws.local.reload import FileTimes, file_times, wait_for_change
+from chalice_ws.local.rest import FUNCTION, Rest
 from chalice_ws.local.workers import InProcess, Lambda, Workers
 from chalice_ws.project.config import AppError, read_config
 from chalice_ws.project.resources import read_resources
@@ -66,13 +67,17 @@ async def run(options: argparse.Namespace) -> None:
     management = Management(gateway, latency_seconds, options.throttle)
     invoke = Invoke(functions, f"{config.app_name}-{options.stage}-", latency_seconds)
     logging.getLogger("aiohttp.server").addFilter(shorten_parse_error)
+    origins = Origins(options.host, options.allow_origin)
+    compress_from_bytes = config.minimum_compression_size
+    rest = Rest(gateway, origins, limits.integration_seconds, compress_from_bytes)
     checks = [
-        refuse_other_hosts(Origins(options.host, options.allow_origin)),
-        refuse_web_pages,
+        refuse_other_hosts(origins, rest.serves),
+        refuse_web_pages(rest.serves),
         refuse_other_paths(stage),
     ]
-    application = routes(gateway, management, invoke, project / "web", checks)
-    runner = web.AppRunner(application, access_log=None)
+    application = routes(gateway, rest, management, invoke, project / "web", checks)
+    # A REST API passes a compressed body on as it is.
+    runner = web.AppRunner(application, access_log=None, auto_decompress=False)
     await runner.setup()
     for listener in listeners:
         await web.SockSite(runner, listener).start()
@@ -80,6 +85,8 @@ async def run(options: argparse.Namespace) -> None:
     print(f"{config.app_name}, stage {options.stage}, tables: {names or 'none'}")
     print(f"  page       http://{address}/")
     print(f"  WebSocket  ws://{address}/{stage}")
+    if FUNCTION in functions.timeouts:
+        print(f"  REST       http://{address}/{stage}/")
     print("Press Ctrl-C to stop.")
 
     gateway.spawn(gateway.expire())
@@ -139,18 +146,22 @@ async def reload_on_change(functions: Workers, project: Path, loaded: FileTimes)
 
 def routes(
     gateway: Gateway,
+    rest: Rest,
     management: Management,
     invoke: Invoke,
     pages: Path,
     checks: Sequence[Middleware],
 ) -> web.Application:
-    """Return the HTTP application: the WebSocket API, the AWS APIs and the web page."""
+    """Return the HTTP application: the WebSocket and REST API, the AWS APIs, the web page."""
     app = web.Application(client_max_size=MAX_INVOKE_BYTES, middlewares=checks)
     app.on_response_prepare.append(forbid_caching)
     for path in (f"/{gateway.stage}", f"/{gateway.stage}/"):
-        app.router.add_get(path, gateway.connect, allow_head=False)
-    for method in ("DELETE", "GET", "POST"):
-        app.router.add_route(method, "/{stage}/@connections/{connection_id}", management.handle)
+        app.router.add_route("*", path, rest.handle_root)
+    for stage in (gateway.stage, "{stage}"):
+        for method in ("DELETE", "GET", "POST"):
+            path = f"/{stage}/@connections/{{connection_id}}"
+            app.router.add_route(method, path, management.handle)
+    app.router.add_route("*", f"/{gateway.stage}/{{path:.*}}", rest.handle)
     app.router.add_post("/2015-03-31/functions/{name}/invocations", invoke.handle)
     if (pages / "index.html").exists():
 
