@@ -59,7 +59,11 @@ class ScriptedAws:
             "DescribeTable": [(400, {}, json.dumps({"__type": "x#ResourceNotFoundException"}))],
             "HeadBucket": [(404, {}, "")],
             "GetAccount": [(200, {}, "{}")],
+            "DescribeLogGroups": [(200, {}, json.dumps({"logGroups": []}))],
+            "ListStackResources": [result("ListStackResources", "<StackResourceSummaries/>")],
         }
+        # The answers that replace others after an operation.
+        self.answers_after: dict[str, dict[str, list[Answer]]] = {}
         self.requests: list[tuple[str, str]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -75,6 +79,7 @@ class ScriptedAws:
 
     def answer(self, operation: str, body: str) -> Answer:
         self.requests.append((operation, body))
+        self.answers |= self.answers_after.get(operation, {})
         answers = self.answers.get(operation, [failure("NotImplemented", operation, 501)])
         return answers.pop(0) if len(answers) > 1 else answers[0]
 

@@ -21,9 +21,10 @@ from tests.deploy.scripted import (
 
 def script_deploy(scripted_aws: ScriptedAws, *statuses: str, exists: bool = True) -> None:
     """Script the answers of a deploy: the stack before, and its later statuses."""
-    first = stack_answer("CREATE_COMPLETE") if exists else NO_STACK
+    first = stack_answer("CREATE_COMPLETE", ADDRESS) if exists else NO_STACK
     later = [stack_answer(status, ADDRESS) for status in statuses]
-    scripted_aws.answers["DescribeStacks"] = [first, first, *later]
+    scripted_aws.answers["DescribeStacks"] = [first]
+    scripted_aws.answers_after["ExecuteChangeSet"] = {"DescribeStacks": later}
     scripted_aws.answers["HeadBucket"] = [(200, {}, "")]
     scripted_aws.answers["PutObject"] = [(200, {"ETag": '"1"'}, "")]
     scripted_aws.answers["CreateChangeSet"] = [
@@ -148,6 +149,44 @@ def test_destroy_of_missing_stage_succeeds(scripted_aws: ScriptedAws, deploy: Ru
     assert scripted_aws.changes() == []
 
 
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "DELETE_FAILED", "REVIEW_IN_PROGRESS"])
+def test_destroy_of_failed_stack_deletes_it(
+    scripted_aws: ScriptedAws, deploy: Run, status: str
+) -> None:
+    scripted_aws.answers["DescribeStacks"] = [stack_answer(status)]
+    scripted_aws.answers["DeleteStack"] = [result("DeleteStack", "")]
+    deleted = [stack_answer("DELETE_COMPLETE")]
+    scripted_aws.answers_after["DeleteStack"] = {"DescribeStacks": deleted}
+    done = deploy("destroy", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert scripted_aws.changes() == ["DeleteStack"]
+
+
+def test_deploy_with_log_group_outside_of_stack_is_refused(
+    scripted_aws: ScriptedAws, deploy: Run
+) -> None:
+    script_deploy(scripted_aws, "UPDATE_COMPLETE")
+    group = {"logGroupName": "/aws/apigateway/chalice-ws-app-dev"}
+    longer = {"logGroupName": "/aws/lambda/chalice-ws-app-dev-logs-of-another"}
+    groups = (200, {}, json.dumps({"logGroups": [longer, group]}))
+    scripted_aws.answers["DescribeLogGroups"] = [groups]
+    assert_one_error(
+        deploy("deploy", "--stage", "dev", "production"),
+        r"log group exists outside of the stack \(got '/aws/apigateway/.*-dev'\); delete it",
+    )
+    assert scripted_aws.changes() == []
+
+
+def test_url_of_app_with_rest_api_prints_both_addresses(
+    scripted_aws: ScriptedAws, deploy: Run
+) -> None:
+    rest = "<member><OutputKey>EndpointURL</OutputKey><OutputValue>https://r/api/</OutputValue>"
+    answer = stack_answer("CREATE_COMPLETE", f"{ADDRESS}{rest}</member>")
+    scripted_aws.answers["DescribeStacks"] = [answer]
+    addresses = ["https://r/api", "wss://abc.execute-api.us-east-1.amazonaws.com/api"]
+    assert deploy("url").stdout.splitlines() == addresses
+
+
 def test_logs_print_time_and_function(scripted_aws: ScriptedAws, deploy: Run) -> None:
     scripted_aws.answers["DescribeStacks"] = [stack_answer("CREATE_COMPLETE", ADDRESS)]
     group = (
@@ -174,15 +213,20 @@ def test_logs_print_time_and_function(scripted_aws: ScriptedAws, deploy: Run) ->
     assert scripted_aws.changes() == []
 
 
-def test_table_creates_missing_table_only(scripted_aws: ScriptedAws, deploy: Run) -> None:
+def test_table_creates_missing_table_and_log_groups(scripted_aws: ScriptedAws, deploy: Run) -> None:
     missing = scripted_aws.answers["DescribeTable"][0]
-    existing: Answer = (200, {}, json.dumps({"Table": {**TABLE["Table"], "TableStatus": "ACTIVE"}}))
+    table = {**TABLE["Table"], "TableStatus": "ACTIVE"}
+    existing: Answer = (200, {}, json.dumps({"Table": table}))
+    scripted_aws.answers["CreateLogGroup"] = [(200, {}, "{}")]
     scripted_aws.answers["DescribeTable"] = [missing, existing]
     scripted_aws.answers["CreateTable"] = scripted_aws.answers["UpdateTimeToLive"] = [
         (200, {}, "{}")
     ]
     done = deploy("table")
-    assert done.stdout == "The table chalice-ws-app-dev-connections exists.\n", done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "The table chalice-ws-app-dev-connections exists.", done.stderr
+    group = "/aws/lambda/chalice-ws-app-dev-notify"
+    assert f"The log group {group} exists." in lines
     bodies = {
         name: json.loads(body)
         for name, body in scripted_aws.requests
@@ -190,9 +234,10 @@ def test_table_creates_missing_table_only(scripted_aws: ScriptedAws, deploy: Run
     }
     assert bodies["CreateTable"]["BillingMode"] == "PAY_PER_REQUEST"
     assert bodies["UpdateTimeToLive"]["TimeToLiveSpecification"]["AttributeName"] == "expires_at"
+    assert bodies["CreateLogGroup"]["logGroupName"].startswith("/aws/lambda/chalice-ws-app-dev-")
     scripted_aws.requests.clear()
     assert deploy("table").stdout == done.stdout
-    assert scripted_aws.changes() == []
+    assert set(scripted_aws.changes()) == {"CreateLogGroup"}
 
 
 def test_deploy_waits_when_account_update_is_limited(

@@ -43,6 +43,29 @@ def test_deployment_is_renamed_when_routes_change(
     assert scripted_aws.requests == []
 
 
+def test_deployment_waits_for_owners_own_routes(copy: Path, deploy: Run) -> None:
+    api = {"ApiId": {"Ref": "WebsocketAPI"}}
+    kinds = {
+        "Ping": ("Route", {**api, "RouteKey": "ping"}),
+        "PingIntegration": ("Integration", {**api, "IntegrationType": "MOCK"}),
+        "PingResponse": ("RouteResponse", {"ApiId": {"Fn::Sub": "${WebsocketAPI}"}}),
+        "Gate": ("Authorizer", {**api, "AuthorizerType": "REQUEST"}),
+        "Elsewhere": ("Route", {"ApiId": {"Ref": "OtherWebsocketAPI"}, "RouteKey": "ping"}),
+    }
+    own = {
+        name: {"Type": f"AWS::ApiGatewayV2::{kind}", "Properties": properties}
+        for name, (kind, properties) in kinds.items()
+    }
+    before = deployment(package(deploy, copy))
+    (copy / "resources" / "ping.json").write_text(json.dumps({"Resources": own}))
+    template = package(deploy, copy, "--stage", "dev", "ping")
+    after = deployment(template)
+    assert after != before
+    waits_for = template["Resources"][after]["DependsOn"]
+    assert {"WebsocketConnectRoute", *own} - {*waits_for} == {"Elsewhere"}
+    assert len(waits_for) == len({*waits_for})
+
+
 def test_stages_share_no_names(copy: Path, deploy: Run) -> None:
     dev, prod = (json.dumps(package(deploy, copy, "--stage", stage)) for stage in ("dev", "prod"))
     assert "app-prod" not in dev

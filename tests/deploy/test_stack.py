@@ -193,3 +193,61 @@ def test_deploy_with_scale_creates_queue_and_permissions(aws: Account, bake: Bak
     assert "QueueUrls" not in aws.contents()
     aws.make(app, "destroy", YES="1")
     assert aws.contents() == {}
+
+
+def add_resource(app: Path, file: str, name: str, resource: dict[str, Any]) -> None:
+    """Add a resource to a resource file of an app."""
+    path = app / file
+    content = json.loads(path.read_text())
+    content["Resources"][name] = {**content["Resources"].get(name, {}), **resource}
+    path.write_text(json.dumps(content))
+
+
+def test_deploy_after_destroy_with_late_logs_names_log_group(aws: Account, bake: Bake) -> None:
+    app = bake()
+    # API Gateway's own role may create log groups.
+    aws.client("logs").create_log_group(logGroupName="/aws/apigateway/chalice-ws-app-dev")
+    aws.client("logs").create_log_group(logGroupName="/aws/apigateway/chalice-ws-app-dev-2")
+    message = "error: the log group exists without a stack .*; run make destroy"
+    with pytest.raises(AssertionError, match=message):
+        aws.make(app, "deploy", EXTRAS_dev="production")
+    assert list(aws.contents()) == ["logGroups"]
+    aws.make(app, "destroy", YES="1")
+    assert aws.contents() == {"logGroups": ["/aws/apigateway/chalice-ws-app-dev-2"]}
+
+
+def test_destroy_lists_tables_of_extras_and_keeps_retained_ones(aws: Account, bake: Bake) -> None:
+    app = bake()
+    keys = {
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    name = {"TableName": {"Fn::Sub": "${AWS::StackName}-orders"}}
+    table = {"Type": "AWS::DynamoDB::Table", "Properties": {**keys, **name}}
+    add_resource(app, "resources/xray.json", "Orders", {**table, "DeletionPolicy": "Retain"})
+    # A table of another stage, which this file names.
+    shared = {"Type": table["Type"], "Properties": {**keys, "TableName": "users"}}
+    add_resource(app, "resources/scale.json", "Users", shared)
+    aws.client("dynamodb").create_table(TableName="users", **keys)
+    aws.make(app, "deploy", EXTRAS_dev="xray")
+    said = aws.make(app, "destroy", YES="1")
+    assert "the table chalice-ws-app-dev-connections" in said
+    assert "the table chalice-ws-app-dev-orders" not in said
+    assert "Kept chalice-ws-app-dev-orders" in said
+    assert aws.contents() == {"TableNames": ["chalice-ws-app-dev-orders", "users"]}
+    with pytest.raises(AssertionError, match="error: the table exists without a stack"):
+        aws.make(app, "deploy", EXTRAS_dev="xray")
+    assert "the table chalice-ws-app-dev-orders" in aws.make(app, "destroy", YES="1")
+    assert aws.contents() == {"TableNames": ["users"]}
+
+
+def test_deploy_refused_by_early_validation_prints_reason(aws: Account, bake: Bake) -> None:
+    app = bake()
+    queue = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "orders"}}
+    add_resource(app, "resources.json", "Orders", queue)
+    aws.client("sqs").create_queue(QueueName="orders")
+    message = r"error: .*EarlyValidation.*: Orders: .*'orders' already exists"
+    with pytest.raises(AssertionError, match=message):
+        aws.make(app, "deploy")
+    assert set(aws.contents()) == {"Buckets", "QueueUrls"}

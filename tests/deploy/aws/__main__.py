@@ -10,14 +10,33 @@ os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 from moto.iam import models
 from moto.server import ThreadedMotoServer
 
-from tests.deploy.aws import changes, deployments, functions, limits, resources, stacks
+from tests.deploy.aws import (
+    changes,
+    deployments,
+    early_validation,
+    functions,
+    limits,
+    resources,
+    stacks,
+    update_account,
+)
 
 # The managed policies that a deploy attaches. With all of AWS's a reset takes seconds.
 ATTACHED = {"AmazonAPIGatewayPushToCloudWatchLogs", "AWSXRayDaemonWriteAccess"}
 
 policies = json.loads(models.aws_managed_policies_data)
 models.aws_managed_policies_data = json.dumps({name: policies[name] for name in ATTACHED})
-for part in (changes, deployments, functions, limits, resources, stacks):
+PARTS = (
+    changes,
+    early_validation,
+    deployments,
+    functions,
+    limits,
+    resources,
+    stacks,
+    update_account,
+)
+for part in PARTS:
     part.install()
 server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
 server.start()

@@ -1,34 +1,16 @@
-"""The parts of an account beside the stack: the tables, and the role for access logs."""
+"""The role of an account with which API Gateway writes access logs."""
 
 import json
 import time
 from typing import Any
 
-from chalice.config import Config
-
-from chalice_ws.deploy.package import Template
-from chalice_ws.project.resources import read_resources
+from chalice_ws.deploy.build import Template
 
 # API Gateway refuses a new role until IAM has published it in all its regions. It also takes one
 # UpdateAccount in 20 seconds from an account.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 ROLE_WAIT_SECONDS = 60
 ROLE_POLL_SECONDS = 5
-
-
-def find_tables(session: Any, config: Config) -> list[dict[str, Any]]:
-    """Return DynamoDB's descriptions of those tables of the resource files that exist.
-
-    A table exists either in the stack, or beside it for an app that `chalice deploy` deploys.
-    """
-    dynamodb = session.client("dynamodb")
-    tables = []
-    for table in read_resources(config).tables():
-        try:
-            tables.append(dynamodb.describe_table(TableName=table["TableName"])["Table"])
-        except dynamodb.exceptions.ResourceNotFoundException:
-            continue
-    return tables
 
 
 def allow_access_logs(session: Any, template: Template) -> None:

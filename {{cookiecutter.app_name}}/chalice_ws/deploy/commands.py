@@ -3,18 +3,28 @@
 import json
 from collections.abc import Callable
 
-from chalice_ws.deploy.account import allow_access_logs, find_tables
+from chalice_ws.deploy import leftovers
+from chalice_ws.deploy.account import allow_access_logs
 from chalice_ws.deploy.bucket import Bucket
+from chalice_ws.deploy.build import Template, build
 from chalice_ws.deploy.context import Context
 from chalice_ws.deploy.errors import DeployError
 from chalice_ws.deploy.logs import print_log_group
-from chalice_ws.deploy.package import Template, package
-from chalice_ws.project.resources import create_tables, needed_extras, read_resources
+from chalice_ws.project.resources import (
+    LOG_GROUP,
+    TABLE,
+    create_tables,
+    needed_extras,
+    read_resources,
+)
+
+# Chalice's outputs.
+ADDRESSES = ("EndpointURL", "WebsocketConnectEndpointURL")
 
 
 def make_package(context: Context) -> None:
     """Write the template and the code to build/, without calls to AWS."""
-    _package(context)
+    _build(context)
     print(f"Wrote {context.build_folder}/template.json.")
 
 
@@ -22,10 +32,9 @@ def deploy(context: Context) -> None:
     """Create or update the stack of the stage, and print its address."""
     stack = context.stack
     bucket = Bucket(context.session, context.account_id, stack.name, context.options.bucket)
-    if not stack.exists() and (tables := find_tables(context.session, context.config)):
-        problem = f"the table exists without a stack (got {tables[0]['TableName']!r})"
-        raise DeployError(f"{problem}; run make destroy first, or use chalice deploy")
-    template = _package(context)
+    stack.require_updatable()
+    _require_no_leftovers(context)
+    template = _build(context)
     if not bucket.exists:
         bucket.create()
         print(f"Created the bucket {bucket.name} for the code; make destroy deletes it.")
@@ -36,8 +45,10 @@ def deploy(context: Context) -> None:
 
 
 def print_url(context: Context) -> None:
-    """Print the address of the stage."""
-    print(context.stack.outputs()["WebsocketConnectEndpointURL"].rstrip("/"))
+    """Print the addresses of the stage: that of its REST API if it has one, then wss://..."""
+    outputs = context.stack.outputs()
+    for name in filter(outputs.__contains__, ADDRESSES):
+        print(outputs[name].rstrip("/"))
 
 
 def print_logs(context: Context) -> None:
@@ -50,43 +61,54 @@ def print_logs(context: Context) -> None:
 
 
 def destroy(context: Context) -> None:
-    """Delete the stack, the table and the bucket of the stage, after asking."""
+    """Delete the stack, the tables and the bucket of the stage, after asking."""
     stack, session = context.stack, context.session
-    tables = find_tables(session, context.config)
+    is_created = stack.exists()
+    own_tables = stack.resources(TABLE).values() if is_created else ()
+    existing = leftovers.find_existing(session, context.config, others=own_tables)
+    # A resource that its stack keeps is deleted by the next run, when it is alone.
+    kept = {each.name for each in existing if is_created and each.is_retained}
     bucket = Bucket(session, context.account_id, stack.name)
-    losses = [f"the table {each['TableName']} (about {each['ItemCount']} rows)" for each in tables]
-    if stack_exists := stack.describe() is not None:
+    losses = [each.description for each in existing if each.name not in kept]
+    if is_created:
         losses.insert(0, f"the stack {stack.name}: its address, functions, logs and alarms")
     if bucket.exists:
         losses.append(f"the bucket {bucket.name} with the code")
-    if not losses:
+    if not losses and not stack.has_description():
         print(f"{stack.name} does not exist.")
         return
     print(f"This deletes permanently, in account {context.account_id}, {session.region_name}:")
-    print("\n".join(f"  {loss}" for loss in losses))
+    print("\n".join(f"  {loss}" for loss in losses or [f"the empty stack {stack.name}"]))
     if not context.options.yes:
         answer = input(f"Type {stack.name} to delete it: ")
         if answer != stack.name:
             problem = f"the name does not match, nothing was deleted (got {answer!r})"
             raise DeployError(f"{problem}; type {stack.name}, or use YES=1")
-    if stack_exists:
-        stack.delete()
-    # The stack has deleted its own table by now. A table made by `make table` remains.
-    for table in find_tables(session, context.config):
-        session.client("dynamodb").delete_table(TableName=table["TableName"])
+    stack.delete()
+    # The stack has deleted what it owns by now. Late logs may have made a log group anew.
+    remaining = leftovers.find_existing(session, context.config)
+    leftovers.delete(session, [each for each in remaining if each.name not in kept])
     if bucket.exists:
         bucket.delete()
     print(f"Deleted {stack.name}.")
+    for name in sorted(kept):
+        print(f"Kept {name}, by its DeletionPolicy. Run make destroy again to delete it.")
 
 
 def make_tables(context: Context) -> None:
-    """Create only the tables of resources.json, for chalice deploy."""
-    existing = {each["TableName"] for each in find_tables(context.session, context.config)}
+    """Create only the tables and log groups of a stage, for chalice deploy."""
+    found = leftovers.find_existing(context.session, context.config)
+    existing = {each.name for each in found}
     for table in read_resources(context.config).tables():
         name = table["TableName"]
         if name not in existing:
             create_tables([table])
         print(f"The table {name} exists.")
+    # The functions may not create them.
+    for name in leftovers.function_log_groups(context.config):
+        if name not in existing:
+            context.session.client("logs").create_log_group(logGroupName=name)
+        print(f"The log group {name} exists.")
 
 
 COMMANDS: dict[str, Callable[[Context], None]] = {
@@ -99,9 +121,31 @@ COMMANDS: dict[str, Callable[[Context], None]] = {
 }
 
 
-def _package(context: Context) -> Template:
-    extras = [*context.options.extras, *needed_extras(context.config)]
-    return package(context.config, extras, context.build_folder)
+def _extras(context: Context) -> list[str]:
+    return [*context.options.extras, *needed_extras(context.config)]
+
+
+def _build(context: Context) -> Template:
+    return build(context.config, _extras(context), context.build_folder)
+
+
+def _require_no_leftovers(context: Context) -> None:
+    """Raise DeployError for a table or a log group that CloudFormation could not create."""
+    stack = context.stack
+    found = leftovers.find_existing(context.session, context.config, _extras(context))
+    # Most stages have none, or have their stack: ask only where it matters.
+    if found and stack.exists():
+        own = {name for kind in (TABLE, LOG_GROUP) for name in stack.resources(kind).values()}
+        found = [each for each in found if each.name not in own]
+    if not found:
+        return
+    kind = "table" if found[0].kind == TABLE else "log group"
+    names = ", ".join(repr(each.name) for each in found)
+    if stack.exists():
+        problem = f"the {kind} exists outside of the stack (got {names})"
+        raise DeployError(f"{problem}; delete it, or import it in CloudFormation's console")
+    problem = f"the {kind} exists without a stack (got {names})"
+    raise DeployError(f"{problem}; run make destroy first, or use chalice deploy")
 
 
 def _upload(context: Context, bucket: Bucket, template: Template) -> str:

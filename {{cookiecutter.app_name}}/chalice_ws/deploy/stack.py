@@ -11,6 +11,9 @@ from chalice_ws.deploy.errors import DeployError
 
 POLL_SECONDS = 1
 
+# The status of a stack that a change set has created, and that was never executed.
+IN_REVIEW = "REVIEW_IN_PROGRESS"
+
 # States from which a stack cannot be updated: the cause, and the way out.
 RECREATE = "run make destroy STAGE={stage}, then make deploy STAGE={stage}"
 STUCK = {
@@ -40,7 +43,27 @@ class Stack:
         self._stage = stage
         self.name = f"{app}-{stage}"
 
-    def describe(self) -> dict[str, Any] | None:
+    def exists(self) -> bool:
+        """Return whether the stack exists, with resources."""
+        stack = self._describe()
+        # A stack in review has a change set that was never executed, and no resources.
+        return stack is not None and stack["StackStatus"] != IN_REVIEW
+
+    def has_description(self) -> bool:
+        """Return whether CloudFormation knows the stack, with or without resources."""
+        return self._describe() is not None
+
+    def require_updatable(self) -> None:
+        """Raise DeployError if the stack exists and cannot be updated now."""
+        status = (self._describe() or {"StackStatus": IN_REVIEW})["StackStatus"]
+        if status in STUCK:
+            step, advice = STUCK[status]
+            problem = f"the stack {self.name} cannot be updated, its {step} failed (got {status})"
+            raise DeployError(f"{problem}; {advice.format(stage=self._stage)}")
+        if status.endswith("_IN_PROGRESS") and status != IN_REVIEW:
+            raise DeployError(f"the stack {self.name} is busy (got {status}); wait, then run again")
+
+    def _describe(self) -> dict[str, Any] | None:
         """Return CloudFormation's description of the stack, or None if it does not exist."""
         try:
             answer = self._cloudformation.describe_stacks(StackName=self.name)
@@ -49,27 +72,12 @@ class Stack:
                 return None
             raise
         stack: dict[str, Any] = answer["Stacks"][0]
-        # A stack in review has a change set that was never executed, and no resources.
-        return None if stack["StackStatus"] == "REVIEW_IN_PROGRESS" else stack
-
-    def exists(self) -> bool:
-        """Return whether the stack exists. Raise DeployError if it cannot be updated now."""
-        stack = self.describe()
-        if stack is None:
-            return False
-        status = stack["StackStatus"]
-        if status in STUCK:
-            step, advice = STUCK[status]
-            problem = f"the stack {self.name} cannot be updated, its {step} failed (got {status})"
-            raise DeployError(f"{problem}; {advice.format(stage=self._stage)}")
-        if status.endswith("_IN_PROGRESS"):
-            raise DeployError(f"the stack {self.name} is busy (got {status}); wait, then run again")
-        return True
+        return stack
 
     def outputs(self) -> dict[str, str]:
         """Return the outputs by name. Raise DeployError if the stack does not exist."""
-        stack = self.describe()
-        if stack is None:
+        stack = self._describe()
+        if stack is None or stack["StackStatus"] == IN_REVIEW:
             advice = f"run make deploy STAGE={self._stage}"
             raise DeployError(f"the stack does not exist (got {self.name!r}); {advice}")
         return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
@@ -81,7 +89,8 @@ class Stack:
             each["LogicalResourceId"]: each["PhysicalResourceId"]
             for page in pages.paginate(StackName=self.name)
             for each in page["StackResourceSummaries"]
-            if each["ResourceType"] == kind
+            # A resource whose creation failed has no physical id.
+            if each["ResourceType"] == kind and each.get("PhysicalResourceId")
         }
 
     def apply(self, template_url: str) -> bool:
@@ -90,6 +99,7 @@ class Stack:
         Raises:
             DeployError: it failed. CloudFormation has restored the state before.
         """
+        self.require_updatable()
         exists = self.exists()
         request: dict[str, Any] = {
             "StackName": self.name,
@@ -124,8 +134,8 @@ class Stack:
         return True
 
     def delete(self) -> None:
-        """Delete the stack. Raise DeployError if a resource remains."""
-        stack = self.describe()
+        """Delete the stack if it exists. Raise DeployError if a resource remains."""
+        stack = self._describe()
         if stack:
             token = str(uuid.uuid4())
             self._cloudformation.delete_stack(StackName=self.name, ClientRequestToken=token)

@@ -14,6 +14,7 @@ from chalice.config import Config
 
 from chalice_ws.project.config import AppError, read_json, shown
 
+LOG_GROUP = "AWS::Logs::LogGroup"
 TABLE = "AWS::DynamoDB::Table"
 QUEUE = "AWS::SQS::Queue"
 SOURCE = "AWS::Lambda::EventSourceMapping"
@@ -47,7 +48,8 @@ class Resources:
 
     def __init__(self, paths: Iterable[Path], stack: str) -> None:
         self._resources: dict[str, Any] = {}
-        self._names = {"AWS::StackName": stack}
+        region = os.environ.get("AWS_REGION", "us-east-1")
+        self._names = {"AWS::StackName": stack, "AWS::Region": region}
         self._arns: dict[str, str] = {}
         for path in paths:
             self._resources = merge(self._resources, read_resource_file(path)["Resources"])
@@ -55,11 +57,11 @@ class Resources:
             name = self._resolve(properties.get("QueueName", f"{stack}-{logical_id}"))
             # An SQS client connects to AWS_ENDPOINT_URL. Only the path of this URL matters.
             self._names[logical_id] = f"http://localhost/{ACCOUNT}/{name}"
-            region = os.environ.get("AWS_REGION", "us-east-1")
             self._arns[logical_id] = f"arn:aws:sqs:{region}:{ACCOUNT}:{name}"
-        for logical_id, properties in self._properties(TABLE):
-            name = self._resolve(properties.get("TableName", f"{stack}-{logical_id}"))
-            self._names[logical_id] = name
+        for kind, key in {TABLE: "TableName", LOG_GROUP: "LogGroupName"}.items():
+            for logical_id, properties in self._properties(kind):
+                name = self._resolve(properties.get(key, f"{stack}-{logical_id}"))
+                self._names[logical_id] = name
 
     def tables(self) -> list[dict[str, Any]]:
         """Return the properties of each table, with its TableName."""
@@ -67,6 +69,13 @@ class Resources:
             {**self._resolve(properties), "TableName": self._names[logical_id]}
             for logical_id, properties in self._properties(TABLE)
         ]
+
+    def retained_by_name(self, kind: str) -> dict[str, bool]:
+        """Return the names of the tables or log groups, each with whether it outlives the stack."""
+        return {
+            self._names[logical_id]: self._resources[logical_id].get("DeletionPolicy") == "Retain"
+            for logical_id, _ in self._properties(kind)
+        }
 
     def queues(self) -> dict[str, dict[str, Any]]:
         """Return the properties of each queue by its URL."""

@@ -31,8 +31,9 @@ MORE_ACTIONS = {
     ("sns", "PublishBatch"): "sns:Publish",
 }
 
-# What Lambda does for each function.
-LOG_ACTIONS = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
+# The actions of Lambda for each function. The stack has created the log group: with a right to
+# create it, late logs would create it anew after the stack is deleted.
+LOG_ACTIONS = ["logs:CreateLogStream", "logs:PutLogEvents"]
 
 
 class CallRecorder:

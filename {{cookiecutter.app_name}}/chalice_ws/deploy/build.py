@@ -1,7 +1,8 @@
-"""The package of a stage: the code, and Chalice's template merged with the resource files."""
+"""Build a stage: the zip, and Chalice's template merged with the resource files."""
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,8 @@ Template = dict[str, Any]
 # A deployment of an API is a snapshot of these resources. A later change is not live.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-set-up-websocket-deployment.html
 ROUTING = ("Authorizer", "Integration", "IntegrationResponse", "Model", "Route", "RouteResponse")
+# Chalice's names.
+API = "WebsocketAPI"
 DEPLOYMENT = "WebsocketAPIDeployment"
 
 # Lambda's limit.
@@ -28,8 +31,8 @@ MAX_FUNCTION_NAME_LENGTH = 64
 NAME_SUFFIX_LENGTH = 13
 
 
-def package(config: Config, extras: list[str], folder: Path) -> Template:
-    """Write the template and the zip of a stage to a folder. Return the template.
+def build(config: Config, extras: list[str], folder: Path) -> Template:
+    """Build the template and the zip of a stage in a folder. Return the template.
 
     Args:
         config: the settings of the stage.
@@ -90,15 +93,37 @@ def _check_function_names(template: Template, stack: str) -> None:
 
 
 def _with_named_deployment(template: Template) -> Template:
+    if DEPLOYMENT not in template["Resources"]:
+        return template
+    types = {f"AWS::ApiGatewayV2::{kind}" for kind in ROUTING}
+    parts = {
+        name: each
+        for name, each in template["Resources"].items()
+        if each["Type"] in types and _is_of_api(each)
+    }
+    # CloudFormation creates resources in any order: the snapshot must come after its parts, those
+    # of the resource files too.
+    deployment = template["Resources"][DEPLOYMENT]
+    deployment["DependsOn"] = [*_as_list(deployment.get("DependsOn", [])), *parts]
+    deployment["DependsOn"] = list(dict.fromkeys(deployment["DependsOn"]))
     # Chalice's deployment has one fixed name, so CloudFormation creates it once and a handler that
     # is added later never goes live. With a hash of its snapshot in the name, a change of the
     # snapshot creates a new deployment.
-    types = {f"AWS::ApiGatewayV2::{kind}" for kind in ROUTING}
-    parts = {name: each for name, each in template["Resources"].items() if each["Type"] in types}
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:10]
     text = json.dumps(template).replace(f'"{DEPLOYMENT}"', f'"{DEPLOYMENT}{digest}"')
     result: Template = json.loads(text)
     return result
+
+
+def _is_of_api(resource: Template) -> bool:
+    # The owner may have another API in the same stack.
+    api = json.dumps(resource.get("Properties", {}).get("ApiId"))
+    return API in re.findall(r"\w+", api)
+
+
+def _as_list(value: Any) -> list[Any]:
+    """Return a value of a template as a list: DependsOn may have one name without its list."""
+    return value if isinstance(value, list) else [value]
 
 
 def _with_json_as_text(template: Template) -> Template:

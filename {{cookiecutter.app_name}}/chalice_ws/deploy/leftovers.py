@@ -1,0 +1,125 @@
+"""Tables and log groups that exist beside the stack: they outlive it, and block the next one.
+
+A stack that is deleted keeps what has a DeletionPolicy. API Gateway writes late access logs into a
+new log group. `make table` creates tables and log groups without a stack.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chalice.config import Config
+
+from chalice_ws.project.resources import (
+    LOG_GROUP,
+    TABLE,
+    Resources,
+    read_resources,
+    resource_files,
+)
+
+
+@dataclass(frozen=True)
+class Existing:
+    """A table or a log group that exists in AWS.
+
+    Args:
+        kind: its type in CloudFormation.
+        is_retained: it outlives its stack, by its DeletionPolicy.
+        item_count: the rows of a table, as DynamoDB counted them some hours ago.
+    """
+
+    kind: str
+    name: str
+    is_retained: bool
+    item_count: int = 0
+
+    @property
+    def description(self) -> str:
+        """The kind and the name, for messages."""
+        if self.kind == TABLE:
+            return f"the table {self.name} (about {self.item_count} rows)"
+        return f"the log group {self.name}"
+
+
+def find_existing(
+    session: Any, config: Config, extras: Iterable[str] | None = None, others: Iterable[str] = ()
+) -> list[Existing]:
+    """Return those tables and log groups of a stage that exist.
+
+    Args:
+        session: a boto3 session.
+        config: the settings of the stage.
+        extras: the resource files to read after resources.json. None: each file, in turn.
+        others: more names of tables.
+    """
+    names = _names(config, extras)
+    tables = {**dict.fromkeys(others, False), **names[TABLE]}
+    found = [_find_table(session, name, kept) for name, kept in tables.items()]
+    found += [_find_log_group(session, name, kept) for name, kept in names[LOG_GROUP].items()]
+    return [each for each in found if each is not None]
+
+
+def delete(session: Any, existing: Iterable[Existing]) -> None:
+    """Delete tables and log groups."""
+    for each in existing:
+        if each.kind == TABLE:
+            session.client("dynamodb").delete_table(TableName=each.name)
+        else:
+            session.client("logs").delete_log_group(logGroupName=each.name)
+
+
+def function_log_groups(config: Config) -> list[str]:
+    """Return the names of the log groups of functions that `chalice deploy` creates."""
+    stage = config.config_from_disk.get("stages", {}).get(config.chalice_stage, {})
+    functions = stage.get("lambda_functions", {})
+    return [f"/aws/lambda/{_stack(config)}-{name}" for name in functions]
+
+
+def _names(config: Config, extras: Iterable[str] | None) -> dict[str, dict[str, bool]]:
+    if extras is not None:
+        files = resource_files(Path(config.project_dir), extras)
+        return _names_of(config, [Resources(files, _stack(config))])
+    folder = Path(config.project_dir) / "resources"
+    # Files that are not used together may define the same resource in two ways.
+    single = [[path.stem] for path in sorted(folder.glob("*.json"))]
+    files_in_turn = [resource_files(Path(config.project_dir), each) for each in single]
+    every = [Resources(files, _stack(config)) for files in files_in_turn]
+    names = _names_of(config, [read_resources(config), *every])
+    names[LOG_GROUP] |= dict.fromkeys(function_log_groups(config), False)
+    return names
+
+
+def _names_of(config: Config, every: list[Resources]) -> dict[str, dict[str, bool]]:
+    # A name without the stack's name may be that of another stage's table.
+    return {
+        kind: {
+            name: is_retained
+            for resources in every
+            for name, is_retained in resources.retained_by_name(kind).items()
+            if _stack(config) in name
+        }
+        for kind in (TABLE, LOG_GROUP)
+    }
+
+
+def _stack(config: Config) -> str:
+    return f"{config.app_name}-{config.chalice_stage}"
+
+
+def _find_table(session: Any, name: str, is_retained: bool) -> Existing | None:
+    dynamodb = session.client("dynamodb")
+    try:
+        table = dynamodb.describe_table(TableName=name)["Table"]
+    except dynamodb.exceptions.ResourceNotFoundException:
+        return None
+    return Existing(TABLE, name, is_retained, table["ItemCount"])
+
+
+def _find_log_group(session: Any, name: str, is_retained: bool) -> Existing | None:
+    pages = session.client("logs").get_paginator("describe_log_groups")
+    for page in pages.paginate(logGroupNamePrefix=name):
+        if any(each["logGroupName"] == name for each in page["logGroups"]):
+            return Existing(LOG_GROUP, name, is_retained)
+    return None
