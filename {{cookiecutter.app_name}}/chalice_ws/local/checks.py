@@ -13,6 +13,8 @@ log = logging.getLogger("chalice_ws")
 
 Predicate = Callable[[web.Request], bool]
 
+NO_CACHE = {"Cache-Control": "no-cache"}
+
 
 def refuse_other_hosts(origins: Origins, is_rest: Predicate) -> Middleware:
     """Return a check that refuses requests of other servers' web pages.
@@ -69,4 +71,4 @@ def refuse_other_paths(stage: str) -> Middleware:
 async def forbid_caching(_: web.Request, response: web.StreamResponse) -> None:
     """Let browsers ask for each file again. They would guess how long an old file is valid."""
     if isinstance(response, web.FileResponse):
-        response.headers["Cache-Control"] = "no-cache"
+        response.headers.update(NO_CACHE)

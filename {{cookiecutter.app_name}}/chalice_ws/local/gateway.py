@@ -208,16 +208,19 @@ def _status(value: Any) -> int | None:
 
 
 def _headers(request: web.Request) -> list[tuple[str, str]]:
-    # API Gateway drops the hop-by-hop headers, and adds those of a proxy.
-    hop = {"connection", "upgrade"}
-    headers = [(name, value) for name, value in request.headers.items() if name.lower() not in hop]
-    port = request.host.rpartition(":")[2]
-    return [
-        *headers,
-        ("X-Forwarded-For", request.remote or ""),
-        ("X-Forwarded-Port", port if port.isdigit() else "80"),
-        ("X-Forwarded-Proto", request.scheme),
-    ]
+    # API Gateway drops the hop-by-hop headers, and adds those of a proxy. A proxy in front of this
+    # one has set them already.
+    given, port = request.headers, request.host.rpartition(":")[2]
+    is_https = given.get("X-Forwarded-Proto", request.scheme) == "https"
+    addresses = [given.get("X-Forwarded-For"), request.remote]
+    own = {
+        "X-Forwarded-For": ", ".join(filter(None, addresses)),
+        "X-Forwarded-Port": port if port.isdigit() else "443" if is_https else "80",
+        "X-Forwarded-Proto": "https" if is_https else "http",
+    }
+    dropped = {"connection", "upgrade", *map(str.lower, own)}
+    kept = [(name, value) for name, value in given.items() if name.lower() not in dropped]
+    return [*kept, *own.items()]
 
 
 def _subprotocol(value: Any) -> dict[str, str] | None:

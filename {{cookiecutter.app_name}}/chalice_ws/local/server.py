@@ -17,6 +17,7 @@ from aiohttp.typedefs import Middleware
 from chalice_ws.local import processes, services, sqs
 from chalice_ws.local.aws_api import MAX_INVOKE_BYTES, Invoke, Management
 from chalice_ws.local.checks import (
+    NO_CACHE,
     forbid_caching,
     refuse_other_hosts,
     refuse_other_paths,
@@ -26,6 +27,7 @@ from chalice_ws.local.gateway import Gateway, Limits
 from chalice_ws.local.isolation import isolate
 from chalice_ws.local.listeners import listen, local_address
 from chalice_ws.local.origins import Origins
+from chalice_ws.local.prefixes import add_slash, remove_prefixes
 from chalice_ws.local.reload import FileTimes, file_times, wait_for_change
 from chalice_ws.local.rest import FUNCTION, Rest
 from chalice_ws.local.workers import InProcess, Lambda, Workers
@@ -74,11 +76,14 @@ async def run(options: argparse.Namespace) -> None:
         refuse_other_hosts(origins, rest.serves),
         refuse_web_pages(rest.serves),
         refuse_other_paths(stage),
+        add_slash,
     ]
     application = routes(gateway, rest, management, invoke, project / "web", checks)
     # A REST API passes a compressed body on as it is.
     runner = web.AppRunner(application, access_log=None, auto_decompress=False)
     await runner.setup()
+    assert runner.server
+    remove_prefixes(runner.server, stage)
     for listener in listeners:
         await web.SockSite(runner, listener).start()
     names = ", ".join(table["TableName"] for table in tables)
@@ -168,7 +173,12 @@ def routes(
         async def index(_: web.Request) -> web.FileResponse:
             return web.FileResponse(pages / "index.html")
 
+        async def config(_: web.Request) -> web.Response:
+            # The address of the WebSocket API, relative to the page.
+            return web.json_response({"url": gateway.stage}, headers=NO_CACHE)
+
         app.router.add_get("/", index)
+        app.router.add_get("/config.json", config)
         app.router.add_static("/", pages)
     return app
 

@@ -1,0 +1,49 @@
+"""The path prefixes of proxies, such as /proxy/8000/ of JupyterHub, SageMaker and code-server.
+
+Some proxies remove the prefix before they pass a request on, and others leave it. With it removed
+here too, all parts of the gateway see the same paths.
+"""
+
+import re
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from yarl import URL
+
+# Such as /user/ann/proxy/absolute/8000, /absproxy/8000 and /codeeditor/default/absports/8000.
+_PREFIX = re.compile(r"(/[^?#]*?)?/((abs)?proxy|proxy/absolute|(abs)?ports)/\d+")
+
+
+def remove_prefixes(server: web.Server, stage: str) -> None:
+    """Remove the prefix from the path of each request that a server gets from now on.
+
+    Args:
+        server: the server.
+        stage: the API's stage. A path that begins with it has no prefix.
+    """
+    make_request = server.request_factory
+
+    def make(*arguments: Any) -> web.BaseRequest:
+        request = make_request(*arguments)
+        path = _without_prefix(request.raw_path, stage)
+        if path == request.raw_path:
+            return request
+        return request.clone(rel_url=URL(path, encoded=True))
+
+    server.request_factory = make
+
+
+def _without_prefix(path: str, stage: str) -> str:
+    is_stage = re.match(rf"/{re.escape(stage)}(/|\?|$)", path)
+    found = None if is_stage else _PREFIX.match(path)
+    rest = path[found.end() :] if found else path
+    return rest if rest.startswith("/") else path
+
+
+@web.middleware
+async def add_slash(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Redirect /proxy/8000 to /proxy/8000/, to which the page's own addresses are relative."""
+    if _PREFIX.fullmatch(request.path):
+        raise web.HTTPFound(request.path.rpartition("/")[2] + "/")
+    return await handler(request)
