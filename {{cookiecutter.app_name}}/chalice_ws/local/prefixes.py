@@ -9,10 +9,9 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from yarl import URL
 
 # Such as /user/ann/proxy/absolute/8000, /absproxy/8000 and /codeeditor/default/absports/8000.
-_PREFIX = re.compile(r"(/[^?#]*?)?/((abs)?proxy|proxy/absolute|(abs)?ports)/\d+")
+_PREFIX = re.compile(r"(/.*?)?/((abs)?proxy|proxy/absolute|(abs)?ports)/\d+")
 
 
 def remove_prefixes(server: web.Server, stage: str) -> None:
@@ -26,16 +25,17 @@ def remove_prefixes(server: web.Server, stage: str) -> None:
 
     def make(*arguments: Any) -> web.BaseRequest:
         request = make_request(*arguments)
-        path = _without_prefix(request.raw_path, stage)
-        if path == request.raw_path:
+        url = request.rel_url
+        path = _without_prefix(url.raw_path, stage)
+        if path == url.raw_path:
             return request
-        return request.clone(rel_url=URL(path, encoded=True))
+        return request.clone(rel_url=url.with_path(path, encoded=True, keep_query=True))
 
     server.request_factory = make
 
 
 def _without_prefix(path: str, stage: str) -> str:
-    is_stage = re.match(rf"/{re.escape(stage)}(/|\?|$)", path)
+    is_stage = re.match(rf"/{re.escape(stage)}(/|$)", path)
     found = None if is_stage else _PREFIX.match(path)
     rest = path[found.end() :] if found else path
     return rest if rest.startswith("/") else path
