@@ -103,7 +103,7 @@ class FakeApi:
     """A running fake. `serve` starts it.
 
     `override` may reply in place of a script. The next `connections_to_reset` connections are
-    reset at once.
+    reset at once. `resumed_count` is the number of connections that resumed a TLS session.
 
     Args:
         certificate: the server's certificate.
@@ -111,12 +111,13 @@ class FakeApi:
     """
 
     def __init__(self, certificate: Certificate, listener: socket.socket) -> None:
-        self.url = f"https://127.0.0.1:{listener.getsockname()[1]}/dev"
+        self.port: int = listener.getsockname()[1]
+        self.url = f"https://127.0.0.1:{self.port}/dev"
         self.scripts: dict[str, Script] = defaultdict(Script)
         self.override: Callable[[Post], Reply | None] | None = None
         self.latency_seconds = 0.0
         self.connections_to_reset = 0
-        self.connection_count = 0
+        self.connection_count = self.resumed_count = 0
         self.answered: list[Answered] = []
         self._certificate = certificate
         self._listener = listener
@@ -168,6 +169,7 @@ class FakeApi:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connection_count += 1
+        self.resumed_count += writer.get_extra_info("ssl_object").session_reused
         self._writers.add(writer)
         try:
             if self.connections_to_reset > 0:

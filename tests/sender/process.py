@@ -146,13 +146,31 @@ class SmallBufferSocket(socket.socket):
         self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
 
 
-def set_timeouts(seconds: float) -> None:
-    """Set all timeouts of the senders, so that a slow machine does not look like a fault."""
-    from chalicelib.sender import boto, client, pool
+def set_timeouts() -> None:
+    """Set the timeouts of the senders, so that a slow machine does not look like a fault."""
+    from chalicelib.sender import boto, client, pool, sockets
 
+    variables = os.environ
+    seconds = float(variables.get("TIMEOUT_SECONDS", 60))
     client.RESPONSE_TIMEOUT_SECONDS = seconds
+    client.FIRST_RESPONSE_TIMEOUT_SECONDS = float(variables.get("FIRST_TIMEOUT_SECONDS", seconds))
     pool.CONNECT_TIMEOUT_SECONDS = seconds
+    pool.MAX_IDLE_SECONDS = float(variables.get("MAX_IDLE_SECONDS", seconds))
+    sockets.ATTEMPT_DELAY_SECONDS = float(variables.get("ATTEMPT_DELAY_SECONDS", seconds))
     boto.CONNECT_TIMEOUT_SECONDS = boto.READ_TIMEOUT_SECONDS = seconds
+
+
+def set_addresses(host: str, *addresses: str) -> None:
+    """Let a host have these addresses, in this order."""
+    system = socket.getaddrinfo
+
+    def getaddrinfo(name: Any, port: Any, *args: Any, **options: Any) -> Any:
+        if name != host:
+            return system(name, port, *args, **options)
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        return [(*kind, (each, port)) for each in addresses]
+
+    socket.getaddrinfo = getaddrinfo  # type: ignore[assignment]
 
 
 def do_job(job: dict[str, Any], number: int, resumed: Event) -> None:
@@ -180,7 +198,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO)
     if "SMALL_BUFFERS" in os.environ:
         socket.socket = SmallBufferSocket  # type: ignore[misc]
-    set_timeouts(float(os.environ.get("TIMEOUT_SECONDS", 60)))
+    if "ADDRESSES" in os.environ:
+        set_addresses(*os.environ["ADDRESSES"].split(","))
+    set_timeouts()
     resumed, number = Event(), 0
     with ThreadPoolExecutor(8) as executor:
         for line in sys.stdin:

@@ -132,6 +132,20 @@ def test_restarted_server_is_used_and_another_one_is_not(
             assert api.answered == []
 
 
+def test_tls_session_of_a_restarted_server_replaces_the_old_one(
+    app: Path, certificate: Certificate, tmp_path: Path
+) -> None:
+    """A sender that kept offering the old session would resume none, for as long as it runs."""
+    variables = environment(certificate)
+    with closing(listen()) as listener, run_sender(app, tmp_path / "log", **variables) as sender:
+        for _ in range(3):
+            with serve(certificate, listener) as api:
+                for _ in range(2):
+                    assert sender.send(recipients(api, new_ids(50))).counts["delivered"] == 50
+                    api.close_connections()
+                assert 0 < api.resumed_count < api.connection_count
+
+
 def test_open_connections_are_used_by_the_next_call(sender: SenderProcess, api: FakeApi) -> None:
     api.latency_seconds = 0.005
     assert sender.send(recipients(api, new_ids(200))).counts["delivered"] == 200

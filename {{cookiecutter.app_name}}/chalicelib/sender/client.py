@@ -3,14 +3,20 @@
 import logging
 import ssl
 
+from chalicelib.sender.connection import HTTPConnection
+from chalicelib.sender.http11 import Response
 from chalicelib.sender.pool import Pool
 from chalicelib.sender.rate_limit import RateLimit
 from chalicelib.sender.signing import Signer, explain_forbidden
+from chalicelib.sender.sockets import Origin
 from chalicelib.sender.types import Forbidden, Status
 
 log = logging.getLogger(__name__)
 
 RESPONSE_TIMEOUT_SECONDS = 3
+
+# For the first request of a fan-out over an idle connection, which may have ended in silence.
+FIRST_RESPONSE_TIMEOUT_SECONDS = 1.5
 
 
 class Throttled(OSError):
@@ -58,11 +64,8 @@ class Client:
         if endpoint not in self._signers:
             self._signers[endpoint] = Signer(endpoint, self._payload)
         signer = self._signers[endpoint]
-        pool, origin = self._pool, signer.origin
-        connection = pool.take_idle(origin) or await pool.open(origin)
         request, access_key = signer.request(connection_id), signer.access_key
-        response = await connection.post(request, RESPONSE_TIMEOUT_SECONDS)
-        pool.put_back(origin, connection)
+        response = await self._exchange(signer.origin, request)
         if response.status in (200, 410):
             self._rate_limit.on_accepted()
             return "delivered" if response.status == 200 else "gone"
@@ -78,3 +81,23 @@ class Client:
         if response.status < 500:
             raise Rejected(problem)
         raise OSError(problem)
+
+    async def _exchange(self, origin: Origin, request: bytes) -> Response:
+        """Send a request over an idle connection or a new one; return the response."""
+        connection = self._pool.take_idle(origin)
+        if connection and self._pool.is_doubtful(connection):
+            try:
+                return await self._send(connection, request, FIRST_RESPONSE_TIMEOUT_SECONDS)
+            except ConnectionError:
+                # The others have probably ended too.
+                self._pool.close_doubtful()
+                connection = self._pool.take_idle(origin)
+        connection = connection or await self._pool.open(origin)
+        return await self._send(connection, request, RESPONSE_TIMEOUT_SECONDS)
+
+    async def _send(
+        self, connection: HTTPConnection, request: bytes, timeout_seconds: float
+    ) -> Response:
+        response = await connection.post(request, timeout_seconds)
+        self._pool.put_back(connection)
+        return response

@@ -17,7 +17,6 @@ Strategy:
   nothing runs.
 """
 
-import asyncio
 import atexit
 import logging
 import time
@@ -71,10 +70,7 @@ class _FanOut:
         self._on_result = on_result
 
     async def run(self, deadline: float) -> None:
-        # In these two turns the loop notices connections that have ended since the last call.
-        for _ in range(2):
-            await asyncio.sleep(0)
-        self._idle_count = self._pool.idle_count()
+        self._idle_count = await self._pool.begin()
         self._tasks.start(self._queue.fill(on_progress=self._add_workers))
         try:
             in_time = await self._tasks.wait(deadline - time.monotonic())

@@ -1,18 +1,23 @@
-"""Connections that stay open from one fan-out to the next."""
+"""HTTP connections that stay open from one fan-out to the next."""
 
 import asyncio
-import random
 import socket
 import ssl
 from collections import defaultdict
 from itertools import chain
 
-from chalicelib.sender.connection import Connection, Origin, open_socket
+from chalicelib.sender.connection import HTTPConnection
+from chalicelib.sender.sockets import Origin, find_addresses, open_first
 
 CONNECT_TIMEOUT_SECONDS = 3
 
 # Connections that are opened at a time. Those that are open send while others are opened.
 MAX_CONNECTING = 16
+
+# Both ends drop idle connections, in silence too: "Lambda purges idle connections over time"
+# (https://docs.aws.amazon.com/lambda/latest/dg/best-practices.html). AWS publishes no limit for
+# the management API. The AWS SDK for Java uses no connection that was idle for 60 s.
+MAX_IDLE_SECONDS = 30
 
 
 class Pool:
@@ -20,26 +25,44 @@ class Pool:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self._idle: defaultdict[Origin, list[Connection]] = defaultdict(list)
+        self._idle: defaultdict[Origin, list[HTTPConnection]] = defaultdict(list)
+        # When the fan-out began. Connections that were idle before may have ended in silence.
+        self._began_at = 0.0
         self._addresses: dict[Origin, list[str]] = {}
         self._sessions: dict[Origin, ssl.SSLSession | None] = {}
         self._connecting = asyncio.Semaphore(MAX_CONNECTING)
 
-    def idle_count(self) -> int:
-        """Return the number of idle connections."""
+    async def begin(self) -> int:
+        """Begin a fan-out; return the number of idle connections that it can use."""
+        # In these two turns the loop notices connections that have ended since the last call.
+        for _ in range(2):
+            await asyncio.sleep(0)
+        # The monotonic clock runs on while Lambda freezes the function:
+        # https://github.com/aws/aws-lambda-web-adapter/issues/830
+        self._began_at = self.loop.time()
+        self._close_idle(self._began_at - MAX_IDLE_SECONDS)
+        # The host may have another address now.
+        self._addresses.clear()
         return sum(map(len, self._idle.values()))
 
-    def take_idle(self, origin: Origin) -> Connection | None:
-        """Take an idle connection; None where the origin has none."""
+    def take_idle(self, origin: Origin) -> HTTPConnection | None:
+        """Take the connection that was used last; None where the origin has none."""
         idle = self._idle[origin]
         while idle:
             connection = idle.pop()
-            if connection.usable:
+            if connection.is_open:
                 return connection
-            connection.close()
         return None
 
-    async def open(self, origin: Origin) -> Connection:
+    def is_doubtful(self, connection: HTTPConnection) -> bool:
+        """Return whether a connection was idle when the fan-out began."""
+        return connection.idle_since < self._began_at
+
+    def close_doubtful(self) -> None:
+        """Close the idle connections that have not answered since the fan-out began."""
+        self._close_idle(self._began_at)
+
+    async def open(self, origin: Origin) -> HTTPConnection:
         """Open a connection, or take one that becomes idle meanwhile.
 
         Raises:
@@ -48,12 +71,12 @@ class Pool:
         async with self._connecting:
             return self.take_idle(origin) or await self._open(origin)
 
-    def put_back(self, origin: Origin, connection: Connection) -> None:
+    def put_back(self, connection: HTTPConnection) -> None:
         """Add a connection to the idle ones, unless it has ended."""
-        if connection.usable:
-            self._idle[origin].append(connection)
-            if origin not in self._sessions:
-                self._sessions[origin] = connection.tls_session()
+        if connection.is_open:
+            self._idle[connection.origin].append(connection)
+            if connection.origin not in self._sessions:
+                self._sessions[connection.origin] = connection.tls_session()
 
     def close(self) -> None:
         """Close the idle connections and the loop."""
@@ -62,24 +85,32 @@ class Pool:
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()
 
-    async def _open(self, origin: Origin) -> Connection:
-        if origin not in self._addresses:
-            found = await self.loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
-            self._addresses[origin] = [str(each[4][0]) for each in found]
-        address = random.choice(self._addresses[origin])
+    def _close_idle(self, before: float) -> None:
+        for origin, idle in self._idle.items():
+            for connection in idle:
+                if connection.idle_since < before:
+                    connection.close()
+            self._idle[origin] = [each for each in idle if each.is_open]
+
+    async def _open(self, origin: Origin) -> HTTPConnection:
         session = self._sessions.get(origin)
         try:
-            opening = open_socket(address, origin, session)
-            sock = await asyncio.wait_for(opening, CONNECT_TIMEOUT_SECONDS)
+            sock = await asyncio.wait_for(self._connect(origin, session), CONNECT_TIMEOUT_SECONDS)
         except Exception as error:
-            # The host may have another address now.
             self._addresses.pop(origin, None)
             # asyncio's TimeoutError is an OSError from Python 3.11 on, and has no message.
             if isinstance(error, asyncio.TimeoutError):
                 raise ConnectionError("the connection was not open in time") from None
             raise
-        connection = Connection(sock)
+        connection = HTTPConnection(origin, sock)
         if session and not connection.has_resumed():
             # The server no longer knows this session.
             self._sessions.pop(origin, None)
         return connection
+
+    async def _connect(self, origin: Origin, session: ssl.SSLSession | None) -> socket.socket:
+        addresses = self._addresses.get(origin) or await find_addresses(origin)
+        sock = await open_first(addresses, origin, session)
+        # The others do not wait for an address that does not work.
+        self._addresses[origin] = [sock.getpeername()[0]]
+        return sock

@@ -16,8 +16,8 @@ from urllib.parse import quote, urlsplit
 from botocore.exceptions import NoCredentialsError, NoRegionError
 
 from chalicelib.aws import ENDPOINT_VARIABLE, session
-from chalicelib.sender.connection import Origin
 from chalicelib.sender.http11 import Response
+from chalicelib.sender.sockets import Origin
 
 # AWS refuses a signature whose time is minutes off. Less is not the reason of a refusal.
 MAX_CLOCK_ERROR_SECONDS = 60
