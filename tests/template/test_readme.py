@@ -34,7 +34,7 @@ operations:
 
 def test_added_action_works_and_passes_its_test(bake: Bake, tmp_path: Path) -> None:
     app = bake(app_name="tea", app_kind="notifications")
-    action, test, _ = examples(app)
+    action, test, *_ = examples(app)
     with (app / "chalicelib" / "actions.py").open("a") as actions:
         actions.write("\n\n" + action)
     (app / "tests" / "test_wave.py").write_text(test)
@@ -59,7 +59,7 @@ def test_added_action_works_and_passes_its_test(bake: Bake, tmp_path: Path) -> N
 
 
 def test_message_from_another_process_arrives(app: Path, tmp_path: Path) -> None:
-    script = examples(app)[2]
+    script = examples(app)[-1]
     with serving(app, app, tmp_path) as gateway, client(gateway.url) as ann:
         # The reply shows that ann is in the lobby.
         ann.send('{"action": "echo", "data": 1}')

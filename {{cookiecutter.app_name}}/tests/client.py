@@ -19,6 +19,8 @@ from urllib.parse import unquote
 
 from chalice import Chalice
 from chalice.local import LambdaContext
+from chalice.test import Client as TestClient
+from chalice.test import HTTPResponse
 
 from chalice_ws.local.events import Peer
 from tests.support.asyncapi import FrameChecker
@@ -148,6 +150,13 @@ class Api:
             raise Rejected(answer["statusCode"])
         self.inboxes[peer.connection_id] = deque()
         return Client(self, peer)
+
+    def http(self, method: str, path: str, body: Any = None, **headers: str) -> HTTPResponse:
+        """Send a request to a REST route, with a JSON body, and return the response."""
+        content = b"" if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json", **headers}
+        with recorder.function("api_handler"):
+            return TestClient(self.app).http.request(method, path, headers, content)
 
     def run(self, function: str, event: Any, seconds: float = 29) -> Any:
         """Run a function of app.py, with `seconds` of time, and return its result."""

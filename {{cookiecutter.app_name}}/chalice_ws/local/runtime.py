@@ -112,11 +112,16 @@ class Functions:
             return Result(error=_report(error, context.aws_request_id))
 
     def _variables(self, name: str) -> dict[str, str]:
-        patched = self._resources.variables(to_cfn_resource_name(name))
+        patched = self._resources.variables(_logical_id(name))
         return {**self._scope(name).environment_variables, **patched, **self._environment}
 
     def _scope(self, name: str) -> Config:
         return self._config.scope(self._config.chalice_stage, name)
+
+
+def _logical_id(name: str) -> str:
+    # chalice.package renames the function of the routes.
+    return "APIHandler" if name == "api_handler" else str(to_cfn_resource_name(name))
 
 
 def _load(project_dir: Path) -> Chalice:

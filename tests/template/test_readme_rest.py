@@ -1,0 +1,80 @@
+"""The README's REST route, added to a new app as it says."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Bake
+from tests.local.gateway import SECONDS, client, serving
+
+HEADING = "## Add a REST route"
+
+
+def run(app: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run a module in the app's folder; it must succeed."""
+    done = subprocess.run(
+        [sys.executable, "-B", "-m", *arguments], cwd=app, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture
+def with_route(bake: Bake) -> Path:
+    """A new app with the README's route, policy files, settings and test."""
+    app = bake(app_name="tea", app_kind="chat")
+    section = (app / "README.md").read_text().partition(HEADING)[2].partition("\n## ")[0]
+    route, imports, test = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    source = (app / "app.py").read_text()
+    start = source.index("from chalice import")
+    (app / "app.py").write_text(source[:start] + imports + source[start:] + "\n\n" + route)
+    for command in re.findall(r"^    (cp .*)$", section, re.MULTILINE):
+        subprocess.run(command.split(), cwd=app, check=True)
+    (setting,) = re.findall(r'^    ("api_handler": .*),$', section, re.MULTILINE)
+    config = json.loads((app / ".chalice" / "config.json").read_text())
+    for stage, settings in config["stages"].items():
+        added = json.loads(f"{{{setting}}}".replace("dev/", f"{stage}/"))
+        settings["lambda_functions"].update(added)
+    (app / ".chalice" / "config.json").write_text(json.dumps(config))
+    policies = app / "tests" / "test_policies.py"
+    call = '    api.http("POST", "/messages", {"channel": "tea", "data": 1})\n    closed.pop()'
+    text = policies.read_text()
+    # One more connection that is gone, whose rows the route removes.
+    text = text.replace("range(7)", "range(8)").replace(
+        '    api.run("notify"', f'{call}.vanish()\n    api.run("notify"', 1
+    )
+    policies.write_text(text)
+    (app / "tests" / "test_route.py").write_text(test)
+    return app
+
+
+def test_route_of_the_readme_works(with_route: Path, tmp_path: Path) -> None:
+    app = with_route
+    run(app, "chalice_ws", "check")
+    tests = ["tests/test_route.py", "tests/test_policies.py"]
+    run(app, "pytest", "-p", "no:cacheprovider", *tests)
+    with serving(app, app, tmp_path) as gateway, client(gateway.url) as ann:
+        # The reply shows that ann is in the lobby.
+        ann.send('{"action": "echo", "data": 1}')
+        ann.recv(SECONDS)
+        (curl,) = re.findall(r"^    (curl .*\n.*)$", (app / "README.md").read_text(), re.MULTILINE)
+        command = curl.replace("8000", str(gateway.port))
+        answer = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+        assert json.loads(answer.stdout)["delivered"] == 1
+        assert json.loads(ann.recv(SECONDS))["data"] == "Tea is ready"
+
+
+def test_route_of_the_readme_is_packaged(with_route: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    run(with_route, "chalice_ws.deploy", "package", "--stage", "prod", "production")
+    template = json.loads((with_route / "build" / "prod" / "template.json").read_text())
+    resources, outputs = template["Resources"], template["Outputs"]
+    assert resources["RestAPI"]["Properties"]["StageName"] == "api"
+    assert {"EndpointURL", "WebsocketConnectEndpointURL"} <= outputs.keys()
+    policy = resources["ApiHandlerRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    granted = json.loads((with_route / ".chalice" / "prod" / "api_handler.json").read_text())
+    assert policy == granted
