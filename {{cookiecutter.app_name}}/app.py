@@ -6,8 +6,9 @@ from typing import Any
 from chalice import Chalice, WebsocketDisconnectedError
 from chalice.app import WebsocketEvent
 
-from chalicelib.access import may_connect
+from chalicelib.access import authenticate
 from chalicelib.aws import Invocation, endpoint_url, session
+from chalicelib.identity.handshake import Refused, subprotocol
 from chalicelib.protocol.fields import NAME
 from chalicelib.storage import connections
 
@@ -24,17 +25,20 @@ app.websocket_api.session = session
 
 
 @app.on_ws_connect()
-def connect(event: WebsocketEvent) -> dict[str, int]:
-    if not may_connect(event):
-        return {"statusCode": 403}
+def connect(event: WebsocketEvent) -> dict[str, Any]:
+    try:
+        user = authenticate(event)
+    except Refused as refusal:
+        app.log.log(refusal.level, "connection %s refused: %s", event.connection_id, refusal)
+        return {"statusCode": refusal.status}
     query = event.to_dict().get("queryStringParameters") or {}
     try:
         name = NAME.parse(query["name"]) if query.get("name") else None
     except ValueError:
         return {"statusCode": 400}
     connected_at = event.to_dict()["requestContext"]["connectedAt"]
-    connections.add(event.connection_id, name, endpoint_url(event), connected_at)
-    return {"statusCode": 200}
+    connections.add(event.connection_id, name, endpoint_url(event), connected_at, user)
+    return {"statusCode": 200, "headers": subprotocol(event)}
 
 
 @app.on_ws_message()

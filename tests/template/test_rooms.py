@@ -15,7 +15,8 @@ DIRECTIONS = {
     "chalicelib.settings": NOTHING,
     "chalicelib.aws": NOTHING,
     "chalicelib.protocol": {"chalicelib.aws", "chalicelib.settings"},
-    "chalicelib.access": {"chalicelib.protocol"},
+    "chalicelib.identity": {"chalicelib.protocol", "chalicelib.aws", "chalicelib.settings"},
+    "chalicelib.access": {"chalicelib.identity", "chalicelib.protocol"},
     "chalicelib.storage": {"chalicelib.protocol", "chalicelib.aws", "chalicelib.settings"},
     "chalicelib.sender": {"chalicelib.aws", "chalicelib.settings"},
     "chalicelib.delivery": {
@@ -37,6 +38,7 @@ DIRECTIONS = {
         "chalicelib.access",
         "chalicelib.delivery",
         "chalicelib.storage",
+        "chalicelib.identity",
         "chalicelib.protocol",
         "chalicelib.aws",
     },
@@ -52,6 +54,7 @@ AWS_PACKAGES = {"boto3", "botocore", "chalice"}
 PACKAGES = {
     **dict.fromkeys(DIRECTIONS, AWS_PACKAGES),
     "chalicelib.settings": set(),
+    "chalicelib.identity": {*AWS_PACKAGES, "cryptography", "jwt"},
     "chalice_ws.local": {*AWS_PACKAGES, "aiohttp", "moto", "uvloop", "websockets", "werkzeug"},
 }
 

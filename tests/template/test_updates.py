@@ -22,6 +22,14 @@ def wave(request: Request) -> Frame:
 RULE = "    return True\n"
 OWN_RULE = '    return "X-Blocked" not in event.to_dict()["headers"]\n'
 
+# The same rule in access.py.
+NEW_RULE = "    check_origin(event)\n"
+OWN_NEW_RULE = f"""    if "X-Blocked" in event.to_dict()["headers"]:
+        raise Refused(403, "blocked")
+{NEW_RULE}"""
+IMPORT = "import check_origin"
+OWN_IMPORT = "import Refused, check_origin"
+
 
 def run(folder: Path, *command: str, status: int = 0) -> str:
     """Run a command and return its output. Raise AssertionError for another exit status."""
@@ -165,11 +173,13 @@ def test_update_to_folders_leaves_one_conflict_may_connect(
     assert not list(app.rglob("*.rej"))
 
     git(app, "checkout", "--theirs", "app.py")
-    replace(app / "chalicelib" / "access.py", RULE, OWN_RULE)
+    for old, new in [(NEW_RULE, OWN_NEW_RULE), (IMPORT, OWN_IMPORT)]:
+        replace(app / "chalicelib" / "access.py", old, new)
     expected = bake({"output_dir": str(tmp_path / "expected")})
     add_action(expected)
     change_settings(expected)
-    replace(expected / "chalicelib" / "access.py", RULE, OWN_RULE)
+    for old, new in [(NEW_RULE, OWN_NEW_RULE), (IMPORT, OWN_IMPORT)]:
+        replace(expected / "chalicelib" / "access.py", old, new)
     assert own_files(app) == files(expected)
     run(app, "python", "-B", "-m", "chalice_ws", "check")
 

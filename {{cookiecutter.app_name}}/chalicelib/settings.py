@@ -5,6 +5,7 @@ valid. `READERS` maps the variables to the functions, for `make check`.
 """
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,21 @@ from typing import Any
 DEFAULT_FANOUT_RPS = 5000
 
 SENDERS = ("concurrent", "boto3")
+
+AUTH_MODES = ("none", "jwt")
+AUTH_ALGORITHMS = ("RS256", "ES256", "HS256")
+
+_SIGN_IN = ("AUTH_ISSUER", "AUTH_AUDIENCE", "AUTH_SECRET")
+
+_TRUSTED_URL = re.compile(
+    r"(?:(https)://[A-Za-z0-9.-]+|http://(?:localhost|127\.0\.0\.1|\[::1\]))(?::[0-9]+)?(?:/[!-~]*)?"
+)
+
+# A scheme, a host and a port, as browsers send an origin: in lower case, without the default port.
+_ORIGIN = re.compile(
+    r"(?!http:.*:80$|https:.*:443$|wss?:)"
+    r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
+)
 
 
 def connections_table() -> str:
@@ -70,6 +86,92 @@ def fanout_queue() -> str:
     return _text("FANOUT_QUEUE", "resources/scale.json, which sets it")
 
 
+def allowed_origins() -> list[str]:
+    """Return the origins of web pages that may connect; an empty list allows all."""
+    value = os.environ.get("ALLOWED_ORIGINS", "")
+    origins = [each.strip() for each in value.split(",")] if value.strip() else []
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            use = "origins such as https://chat.example.com, comma-separated, without a path"
+            raise _invalid("ALLOWED_ORIGINS", origin, use)
+    return origins
+
+
+def auth() -> str:
+    """Return `none`, anyone may connect, or `jwt`, who has a valid token may."""
+    value = os.environ.get("AUTH", "").strip()
+    if not value:
+        given = [name for name in _SIGN_IN if os.environ.get(name)]
+        if given:
+            raise _invalid("AUTH", value, f"jwt, which {given[0]} needs, or none")
+    if value and value not in AUTH_MODES:
+        raise _invalid("AUTH", value, " or ".join(AUTH_MODES))
+    return value or AUTH_MODES[0]
+
+
+def auth_issuer() -> str:
+    """Return the issuer of the tokens, their exact `iss`; it is empty where AUTH is none."""
+    value = os.environ.get("AUTH_ISSUER", "").strip()
+    if auth() == "none":
+        return ""
+    if not value:
+        raise _invalid("AUTH_ISSUER", value, "the issuer of your tokens, its https:// address")
+    # The keys of RS256 and ES256 come from this address. HS256 has no keys to fetch.
+    if auth_algorithms() != ["HS256"] and (not is_trusted_url(value) or {"?", "#"} & set(value)):
+        raise _invalid("AUTH_ISSUER", value, "an https:// address without a query")
+    return value
+
+
+def is_trusted_url(url: str) -> bool:
+    """Return whether keys may come from a URL: https, or an issuer on this machine.
+
+    A deployed function takes https alone: a token of the local gateway is never valid there.
+    """
+    scheme = _TRUSTED_URL.fullmatch(url)
+    is_deployed = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+    return scheme is not None and (scheme[1] == "https" or not is_deployed)
+
+
+def auth_audience() -> list[str]:
+    """Return the audiences of which a token must have one; empty where AUTH is none."""
+    value = os.environ.get("AUTH_AUDIENCE", "")
+    audiences = [each.strip() for each in value.split(",")]
+    if auth() == "none":
+        return []
+    if not all(audiences):
+        raise _invalid("AUTH_AUDIENCE", value, "the audience of your tokens, such as a client id")
+    return audiences
+
+
+def auth_algorithms() -> list[str]:
+    """Return the algorithms that a token may be signed with, some of AUTH_ALGORITHMS."""
+    value = os.environ.get("AUTH_ALGORITHMS", "RS256,ES256")
+    names = [each.strip() for each in value.split(",")]
+    if not set(names) <= set(AUTH_ALGORITHMS):
+        use = f"some of {', '.join(AUTH_ALGORITHMS)}, comma-separated"
+        raise _invalid("AUTH_ALGORITHMS", value, use)
+    return names
+
+
+def auth_secret() -> str | None:
+    """Return the name of the SSM parameter with the secret of HS256; None without HS256."""
+    value = os.environ.get("AUTH_SECRET", "").strip()
+    if auth() == "none" or (not value and "HS256" not in auth_algorithms()):
+        return None
+    if "HS256" not in auth_algorithms():
+        raise _invalid("AUTH_ALGORITHMS", ",".join(auth_algorithms()), "HS256 with AUTH_SECRET")
+    if not re.fullmatch(r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", value):
+        # The value may be the secret itself, which must not appear in a log.
+        use = "the name of an SSM parameter, such as /my-app/secret"
+        raise ValueError(f"AUTH_SECRET is not valid (got {len(value)} characters); use {use}")
+    return value
+
+
+def auth_name_claim() -> str:
+    """Return the claim of a token that has the user's display name."""
+    return os.environ.get("AUTH_NAME_CLAIM", "").strip() or "name"
+
+
 # FANOUT_QUEUE is missing here: resources/scale.json sets it, not config.json.
 READERS: dict[str, Callable[[], Any]] = {
     "CONNECTIONS_TABLE": connections_table,
@@ -79,6 +181,13 @@ READERS: dict[str, Callable[[], Any]] = {
     "FANOUT_LIMIT": fanout_limit,
     "FANOUT_RPS": fanout_rps,
     "FANOUT_SENDER": fanout_sender,
+    "ALLOWED_ORIGINS": allowed_origins,
+    "AUTH": auth,
+    "AUTH_ISSUER": auth_issuer,
+    "AUTH_AUDIENCE": auth_audience,
+    "AUTH_ALGORITHMS": auth_algorithms,
+    "AUTH_SECRET": auth_secret,
+    "AUTH_NAME_CLAIM": auth_name_claim,
 }
 
 

@@ -11,6 +11,7 @@ management API: the handlers may send with any HTTP client.
 import json
 import os
 from collections import deque
+from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from threading import Thread
@@ -27,6 +28,7 @@ from tests.support.asyncapi import FrameChecker
 from tests.support.policies import recorder
 
 Frame = dict[str, Any]
+Headers = Iterable[tuple[str, str]]
 
 
 class Rejected(Exception):
@@ -84,8 +86,10 @@ class Connection:
 class Client(Connection):
     """A connection to the handlers in this process."""
 
-    def __init__(self, api: "Api", peer: Peer) -> None:
+    def __init__(self, api: "Api", peer: Peer, answer: Any) -> None:
         super().__init__()
+        # The result of the connect handler.
+        self.answer = answer
         self._api = api
         self._peer = peer
         self.connection_id = peer.connection_id
@@ -138,18 +142,19 @@ class Api:
         self._server.shutdown()
         self._server.server_close()
 
-    def connect(self, **query: str) -> Client:
-        """Connect with a query string.
+    def connect(self, headers: Headers = (), /, **query: str) -> Client:
+        """Connect with headers, such as ("Origin", "https://a.example"), and a query string.
 
         Raises:
             Rejected: the handler refused.
         """
         peer = Peer(self.stage, "example.execute-api.us-east-1.amazonaws.com")
-        answer = self.run("connect", peer.connect([("Host", peer.domain_name)], query.items()))
+        event = peer.connect([("Host", peer.domain_name), *headers], query.items())
+        answer = self.run("connect", event)
         if not 200 <= answer["statusCode"] < 300:
             raise Rejected(answer["statusCode"])
         self.inboxes[peer.connection_id] = deque()
-        return Client(self, peer)
+        return Client(self, peer, answer)
 
     def http(self, method: str, path: str, body: Any = None, **headers: str) -> HTTPResponse:
         """Send a request to a REST route, with a JSON body, and return the response."""

@@ -3,6 +3,7 @@
 import pytest
 
 from chalicelib import settings
+from chalicelib.identity.handshake import Refused
 from chalicelib.storage import connections, table
 from tests.client import Api, Rejected
 from tests.conftest import age, error
@@ -36,10 +37,13 @@ def test_connect_with_an_invalid_name_is_refused(api: Api) -> None:
     assert list(connections.members("lobby")) == []
 
 
-def test_connect_is_refused_if_may_connect_returns_false(
+def test_connect_is_refused_if_authenticate_raises(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.may_connect", lambda event: False)
+    def refuse(event: object) -> None:
+        raise Refused(403, "blocked")
+
+    monkeypatch.setattr("app.authenticate", refuse)
     with pytest.raises(Rejected, match="403"):
         api.connect()
     assert list(connections.members("lobby")) == []

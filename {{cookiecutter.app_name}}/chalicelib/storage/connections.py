@@ -5,6 +5,7 @@ each other channel that it joined it has one membership row there. Each write ca
 is safe concurrently with any other. Comments say which failure a simpler write would cause.
 """
 
+import json
 import logging
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ from typing import Any
 
 from chalicelib import settings
 from chalicelib.protocol.frames import FrameError
+from chalicelib.protocol.user import User
 from chalicelib.storage import table
 from chalicelib.storage.table import ConditionFailed, Range, Row, call, key, shards
 
@@ -48,6 +50,7 @@ class Connection:
         channels: the channels joined; the lobby is not among them.
         expires_at: s since the epoch.
         shard: the shard of this row and of its membership rows.
+        user: the person who is signed in; None is a guest.
     """
 
     connection_id: str
@@ -56,28 +59,47 @@ class Connection:
     channels: frozenset[str]
     expires_at: int
     shard: int
+    user: User | None = None
 
     @property
     def member(self) -> dict[str, str]:
         """The connection as other clients see it."""
-        return {"connection_id": self.connection_id, "name": self.name}
+        user = {"user": self.user.id} if self.user else {}
+        return {"connection_id": self.connection_id, "name": self.name, **user}
 
 
-def add(connection_id: str, name: str | None, endpoint: str, connected_at: int) -> None:
+def add(
+    connection_id: str,
+    name: str | None,
+    endpoint: str,
+    connected_at: int,
+    user: User | None = None,
+) -> None:
     """Register a new connection.
 
     Args:
         name: the name that others see; None makes one of the connection id.
         endpoint: URL of the management API.
         connected_at: ms since the epoch, from the event.
+        user: the person who is signed in, whose name replaces `name`; None is a guest.
     """
+    expires_at = connected_at // 1000 + LIFETIME_SECONDS
     row = {
         **key(LOBBY, connection_id),
         "name": {"S": name or f"guest-{connection_id[:4]}"},
         "endpoint": {"S": endpoint},
         "connected_at": {"N": str(connected_at)},
-        "expires_at": {"N": str(connected_at // 1000 + LIFETIME_SECONDS)},
+        "expires_at": {"N": str(expires_at)},
     }
+    if user is not None:
+        row |= {
+            "name": {"S": user.name},
+            "user": {"S": user.id},
+            # Requests and pushes end with the token.
+            "expires_at": {"N": str(min(expires_at, user.expires_at))},
+        }
+        if user.claims:
+            row["claims"] = {"S": json.dumps(user.claims)}
     # The condition fails where an earlier try was written. Without it, a retry would delete the
     # channels that were joined in between.
     with suppress(ConditionFailed):
@@ -123,6 +145,7 @@ def rename(connection_id: str, name: str) -> Connection:
 
     Raises:
         NotConnected: the connection has ended.
+        FrameError: forbidden, the name of a user comes from the token.
     """
     for connection_key in _connection_keys(connection_id):
         with suppress(ConditionFailed):
@@ -131,13 +154,17 @@ def rename(connection_id: str, name: str) -> Connection:
                 Key=connection_key,
                 UpdateExpression="SET #name = :name",
                 # Without the condition, it would create the row of a connection that has ended.
-                ConditionExpression="attribute_exists(connection_id)",
-                ExpressionAttributeNames={"#name": "name"},
+                ConditionExpression=(
+                    "attribute_exists(connection_id) AND attribute_not_exists(#user)"
+                ),
+                ExpressionAttributeNames={"#name": "name", "#user": "user"},
                 ExpressionAttributeValues={":name": {"S": name}},
                 ReturnValues="ALL_NEW",
             )
             return _connection(response["Attributes"])
-    raise NotConnected
+    # Raises NotConnected where the row is missing.
+    get(connection_id)
+    raise FrameError("forbidden", "keep the name: it is the one of your sign-in")
 
 
 def remove(connection_id: str) -> Connection | None:
@@ -254,6 +281,11 @@ def _expired(row: Row) -> bool:
 
 # Rows of open connections lack a new column for two hours: read it with row.get().
 def _connection(row: Row) -> Connection:
+    user = None
+    if "user" in row:
+        claims = json.loads(row.get("claims", {"S": "{}"})["S"])
+        expires_at = int(row["expires_at"]["N"])
+        user = User(row["user"]["S"], row["name"]["S"], expires_at, claims)
     return Connection(
         connection_id=row["connection_id"]["S"],
         name=row["name"]["S"],
@@ -261,4 +293,5 @@ def _connection(row: Row) -> Connection:
         channels=frozenset(_channels(row)),
         expires_at=int(row["expires_at"]["N"]),
         shard=int(row["channel"]["S"].rpartition("#")[2]),
+        user=user,
     )

@@ -1,0 +1,90 @@
+"""The right to connect: origins, and the permissions of users."""
+
+import pytest
+
+from chalicelib.access import may
+from chalicelib.protocol.user import User
+from tests.client import Api, Rejected
+from tests.support.policies import recorder
+
+ORIGIN = "https://chat.example.com"
+ANN = User("ann", "Ann", 2_000_000_000)
+
+
+def connect_from(api: Api, *origins: str) -> None:
+    api.connect([("Origin", each) for each in origins])
+
+
+def test_origin_that_is_allowed_connects(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOWED_ORIGINS", f"https://other.example.com:8443, {ORIGIN}")
+    connect_from(api, ORIGIN)
+    api.connect([("origin", "https://other.example.com:8443")])
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [
+        ["https://evil.example.com"],
+        ["null"],
+        [""],
+        [f"{ORIGIN}.evil.com"],
+        [f"{ORIGIN}:443"],
+        ["http://chat.example.com"],
+        ["https://CHAT.example.com"],
+        ["https://evil.example.com", ORIGIN],
+        [ORIGIN, "https://evil.example.com"],
+    ],
+)
+def test_origin_that_is_not_allowed_is_refused_before_the_table_is_touched(
+    api: Api, origins: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALLOWED_ORIGINS", ORIGIN)
+    with pytest.raises(Rejected, match="403"):
+        connect_from(api, *origins)
+    assert not [call for _, call in recorder.calls if call.action.startswith("dynamodb:")]
+
+
+def test_client_without_origin_connects(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOWED_ORIGINS", ORIGIN)
+    api.connect()
+
+
+def test_every_origin_connects_without_the_setting(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect_from(api, "https://evil.example.com")
+    monkeypatch.setenv("ALLOWED_ORIGINS", " ")
+    connect_from(api, "null")
+
+
+def test_setting_that_is_not_valid_refuses_with_one_line(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ALLOWED_ORIGINS", "https://*.example.com")
+    with pytest.raises(Rejected, match="403"):
+        connect_from(api, ORIGIN)
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert "ALLOWED_ORIGINS is not valid (got 'https://*.example.com'); use" in record.getMessage()
+
+
+@pytest.mark.parametrize("action", ["join", "broadcast", "history", "read", "who"])
+@pytest.mark.parametrize("user", [None, ANN])
+def test_each_channel_without_an_at_sign_is_open(user: User | None, action: str) -> None:
+    assert may(user, action, "tea")
+
+
+@pytest.mark.parametrize(
+    ("user", "action", "allowed"),
+    [
+        (ANN, "history", True),
+        (ANN, "read", True),
+        (ANN, "join", False),
+        (ANN, "broadcast", False),
+        (ANN, "who", False),
+        (User("bob", "Ann", 2_000_000_000), "history", False),
+        (None, "history", False),
+    ],
+)
+def test_own_channel_is_for_its_user_alone(user: User | None, action: str, allowed: bool) -> None:
+    assert may(user, action, "@ann") == allowed
