@@ -41,9 +41,8 @@ FULL_FIXTURES = {"browser", "node"}
 LONG_FILES = {"test_app.py", "test_policies.py", "test_request_units.py"}
 
 # A proxy cannot reach the servers of the tests, nor the metadata service 169.254.169.254 that boto3
-# asks for credentials. ws.example.com is the address that an app of tests/local passes to boto3,
-# which chooses a proxy by it. Its requests go to 127.0.0.1. Child processes inherit this.
-DIRECT_HOSTS = "127.0.0.1,localhost,169.254.169.254,ws.example.com"
+# asks for credentials. Child processes inherit this.
+DIRECT_HOSTS = "127.0.0.1,localhost,169.254.169.254"
 
 for _name in ("no_proxy", "NO_PROXY"):
     os.environ[_name] = ",".join(filter(None, [os.environ.get(_name), DIRECT_HOSTS]))

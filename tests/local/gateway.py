@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -232,14 +232,20 @@ def replace(path: Path, text: str) -> None:
 
 
 @contextmanager
-def serving(app: Path, project: Path, tmp: Path, *options: str) -> Iterator[Gateway]:
+def serving(
+    app: Path,
+    project: Path,
+    tmp: Path,
+    *options: str,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[Gateway]:
     """Run an app in its own folder with the gateway of a generated app."""
     printed = tmp / "printed.txt"
     with printed.open("wb") as output:
         process = subprocess.Popen(
             command(project, *options),
             cwd=app,
-            env=environment(tmp),
+            env={**environment(tmp), **(variables or {})},
             stdout=output,
             stderr=subprocess.STDOUT,
             # The processes that it starts are in its process group.
@@ -294,7 +300,11 @@ def environment(tmp: Path) -> dict[str, str]:
     (home / ".aws").mkdir(parents=True, exist_ok=True)
     keys = f"aws_access_key_id = {FOREIGN}\naws_secret_access_key = {FOREIGN}\n"
     (home / ".aws/credentials").write_text(f"[default]\n{keys}[{FOREIGN}]\n{keys}")
-    (home / ".aws/config").write_text(f"[default]\nendpoint_url = http://{FOREIGN}.invalid\n")
+    (home / ".aws/config").write_text(
+        f"[default]\nendpoint_url = http://{FOREIGN}.invalid\nservices = all\n"
+        f"sso_session = {FOREIGN}\nsso_account_id = 1\nsso_role_name = {FOREIGN}\n"
+        f"[services all]\ndynamodb =\n  endpoint_url = http://{FOREIGN}.invalid\n"
+    )
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return {
         **own,
@@ -303,7 +313,15 @@ def environment(tmp: Path) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": FOREIGN,
         "AWS_SECRET_ACCESS_KEY": FOREIGN,
         "AWS_SESSION_TOKEN": FOREIGN,
-        "AWS_PROFILE": FOREIGN,
+        "AWS_PROFILE": f"{FOREIGN}-and-missing",
+        "AWS_CA_BUNDLE": f"/{FOREIGN}.pem",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{FOREIGN}.invalid",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": f"/{FOREIGN}",
+        "AWS_ROLE_ARN": f"arn:aws:iam::123456789012:role/{FOREIGN}",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+        "AWS_USE_DUALSTACK_ENDPOINT": "true",
+        "AWS_USE_FIPS_ENDPOINT": "true",
+        "AWS_REGION": "",
         "AWS_ENDPOINT_URL": f"http://{FOREIGN}.invalid",
         "AWS_ENDPOINT_URL_DYNAMODB": f"http://{FOREIGN}.invalid",
         "AWS_ENDPOINT_URL_STS": f"http://{FOREIGN}.invalid",

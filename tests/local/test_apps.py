@@ -22,9 +22,6 @@ CLIENTS = [
     "session set late",
 ]
 
-# A port on which nothing listens.
-PROXY = "http://127.0.0.1:9"
-
 
 @pytest.fixture(scope="module", params=["--workers=2", "--workers=0"])
 def clients(
@@ -72,21 +69,3 @@ def test_packages_beside_an_installed_gateway_are_found(
         file.write("\nimport dependency\n")
     with serving(packages, project, tmp_path, workers) as gateway, client(gateway.url) as guest:
         assert ask(guest, "eval dependency.NAME") == "a dependency"
-
-
-@pytest.mark.parametrize(
-    ("name", "message", "reply"),
-    [("clients", "fixed address", "fixed address"), ("rooms", "/name Ann", "you are Ann")],
-)
-def test_proxy_of_the_machine_is_not_used(
-    app: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    message: str,
-    reply: str,
-) -> None:
-    for variable in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
-        monkeypatch.setenv(variable, PROXY)
-    with running(app, name, tmp_path) as gateway, client(gateway.url) as guest:
-        assert ask(guest, message) == reply

@@ -133,6 +133,15 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         type=_url,
         help="URL of a running DynamoDB, such as DynamoDB Local (default: one in memory)",
     )
+    add(
+        "--endpoint",
+        metavar="SERVICE=URL",
+        type=_endpoint,
+        action="append",
+        default=[],
+        help="URL of an emulator of another service, such as s3=http://127.0.0.1:9000 "
+        "(default: calls of other services are refused)",
+    )
     return parser
 
 
@@ -149,6 +158,15 @@ def _origin(text: str) -> str:
             f"not an origin (got {text!r}); use an origin such as http://localhost:5173"
         )
     return text
+
+
+def _endpoint(text: str) -> tuple[str, str]:
+    service, equals, url = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(
+            f"not a service and a URL (got {text!r}); use such as s3=http://127.0.0.1:9000"
+        )
+    return service, _url(url)
 
 
 def _url(text: str) -> str:

@@ -17,7 +17,7 @@ from chalice.deploy.validate import ExperimentalFeatureError, validate_feature_f
 from chalice.local import LambdaContext
 from chalice.utils import to_cfn_resource_name
 
-from chalice_ws.local.isolation import redirect_management_clients
+from chalice_ws.local.endpoints import redirect_clients
 from chalice_ws.local.routes import RestApi
 from chalice_ws.project.config import AppError, read_config
 from chalice_ws.project.load import MISSING_FLAG, load_app
@@ -66,7 +66,7 @@ class Functions:
         # the function is not known yet, so the import sees the variables of all routes.
         for name in ROUTES.values():
             os.environ.update(self._variables(name))
-        redirect_management_clients()
+        redirect_clients()
         os.chdir(project_dir)
         app = _load(project_dir)
         others: list[Any] = [*app.pure_lambda_functions, *app.event_sources]

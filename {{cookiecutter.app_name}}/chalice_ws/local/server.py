@@ -23,6 +23,7 @@ from chalice_ws.local.checks import (
     refuse_other_paths,
     refuse_web_pages,
 )
+from chalice_ws.local.endpoints import endpoint_variable
 from chalice_ws.local.gateway import Gateway, Limits
 from chalice_ws.local.isolation import isolate
 from chalice_ws.local.listeners import listen, local_address
@@ -48,13 +49,13 @@ async def run(options: argparse.Namespace) -> None:
     listeners = listen(options.host, options.port)
     address = local_address(options.host, listeners[0].getsockname()[1])
 
-    # Without services, requests to them come to the gateway, which has no such route.
+    # Requests to other services come to the gateway, which has no such route.
     environment = isolate(database=f"http://{address}", gateway=f"http://{address}/{stage}")
     resources = read_resources(config)
     tables, queues = resources.tables(), resources.queues()
-    if tables or queues:
-        url = await start_services(tables, queues, options.database)
-        environment["AWS_ENDPOINT_URL"] = url
+    if tables or queues or options.database:
+        environment |= await start_services(tables, queues, options.database)
+    environment |= {endpoint_variable(service): url for service, url in options.endpoint}
 
     app, loaded = (project, options.stage, environment), file_times(project)
     functions: Lambda
@@ -109,27 +110,30 @@ async def run(options: argparse.Namespace) -> None:
 
 
 async def start_services(
-    tables: list[dict[str, Any]], queues: dict[str, dict[str, Any]], url: str | None
-) -> str:
+    tables: list[dict[str, Any]], queues: dict[str, dict[str, Any]], database: str | None
+) -> dict[str, str]:
     """Start a process with DynamoDB and SQS, and create the tables and queues.
 
     Args:
         tables: the properties of each table.
         queues: the properties of each queue, by its URL.
-        url: the services to use instead; None: start them.
+        database: the URL of a DynamoDB to use instead; None: start one.
 
     Returns:
-        The URL of the services.
+        The environment variables with the endpoints of the services.
 
     Raises:
         AppError: they do not start, or refuse a table or a queue.
     """
-    _, channel = processes.start(services.run, tables, queues, url)
+    _, channel = processes.start(services.run, tables, queues, database)
     reader, _ = await asyncio.open_connection(sock=channel)
     answer = json.loads(await reader.readline() or '{"error": "DynamoDB did not start"}')
     if "error" in answer:
-        raise AppError(f"cannot create the resources of resources.json: {answer['error']}")
-    return str(answer["url"])
+        if database:
+            use = "start it, or leave out --database"
+            raise AppError(f"cannot use the database {database} (got {answer['error']}); {use}")
+        raise AppError(f"cannot create the tables and queues (got {answer['error']}); correct them")
+    return dict(answer["endpoints"])
 
 
 async def reload_on_change(functions: Workers, project: Path, loaded: FileTimes) -> None:

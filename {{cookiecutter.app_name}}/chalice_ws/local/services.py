@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalice_ws.local.endpoints import DATABASE_ENDPOINT, QUEUES_ENDPOINT, STREAMS_ENDPOINT
 from chalice_ws.local.isolation import isolate
 from chalice_ws.local.origins import Origins
 from chalice_ws.local.processes import Channel
@@ -18,6 +20,9 @@ from chalice_ws.project.resources import create_tables
 
 # The properties that CreateQueue is given. The others have no effect on this machine.
 _QUEUE_ATTRIBUTES = {"DelaySeconds", "MessageRetentionPeriod", "RedrivePolicy", "VisibilityTimeout"}
+
+# The region in the header Authorization of a signed request.
+_SIGNED_REGION = re.compile(r"(Credential=[^/]+/\d+/)[^/]+")
 
 
 def serve() -> str:
@@ -35,7 +40,7 @@ def serve() -> str:
     server = make_server(
         "127.0.0.1",
         0,
-        _refuse_other_hosts(_serialize_dynamodb(application)),
+        _refuse_other_hosts(_in_one_region(_serialize_dynamodb(application))),
         threaded=True,
         request_handler=MotoRequestHandler,
     )
@@ -53,6 +58,19 @@ def _refuse_other_hosts(application: Callable[..., Any]) -> Callable[..., Any]:
             return application(environ, start_response)
         start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
         return [problem.encode()]
+
+    return serve_request
+
+
+def _in_one_region(application: Callable[..., Any]) -> Callable[..., Any]:
+    # moto has other tables in each region. An app may name the region that it is deployed to,
+    # which this machine does not know.
+    region = os.environ.get("AWS_REGION", "us-east-1")
+
+    def serve_request(environ: dict[str, Any], start_response: Any) -> Any:
+        signed = environ.get("HTTP_AUTHORIZATION", "")
+        environ["HTTP_AUTHORIZATION"] = _SIGNED_REGION.sub(rf"\g<1>{region}", signed)
+        return application(environ, start_response)
 
     return serve_request
 
@@ -78,28 +96,39 @@ def run(
     channel: Channel,
     tables: list[dict[str, Any]],
     queues: dict[str, dict[str, Any]],
-    url: str | None,
+    database: str | None,
 ) -> None:
-    """Create tables and queues, and send the URL of their services to the gateway.
+    """Create tables and queues, and send the endpoints of their services to the gateway.
 
     Args:
         channel: to the gateway. An error is sent as text.
         tables: the properties of each table; one that exists already is kept.
         queues: the properties of each queue, by its URL.
-        url: the services to use; None: serve them, until the gateway ends.
+        database: the URL of a DynamoDB to use; None: serve one, until the gateway ends.
     """
-    url = url or serve()
-    os.environ.update(isolate(database=url, gateway=url))
+    own = serve() if queues or not database else ""
+    used = database or own
+    os.environ.update(isolate(database=own or used, gateway=used))
+    endpoints = {DATABASE_ENDPOINT: used, STREAMS_ENDPOINT: used}
+    if queues:
+        endpoints[QUEUES_ENDPOINT] = own
+    os.environ.update(endpoints)
     try:
-        existing = boto3.client("dynamodb").list_tables()["TableNames"]
-        create_tables([table for table in tables if table["TableName"] not in existing])
+        create_missing_tables(tables)
         create_queues(queues)
     except (BotoCoreError, ClientError) as error:
         channel.send({"error": str(error)})
         return
-    channel.send({"url": url})
+    channel.send({"endpoints": endpoints})
     # The process ends with the gateway.
     threading.Event().wait()
+
+
+def create_missing_tables(tables: list[dict[str, Any]]) -> None:
+    """Create the tables that do not exist, from their CloudFormation properties."""
+    pages = boto3.client("dynamodb").get_paginator("list_tables").paginate()
+    existing = {name for page in pages for name in page["TableNames"]}
+    create_tables([table for table in tables if table["TableName"] not in existing])
 
 
 def create_queues(queues: dict[str, dict[str, Any]]) -> None:

@@ -34,7 +34,7 @@ async def serve(source: dict[str, Any], functions: Lambda, environment: dict[str
     """
     sqs = boto3.client(
         "sqs",
-        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        endpoint_url=environment["AWS_ENDPOINT_URL_SQS"],
         region_name=environment["AWS_REGION"],
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],

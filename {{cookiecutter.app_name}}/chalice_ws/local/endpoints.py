@@ -1,0 +1,119 @@
+"""The endpoints of an app's AWS clients: each client is led to what stands in for its service.
+
+| service | endpoint |
+|---|---|
+| API Gateway's management API | the gateway, whatever endpoint the app names |
+| Lambda; DynamoDB and SQS, if the app defines a table or a queue | this machine |
+| a service that --endpoint names | the URL of the option |
+| a client whose endpoint is not AWS's, such as an emulator | the app's endpoint |
+| any other | an error that says what to do |
+"""
+
+import ipaddress
+import os
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import botocore.session
+from botocore.exceptions import BotoCoreError, UnknownServiceError
+from botocore.handlers import BUILTIN_HANDLERS
+from botocore.httpsession import ProxyConfiguration
+from botocore.loaders import create_loader
+
+from chalice_ws.project.config import AppError
+
+# boto3's variables for the endpoints of the services that the gateway starts.
+DATABASE_ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"
+STREAMS_ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB_STREAMS"
+QUEUES_ENDPOINT = "AWS_ENDPOINT_URL_SQS"
+
+# botocore's names of the services that have their own way.
+_MANAGEMENT = "ApiGatewayManagementApi"
+_HINTS = {
+    "DynamoDB": "define a table in resources.json, or use --database URL",
+    "DynamoDB Streams": "define a table in resources.json, or use --database URL",
+    "SQS": "define the queue in resources.json",
+}
+
+
+class ServiceNotAvailable(BotoCoreError):  # type: ignore[misc]
+    """A call to a service of AWS that nothing on this machine stands in for."""
+
+    fmt = "{service} is not available on this machine (got a call of {operation}); {use}"
+
+
+def endpoint_variable(name: str) -> str:
+    """Return boto3's environment variable for the endpoint of a service.
+
+    Args:
+        name: the service's name in boto3, such as s3.
+
+    Raises:
+        AppError: boto3 has no such service.
+    """
+    session = botocore.session.Session()
+    try:
+        return _variable(session.get_service_model(name).service_id)
+    except UnknownServiceError:
+        use = "use a name of boto3, such as s3"
+        raise AppError(f"AWS has no such service (got {name!r}); {use}") from None
+
+
+def redirect_clients() -> None:
+    """Lead the AWS clients of this process to their endpoints on this machine.
+
+    Chalice and most apps pass an endpoint to boto3, which then ignores the environment. This
+    replaces the endpoint of each request. It applies to sessions made after the call.
+    """
+    BUILTIN_HANDLERS.append(("before-endpoint-resolution", _redirect))
+    # botocore chooses a proxy when it makes a client, by the endpoint that the app passes.
+    ProxyConfiguration.proxy_url_for = _proxy_url_for
+
+
+def _redirect(builtins: dict[str, Any], model: Any, **_: Any) -> None:
+    service = model.service_model.service_id
+    given, own = builtins.get("SDK::Endpoint"), os.environ.get(_variable(service))
+    # boto3 has taken it from the environment.
+    is_default = given in (None, os.environ.get("AWS_ENDPOINT_URL"))
+    if service != _MANAGEMENT and not is_default and not _is_aws(given):
+        return
+    if own is None or _is_aws(own):
+        name = model.service_model.service_name
+        use = _HINTS.get(service, f"run an emulator, and add --endpoint {name}=URL")
+        raise ServiceNotAvailable(service=service, operation=model.name, use=use)
+    builtins["SDK::Endpoint"] = own
+    # botocore accepts them for AWS's own endpoints alone.
+    builtins["AWS::UseDualStack"] = builtins["AWS::UseFIPS"] = False
+
+
+_original_proxy_url_for = ProxyConfiguration.proxy_url_for
+
+
+def _proxy_url_for(configuration: ProxyConfiguration, url: str) -> str | None:
+    if _is_this_machine(urlsplit(url).hostname or ""):
+        return None
+    proxy: str | None = _original_proxy_url_for(configuration, url)
+    return proxy
+
+
+def _variable(service_id: str) -> str:
+    return f"AWS_ENDPOINT_URL_{service_id.replace(' ', '_').upper()}"
+
+
+def _is_aws(url: str | None) -> bool:
+    return (urlsplit(url or "").hostname or "").rstrip(".").endswith(_aws_domains())
+
+
+@cache
+def _aws_domains() -> tuple[str, ...]:
+    partitions = create_loader().load_data("partitions")["partitions"]
+    kinds = ("dnsSuffix", "dualStackDnsSuffix")
+    return tuple(f".{each['outputs'][kind]}" for each in partitions for kind in kinds)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
