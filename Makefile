@@ -1,47 +1,49 @@
 VENV ?= .venv
 PYTHON ?= python3
-BIN = $(VENV)/bin
-DEMO = build/chalice-ws-app
+RUN = "$(VENV)/bin/python" -m
+APP = {{cookiecutter.app_name}}
+REQUIREMENTS = tests/requirements.txt '$(APP)/requirements-dev.txt' '$(APP)/requirements.txt'
 
 # A test file's fixtures are expensive: one process runs all tests of a file. The order of the files
 # is that of tests/conftest.py.
 # Tests wait a part of their time: one process more than there are processors.
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST = $(RUN) pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # The template's folder is copied into apps: nothing may be left in it.
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help demo test test-all lint pictures protocol
+# They would lead Python to modules of another environment, or past those of this folder, and cd astray.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH CDPATH
+
+.PHONY: help demo test test-all lint pictures protocol install
 
 help: ## show this
-	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/installed ## bake an app with the defaults under build/ and run it
-	@rm -rf $(DEMO)
-	@$(BIN)/cookiecutter --no-input --default-config --output-dir build . >/dev/null
-	@$(MAKE) --no-print-directory -C $(DEMO) run VENV=$(abspath $(VENV))
+demo: install ## bake an app with the defaults under build/ and run it
+	@rm -rf build/chalice-ws-app
+	@HOME="$$PWD/build" $(RUN) cookiecutter --no-input --default-config --output-dir build . >/dev/null
+	@venv=$$(cd "$(VENV)" && pwd) && \
+	$(MAKE) --no-print-directory -C build/chalice-ws-app run -o install VENV="$$venv"
 
-test: $(VENV)/installed lint ## run what a commit needs: lint, types, and the tests that take minutes at most
+test: install lint ## run what a commit needs: lint, types, and the tests that take minutes at most
 	$(PYTEST)
 
-test-all: $(VENV)/installed ## run the other tests: browsers, Node clients, ministack, fresh installs, long runs
+test-all: install ## run the other tests: browsers, Node clients, ministack, fresh installs, long runs
 	$(PYTEST) -m full
 
-lint: $(VENV)/installed ## check style and types, of the template's own files too
-	$(BIN)/ruff check --no-cache .
-	$(BIN)/ruff format --no-cache --check .
-	$(BIN)/mypy .
-	cd '{{cookiecutter.app_name}}' && $(abspath $(BIN))/mypy --cache-dir=$(abspath build)/mypy .
+lint: install ## check style and types, of the template's own files too
+	$(RUN) ruff check --no-cache .
+	$(RUN) ruff format --no-cache --check .
+	$(RUN) mypy .
+	venv=$$(cd "$(VENV)" && pwd) && cd '$(APP)' && "$$venv/bin/python" -m mypy --cache-dir=../build/mypy .
 
-pictures: $(VENV)/installed ## make the README's pictures of the running demo
-	$(BIN)/python -m docs.pictures http://127.0.0.1:8000/
+pictures: install ## make the README's pictures of the running demo
+	$(RUN) docs.pictures http://127.0.0.1:8000/
 
-protocol: $(VENV)/installed ## make the generated app's docs/protocol.md from its asyncapi.yaml
-	$(BIN)/python -m docs.protocol
+protocol: install ## make the generated app's docs/protocol.md from its asyncapi.yaml
+	$(RUN) docs.protocol
 
-$(VENV)/installed: tests/requirements.txt {{cookiecutter.app_name}}/requirements-dev.txt
-	@echo "Installing into $(VENV) ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
-	@touch $@
+install: ## install what the other targets need into VENV, if something has changed
+	@sh '$(APP)/chalice_ws/install.sh' "$(VENV)" "$(PYTHON)" $(REQUIREMENTS)

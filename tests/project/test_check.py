@@ -339,7 +339,7 @@ def test_make_check_with_fault_fails(app: Path, tmp_path: Path) -> None:
     copy = copy_with(app, tmp_path, set_variables("dev", WS_ACTIONS="ecko"))
     virtual = Path(sys.executable).parent.parent
     # The environment is installed: make must not look at its age.
-    command = ["make", f"--old-file={virtual}/installed", "check", f"VENV={virtual}"]
+    command = ["make", "--old-file=install", "check", f"VENV={virtual}"]
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True)
     assert done.returncode == 2
     assert "error: .chalice/config.json, stage dev: WS_ACTIONS" in done.stderr

@@ -17,7 +17,7 @@ VENV = ROOT / "build" / "app-venv"
 
 # make takes the environment of these tests as it is.
 BIN = Path(sys.executable).parent
-IN_THIS_ENVIRONMENT = ["-o", f"{BIN.parent}/installed", f"VENV={BIN.parent}"]
+IN_THIS_ENVIRONMENT = ["-o", "install", f"VENV={BIN.parent}"]
 
 # The kinds differ in one setting: these tests read it, or send what it allows.
 SHORT = ["tests/protocol", "tests/test_end_to_end.py", "tests/test_settings.py"]
@@ -49,7 +49,7 @@ def run_pytest(app: Path, python: Path | str, *arguments: str) -> str:
 @pytest.fixture(scope="module")
 def venv(app: Path) -> Path:
     """An environment with the app's requirements alone, made by the app's Makefile."""
-    run(app, "make", VENV / "installed", f"VENV={VENV}", HOME=OWN_HOME)
+    run(app, "make", "install", f"VENV={VENV}", HOME=OWN_HOME)
     return VENV
 
 

@@ -42,7 +42,8 @@ DIRECTIONS = {
         "chalicelib.protocol",
         "chalicelib.aws",
     },
-    "chalice_ws.cli": {"chalice_ws.local", "chalice_ws.project"},
+    "chalice_ws.cli": {"chalice_ws.connect", "chalice_ws.local", "chalice_ws.project"},
+    "chalice_ws.connect": {"chalice_ws.project"},
     "chalice_ws.__main__": {"chalice_ws.cli"},
     "chalice_ws.project": NOTHING,
     "chalice_ws.local": {"chalice_ws.project"},
@@ -55,6 +56,7 @@ PACKAGES = {
     **dict.fromkeys(DIRECTIONS, AWS_PACKAGES),
     "chalicelib.settings": set(),
     "chalicelib.identity": {*AWS_PACKAGES, "cryptography", "jwt"},
+    "chalice_ws.connect": {"websockets"},
     "chalice_ws.local": {*AWS_PACKAGES, "aiohttp", "moto", "uvloop", "websockets", "werkzeug"},
 }
 

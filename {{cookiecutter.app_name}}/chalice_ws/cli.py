@@ -5,6 +5,7 @@ import sys
 
 COMMANDS = {
     "local": "run an app on this machine",
+    "connect": "send frames from the terminal",
     "check": "check an app for faults that neither Chalice nor AWS would report",
 }
 
@@ -23,6 +24,10 @@ def main() -> int:
         from chalice_ws.project.check import main as check
 
         return check(arguments)
+    if command == "connect":
+        from chalice_ws.connect import main as connect
+
+        return connect(arguments)
     from chalice_ws.local.cli import main as run_local
 
     run_local(arguments, "chalice-ws local")

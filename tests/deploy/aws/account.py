@@ -81,9 +81,8 @@ class Account:
 
     def make(self, folder: Path, target: str, **variables: str) -> str:
         """Run a target of an app's Makefile in this Python's environment, as `run` does."""
-        installed = BIN.parent / "installed"
         given = [f"{name}={value}" for name, value in {"VENV": BIN.parent, **variables}.items()]
-        return self.run(folder, "make", "-s", "-o", str(installed), target, *given)
+        return self.run(folder, "make", "-s", "-o", "install", target, *given)
 
     def apis(self) -> list[dict[str, Any]]:
         """Return the APIs."""

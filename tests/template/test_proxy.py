@@ -1,0 +1,135 @@
+"""The README's commands on a machine with a proxy that does not answer, and without NO_PROXY."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.local.gateway import Gateway
+from tests.template.test_app import IN_THIS_ENVIRONMENT
+from tests.template.test_readme import examples
+
+# No server listens on port 9. websockets has no SOCKS without another package.
+PROXY = {
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "ALL_PROXY": "socks5h://127.0.0.1:9",
+}
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """The variables of a machine with a proxy alone, in both cases as most offices set them."""
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("AWS_") and name.lower() != "no_proxy"
+    }
+    return {**own, **PROXY, **{name.lower(): value for name, value in PROXY.items()}}
+
+
+@contextmanager
+def make_run(app: Path, environment: dict[str, str], printed: Path) -> Iterator[Gateway]:
+    """Run `make run` on a free port."""
+    with printed.open("wb") as output:
+        process = subprocess.Popen(
+            ["make", "run", "PORT=0", *IN_THIS_ENVIRONMENT],
+            cwd=app,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield Gateway(process, app, printed)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.fixture
+def gateway(app: Path, environment: dict[str, str], tmp_path: Path) -> Iterator[Gateway]:
+    """The README's `make run` behind the proxy."""
+    with make_run(app, environment, tmp_path / "printed.txt") as running:
+        yield running
+
+
+def test_commands_of_run_the_app_work_as_printed(
+    app: Path, gateway: Gateway, environment: dict[str, str]
+) -> None:
+    section = (app / "README.md").read_text().partition("## Run the app")[2].partition("\n## ")[0]
+    run, connect, *frames = re.findall(r"^    (\S.*)$", section, re.MULTILINE)
+    assert run == "make run"
+    with subprocess.Popen(
+        [*connect.split(), f"PORT={gateway.port}", *IN_THIS_ENVIRONMENT],
+        cwd=app,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(f"Connected to {gateway.url}")
+        assert len(frames) == 2
+        for frame in frames:
+            process.stdin.write(f"{frame}\n")
+            process.stdin.flush()
+            reply = json.loads(process.stdout.readline().removeprefix("< "))
+            assert (reply["id"], reply["type"]) == (
+                json.loads(frame)["id"],
+                json.loads(frame)["action"],
+            )
+        process.stdin.close()
+        assert process.stdout.readline() == "Closed: 1000\n"
+    assert process.returncode == 0
+
+
+def test_message_from_another_process_arrives_behind_a_proxy(
+    app: Path, gateway: Gateway, environment: dict[str, str]
+) -> None:
+    script = examples(app)[2].replace("http://127.0.0.1:8000", gateway.page.rstrip("/"))
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert '"delivered": 0' in done.stdout, done.stderr
+
+
+@pytest.mark.full
+def test_tests_of_the_app_pass_behind_a_proxy(app: Path, environment: dict[str, str]) -> None:
+    """The end-to-end tests start servers and clients of all kinds."""
+    tests = ["-p", "no:cacheprovider", "tests/test_end_to_end.py", "tests/delivery"]
+    command = [sys.executable, "-B", "-m", "pytest", *tests]
+    done = subprocess.run(command, cwd=app, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_documents_name_no_other_client_for_this_machine(app: Path) -> None:
+    """A command or an example with an address of this machine is run by a test in this file."""
+    documents = [ROOT / "README.md", app / "README.md", *sorted((app / "docs").glob("*.md"))]
+    pattern = re.compile(r"^```\w*\n(?:.*\n)*?```|^ {4}\S.*$", re.MULTILINE)
+    blocks = [block for path in documents for block in pattern.findall(path.read_text())]
+    code = [re.sub(r" # .*", "", block) for block in blocks]
+    found = [block for block in code if re.search(r"127\.0\.0\.1|localhost", block)]
+    assert found == [f"```python\n{examples(app)[2]}```"]
+
+
+@pytest.mark.parametrize(
+    "url", ["ws://127.0.0.1:{port}/nowhere", "ws://127.0.0.1:9/api", "http://x"]
+)
+def test_connect_to_a_wrong_address_is_one_line(app: Path, gateway: Gateway, url: str) -> None:
+    address = url.format(port=gateway.port)
+    command = [sys.executable, "-B", "-m", "chalice_ws", "connect", address]
+    done = subprocess.run(command, cwd=app, capture_output=True, text=True, input="")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: cannot connect to {address} (got ")

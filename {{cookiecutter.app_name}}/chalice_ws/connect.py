@@ -1,0 +1,88 @@
+"""Connect to an app, send the lines of the terminal as frames, and print the frames that come."""
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+from typing import Literal
+from urllib.parse import urlsplit
+
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+from chalice_ws.project.config import AppError, read_config
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+# A terminal would obey them.
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Send and print frames until either side closes; return the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        url = options.url or _local_url(options)
+        # A proxy cannot reach this machine.
+        proxy: Literal[True] | None = None if urlsplit(url).hostname in LOOPBACK else True
+        headers = {"Authorization": f"Bearer {options.token}"} if options.token else None
+        socket = connect(url, proxy=proxy, additional_headers=headers)
+    except AppError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    # ImportError: a proxy of the kind SOCKS needs one more package.
+    except (ImportError, OSError, ValueError, WebSocketException) as error:
+        advice = "start the app, or use its address"
+        print(f"error: cannot connect to {url} (got {error}); {advice}", file=sys.stderr)
+        return 1
+    print(f"Connected to {url}. Type a frame and press Enter; Ctrl-D ends.", flush=True)
+    # The thread cannot be ended while it waits for a line.
+    Thread(target=_send_lines, args=[socket], daemon=True).start()
+    with suppress(KeyboardInterrupt), socket:
+        for frame in socket:
+            print("<", _printable(frame), flush=True)
+    print(f"Closed: {socket.close_code} {_printable(socket.close_reason or '')}".rstrip())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("chalice-ws connect", description=__doc__, allow_abbrev=False)
+    add = parser.add_argument
+    add("url", nargs="?", metavar="URL", help="address (default: that of the local gateway)")
+    add("--token", help="token of who signs in (default: none)")
+    add(
+        "--port",
+        type=int,
+        default=8000,
+        help="port of the local gateway (default: %(default)s)",
+    )
+    add("--stage", default="dev", help="stage in .chalice/config.json (default: %(default)s)")
+    add(
+        "--project-dir",
+        metavar="FOLDER",
+        type=Path,
+        default=Path(),
+        help="folder of the Chalice app (default: the current folder)",
+    )
+    return parser
+
+
+def _local_url(options: argparse.Namespace) -> str:
+    config = read_config(options.project_dir.resolve(), options.stage)
+    return f"ws://127.0.0.1:{options.port}/{config.api_gateway_stage}"
+
+
+def _send_lines(socket: ClientConnection) -> None:
+    with suppress(ConnectionClosed):
+        for line in sys.stdin:
+            if line.strip():
+                socket.send(line.rstrip("\r\n"))
+        socket.close()
+
+
+def _printable(frame: str | bytes) -> str:
+    text = frame if isinstance(frame, str) else frame.hex()
+    return CONTROL_CHARACTERS.sub(lambda found: repr(found[0])[1:-1], text)
