@@ -13,15 +13,17 @@ from chalicelib.protocol.frames import Frame, FrameError
 from chalicelib.protocol.router import Request, Router
 from chalicelib.storage import connections
 from chalicelib.storage import history as stored
-from chalicelib.storage.connections import LOBBY
+from chalicelib.storage.channels import count_members, members
+from chalicelib.storage.rows import LOBBY, Connection
 
 router = Router()
 
-# A disconnect deletes a row and sends presence for each channel.
-MAX_CHANNELS = 50
-
 MAX_MEMBERS_LISTED = 100
 MAX_CHANNELS_LISTED = 100
+
+# A new name is announced in one channel after another, until this many pushes are sent. The members
+# of the other channels see it with the next message.
+MAX_NAMED_PUSHES = 200
 
 # The default number of messages in a page of history.
 PAGE_SIZE = 50
@@ -34,9 +36,15 @@ def echo(request: Request, *, data: Any) -> Frame:
 
 @router.action(name=NAME)
 def name(request: Request, *, name: str) -> Frame:
-    me = connections.rename(request.connection_id, name)
-    for channel in me.channels:
-        presence(channel, "named", me, request.invocation)
+    me = connections.get(request.connection_id)
+    if me.user is not None:
+        raise FrameError("forbidden", "keep the name: it is the one of your sign-in")
+    if name != me.name:
+        me = connections.rename(request.connection_id, name)
+        pushes = 0
+        for channel in sorted(me.channels):
+            if pushes < MAX_NAMED_PUSHES:
+                pushes += presence(channel, "named", me, request.invocation)
     return {"type": "named", "name": name}
 
 
@@ -46,9 +54,6 @@ def join(
 ) -> Frame:
     me = connections.get(request.connection_id)
     if channel != LOBBY:
-        if channel not in me.channels and len(me.channels) >= MAX_CHANNELS:
-            problem = f"leave another channel first: the maximum is {MAX_CHANNELS}"
-            raise FrameError("bad_field", problem, "channel")
         connections.join(me, channel)
         if channel not in me.channels:
             presence(channel, "joined", me, request.invocation)
@@ -94,16 +99,17 @@ def history(
 
 @router.action(channel=CHANNEL)
 def who(request: Request, *, channel: str) -> Frame:
-    found = connections.members(channel, page_size=MAX_MEMBERS_LISTED + 1)
+    found = members(channel, page_size=MAX_MEMBERS_LISTED + 1)
     ids = list(islice(found, MAX_MEMBERS_LISTED + 1))
-    members = [each.member for each in connections.get_many(ids[:MAX_MEMBERS_LISTED])]
+    rows = connections.get_many(ids[:MAX_MEMBERS_LISTED], request.invocation.deadline)
+    listed = [each.member for each in rows]
     more = len(ids) > MAX_MEMBERS_LISTED
-    return {"type": "members", "channel": channel, "members": members, "more": more}
+    return {"type": "members", "channel": channel, "members": listed, "more": more}
 
 
 @router.action()
 def channels(request: Request) -> Frame:
-    counts = connections.count_members()
+    counts = count_members(request.invocation.deadline)
     largest = sorted(counts.items(), key=lambda count: (-count[1], count[0]))
     rows = [{"channel": channel, "members": n} for channel, n in largest[:MAX_CHANNELS_LISTED]]
     return {"type": "channels", "channels": rows, "more": len(largest) > MAX_CHANNELS_LISTED}
@@ -119,7 +125,7 @@ def help(request: Request) -> Frame:
     return {"type": "help", "actions": fields}
 
 
-def _require_member(request: Request, channel: str) -> connections.Connection:
+def _require_member(request: Request, channel: str) -> Connection:
     """Return the connection of a request; raise FrameError if it is not in the channel."""
     me = connections.get(request.connection_id)
     if channel != LOBBY and channel not in me.channels:

@@ -4,7 +4,8 @@ import pytest
 
 from chalicelib import settings
 from chalicelib.identity.handshake import Refused
-from chalicelib.storage import connections, table
+from chalicelib.protocol.frames import Busy
+from chalicelib.storage import channels, connections, table
 from tests.client import Api, Rejected
 from tests.conftest import age, error
 
@@ -34,7 +35,7 @@ def test_invalid_name_is_a_bad_field(api: Api, name: object) -> None:
 def test_connect_with_an_invalid_name_is_refused(api: Api) -> None:
     with pytest.raises(Rejected, match="400"):
         api.connect(name="a\nb")
-    assert list(connections.members("lobby")) == []
+    assert list(channels.members("lobby")) == []
 
 
 def test_connect_is_refused_if_authenticate_raises(
@@ -46,7 +47,7 @@ def test_connect_is_refused_if_authenticate_raises(
     monkeypatch.setattr("app.authenticate", refuse)
     with pytest.raises(Rejected, match="403"):
         api.connect()
-    assert list(connections.members("lobby")) == []
+    assert list(channels.members("lobby")) == []
 
 
 def test_presence_reaches_the_other_members(api: Api) -> None:
@@ -140,12 +141,14 @@ def test_who_and_channels_return_at_most_a_hundred(api: Api) -> None:
     reply = client.request("who", channel="lobby")
     assert (len(reply["members"]), reply["more"]) == (100, True)
 
-    write_rows([{**row, "channels": {"SS": [f"c{n:03}" for n in range(99)]}}])
+    for first in (0, 49):
+        channels = [f"c{n:03}" for n in range(first, first + 50)]
+        write_rows([{**row, "connection_id": {"S": f"fake{first}"}, "channels": {"SS": channels}}])
     reply = client.request("channels")
     assert (len(reply["channels"]), reply["more"]) == (100, False)
     assert reply["channels"][:2] == [
         {"channel": "lobby", "members": 101},
-        {"channel": "c000", "members": 1},
+        {"channel": "c049", "members": 2},
     ]
     connections.join(connections.get(client.connection_id), "one.more")
     assert client.request("channels")["more"] is True
@@ -159,7 +162,7 @@ def test_broadcast_succeeds_if_removal_of_gone_connections_fails(
     closed.vanish()
 
     def busy(connection_id: str, channel: str) -> None:
-        raise table.Busy
+        raise Busy
 
     monkeypatch.setattr("chalicelib.delivery.members.remove_gone", busy)
     assert ann.request("broadcast", data=1)["type"] == "sent"
@@ -172,19 +175,35 @@ def test_join_and_leave_succeed_if_presence_fails(
     ann = api.connect()
 
     def busy(channel: str) -> list[str]:
-        raise table.Busy
+        raise Busy
 
     monkeypatch.setattr("chalicelib.delivery.members.members", busy)
     assert ann.request("join", channel="tea") == {"type": "joined", "channel": "tea"}
     assert ann.request("leave", channel="tea") == {"type": "left", "channel": "tea"}
 
 
+def test_broadcast_during_connect_keeps_the_new_member(api: Api) -> None:
+    """API Gateway answers 410 until the connect function has returned."""
+    ann, bob = api.connect(), api.connect()
+    for client in (ann, bob):
+        client.request("join", channel="tea")
+    api.refusals[bob.connection_id] = (410, "GoneException")
+    for channel in ("tea", "lobby"):
+        ann.request("broadcast", channel=channel, data="during")
+    del api.refusals[bob.connection_id]
+    for channel in ("tea", "lobby"):
+        ann.request("broadcast", channel=channel, data="after")
+        assert bob.push()["data"] == "after"
+    assert bob.request("broadcast", channel="tea", data=1)["type"] == "sent"
+
+
 def test_join_beyond_max_channels_is_refused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.actions.MAX_CHANNELS", 2)
+    monkeypatch.setattr("chalicelib.storage.connections.MAX_CHANNELS", 2)
     client = api.connect()
     for channel in ("a", "b", "b"):
         assert client.request("join", channel=channel)["type"] == "joined"
     assert error(client.request("join", channel="c")) == ("bad_field", "join")
+    assert client.request("join", channel="a")["type"] == "joined"
     client.request("leave", channel="a")
     assert client.request("join", channel="c")["type"] == "joined"
 
@@ -198,7 +217,7 @@ def test_broadcast_removes_gone_connections_and_reaches_the_others(api: Api) -> 
     assert ann.request("broadcast", channel="tea", data=1)["type"] == "sent"
     assert [bob.push()["type"] for _ in range(bob.waiting())] == ["message"]
     for channel in ("tea", "lobby"):
-        assert set(connections.members(channel)) == {ann.connection_id, bob.connection_id}
+        assert set(channels.members(channel)) == {ann.connection_id, bob.connection_id}
 
 
 def write_rows(rows: list[table.Row]) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from chalicelib.aws import Invocation
 from chalicelib.protocol.frames import Frame
 from chalicelib.sender import Outcome, send
-from chalicelib.storage.connections import get_many, members, remove_gone
+from chalicelib.storage.channels import members
+from chalicelib.storage.connections import get_many, remove_gone
 from chalicelib.storage.table import Range, batches
 
 log = logging.getLogger(__name__)
@@ -16,17 +17,23 @@ log = logging.getLogger(__name__)
 REMOVAL_SECONDS = 2
 
 
-def recipients(push: Frame, exclude: str | None, id_range: Range | None = None) -> Iterator[str]:
+def recipients(
+    push: Frame,
+    exclude: str | None,
+    id_range: Range | None = None,
+    page_size: int | None = None,
+) -> Iterator[str]:
     """Yield the connection ids that a push is for.
 
     Args:
         exclude: a connection id to leave out.
         id_range: a range of the channel; None is all of it.
+        page_size: members to read with each request; None reads as many as one request can.
     """
     # A client that has just joined has read the history already. A stale read could leave it out,
     # and it would miss this message.
     consistent = push["type"] == "message"
-    ids = members(push["channel"], id_range, consistent=consistent)
+    ids = members(push["channel"], id_range, page_size, consistent)
     return (each for each in ids if each != exclude)
 
 
@@ -38,7 +45,7 @@ def send_to(channel: str, payload: bytes, ids: Iterable[str], invocation: Invoca
     """
     endpoint, deadline = invocation.endpoint, invocation.deadline
     if endpoint is None:
-        addresses = ((each.connection_id, each.endpoint) for each in get_many(ids))
+        addresses = ((each.connection_id, each.endpoint) for each in get_many(ids, deadline))
     else:
         addresses = ((each, endpoint) for each in ids)
     outcome = send(payload, addresses, deadline)
@@ -47,7 +54,7 @@ def send_to(channel: str, payload: bytes, ids: Iterable[str], invocation: Invoca
             # The next message to this channel meets the others again.
             break
         try:
-            remove_gone(gone, channel)
+            remove_gone(gone, channel, deadline + REMOVAL_SECONDS)
         except Exception:
             # The payload is sent. An error here would make the caller send it again.
             log.exception("connections that are gone were not removed")

@@ -15,9 +15,13 @@ from chalicelib.protocol.fields import CHANNEL, DATA
 from chalicelib.protocol.frames import MAX_PUSH_BYTES, Frame, FrameError, encode
 from chalicelib.sender import Outcome
 from chalicelib.storage import history
-from chalicelib.storage.connections import Connection
+from chalicelib.storage.rows import Connection
 
 log = logging.getLogger(__name__)
+
+# A larger channel has no presence. Each of n clients that join one after another would be announced
+# to all before it: n squared pushes.
+MAX_PRESENCE_RECIPIENTS = 100
 
 _last_sent_at = 0
 
@@ -39,18 +43,31 @@ def message(channel: str, data: Any, sender: Connection | None = None) -> Frame:
     }
 
 
-def presence(channel: str, event: str, subject: Connection, invocation: Invocation) -> None:
-    """Send presence to the other members of a channel. An error is logged, not raised.
+def presence(channel: str, event: str, subject: Connection, invocation: Invocation) -> int:
+    """Send presence to the other members of a channel, if they are MAX_PRESENCE_RECIPIENTS at most.
+
+    An error is logged, not raised.
 
     Args:
         event: "joined", "left" or "named".
+
+    Returns:
+        The number of the recipients.
     """
     push = {"type": "presence", "channel": channel, "event": event, "member": subject.member}
+    subject_id, maximum = subject.connection_id, MAX_PRESENCE_RECIPIENTS
     try:
-        publish(push, invocation, exclude=subject.connection_id)
+        # One more than the maximum, and the subject: the read of a large channel ends there.
+        found = recipients(push, subject_id, page_size=maximum + 2)
+        ids = list(islice(found, maximum + 1))
+        if not 0 < len(ids) <= maximum:
+            return 0
+        _send(push, encode(push), ids, invocation, subject_id)
     except Exception:
         # The action is already done. An error here would make the client repeat it.
         log.exception("presence in %s was not sent", channel)
+        return 0
+    return len(ids)
 
 
 def publish(push: Frame, invocation: Invocation, exclude: str | None = None) -> Outcome:
@@ -69,7 +86,12 @@ def publish(push: Frame, invocation: Invocation, exclude: str | None = None) -> 
     text = encode(push, MAX_PUSH_BYTES)
     if push["type"] == "message":
         history.save(push, text)
-    ids: Iterable[str] = recipients(push, exclude)
+    return _send(push, text, recipients(push, exclude), invocation, exclude)
+
+
+def _send(
+    push: Frame, text: str, ids: Iterable[str], invocation: Invocation, exclude: str | None
+) -> Outcome:
     if limit := settings.fanout_limit():
         ids = list(islice(ids, limit + 1))
         if len(ids) > limit:

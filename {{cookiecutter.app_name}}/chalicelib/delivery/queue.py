@@ -21,9 +21,9 @@ from botocore.config import Config
 from chalicelib import settings
 from chalicelib.aws import Invocation, session
 from chalicelib.delivery.members import recipients, send_to
-from chalicelib.protocol.frames import MAX_PUSH_BYTES, Frame, encode
+from chalicelib.protocol.frames import MAX_PUSH_BYTES, Busy, Frame, encode
 from chalicelib.sender import Outcome
-from chalicelib.storage.table import Busy, Range, batches, shards
+from chalicelib.storage.table import Range, batches, shards
 
 log = logging.getLogger(__name__)
 

@@ -34,6 +34,13 @@ class FrameError(Exception):
         return error if self.field is None else {**error, "field": self.field}
 
 
+class Busy(FrameError):
+    """An AWS service refused a request several times, and may accept it later."""
+
+    def __init__(self) -> None:
+        super().__init__("try_again", "send the same again in a moment")
+
+
 def encode(frame: Frame, max_bytes: int = MAX_BYTES) -> str:
     """Return a frame as the text to send.
 

@@ -7,10 +7,9 @@ are in one shard, which the connection's id determines.
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from collections.abc import Iterable, Iterator
 from functools import cache
-from itertools import islice
+from itertools import count, islice
 from typing import Any, NamedTuple, TypeVar
 from zlib import crc32
 
@@ -19,15 +18,13 @@ from botocore.exceptions import ClientError
 
 from chalicelib import settings
 from chalicelib.aws import session
-from chalicelib.protocol.frames import FrameError
+from chalicelib.protocol.frames import Busy
+from chalicelib.storage.threads import interleave
 
 log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 T = TypeVar("T")
-
-# The maximum of concurrent requests. boto3 has a pool of 10 connections.
-MAX_THREADS = 8
 
 _MAX_ATTEMPTS = 8
 _CONDITION_FAILED = {"ConditionalCheckFailedException", "ConditionalCheckFailed"}
@@ -54,14 +51,16 @@ class Range(NamedTuple):
 
 
 class ConditionFailed(Exception):
-    """The condition of a write is false; nothing was written."""
+    """The condition of a write is false; nothing was written.
 
+    Args:
+        row: the row that the condition refused, if the write asked for it. None if it does not
+            exist.
+    """
 
-class Busy(FrameError):
-    """DynamoDB or SQS refused a request several times, and may accept it later."""
-
-    def __init__(self) -> None:
-        super().__init__("try_again", "send the same again in a moment")
+    def __init__(self, row: Row | None = None) -> None:
+        super().__init__()
+        self.row = row
 
 
 @cache
@@ -94,7 +93,7 @@ def call(operation: str, **request: Any) -> Row:
     """Send a request, and repeat it while the table is busy.
 
     Args:
-        operation: the client's method. A request to a single table gets the table's name.
+        operation: the client's method. A request for rows of one table gets the table's name.
 
     Raises:
         ConditionFailed: the condition of a write, or of one in a transaction, is false.
@@ -102,24 +101,46 @@ def call(operation: str, **request: Any) -> Row:
     """
     if operation not in {"transact_write_items", "batch_get_item", "batch_write_item"}:
         request["TableName"] = settings.connections_table()
-    for attempt in range(_MAX_ATTEMPTS):
+    for attempt in count(1):
         try:
-            response = dict(getattr(dynamodb(), operation)(**request))
-            if not response.get("UnprocessedItems"):
-                return response
-            # A throttled batch is no error.
-            request["RequestItems"] = response["UnprocessedItems"]
+            return dict(getattr(dynamodb(), operation)(**request))
         except ClientError as error:
             reasons: list[Row] = error.response.get("CancellationReasons", [])
             codes = {error.response["Error"]["Code"], *(each.get("Code") for each in reasons)}
             if codes & _CONDITION_FAILED:
-                raise ConditionFailed from None
+                rows = (each["Item"] for each in [error.response, *reasons] if each.get("Item"))
+                raise ConditionFailed(next(rows, None)) from None
             if not codes & _BUSY:
                 raise
-        # Full jitter: writers in conflict must not repeat at the same time.
-        time.sleep(random.uniform(0, 0.02 * 2**attempt))
-    log.warning("%s was in conflict or throttled %d times", operation, _MAX_ATTEMPTS)
-    raise Busy
+        _pause(operation, attempt)
+    raise AssertionError("unreachable")
+
+
+def call_batch(operation: str, request: Any, deadline: float | None = None) -> Iterator[Row]:
+    """Send a batch, and send again what DynamoDB left out. Yield each response.
+
+    DynamoDB processes a part of a batch while the table is busy. That is not an error.
+
+    Args:
+        operation: batch_get_item or batch_write_item.
+        request: what RequestItems has for the table.
+        deadline: the end of retries, in seconds of time.monotonic(); None sets none.
+
+    Raises:
+        Busy: DynamoDB left out the rest several times, or until the deadline.
+    """
+    items = {settings.connections_table(): request}
+    attempt = 0
+    while True:
+        response = call(operation, RequestItems=items)
+        yield response
+        rest = response.get("UnprocessedKeys") or response.get("UnprocessedItems")
+        if not rest:
+            return
+        # A batch that gets smaller is not stuck.
+        attempt = 1 if _size(rest) < _size(items) else attempt + 1
+        _pause(operation, attempt, deadline)
+        items = rest
 
 
 def read(
@@ -139,16 +160,43 @@ def read(
     """
     ranges = [id_range] if id_range else [Range(shard) for shard in shards()]
     pages = [_pages(channel, each, attributes, page_size, consistent) for each in ranges]
-    for rows in pages[0] if len(pages) == 1 else _interleave(pages):
+    # The client is made first: boto3 sessions are not safe for threads.
+    dynamodb()
+    for rows in pages[0] if len(pages) == 1 else interleave(pages):
         yield from rows
 
 
-def delete(keys: Iterable[Row]) -> None:
-    """Delete rows, 25 with each request."""
+def transact(*writes: Row) -> None:
+    """Make several writes to the table, or none of them.
+
+    Args:
+        writes: each with its kind, as {"Put": {"Item": ...}}.
+
+    Raises:
+        ConditionFailed: a condition is false.
+        Busy: conflicts or throttling did not end.
+    """
+    name = settings.connections_table()
+    items = [
+        {kind: {**write, "TableName": name} for kind, write in each.items()} for each in writes
+    ]
+    call("transact_write_items", TransactItems=items)
+
+
+def delete(keys: Iterable[Row], deadline: float | None = None) -> None:
+    """Delete rows, 25 with each request.
+
+    Args:
+        deadline: the end of retries, in seconds of time.monotonic(); None sets none.
+
+    Raises:
+        Busy: the table is busy.
+    """
     unique = {(key["channel"]["S"], key["connection_id"]["S"]): key for key in keys}
     for batch in batches(unique.values(), 25):
         requests = [{"DeleteRequest": {"Key": key}} for key in batch]
-        call("batch_write_item", RequestItems={settings.connections_table(): requests})
+        for _ in call_batch("batch_write_item", requests, deadline):
+            pass
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -158,12 +206,21 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def map_in_threads(function: Callable[[str], T], items: list[str]) -> list[T]:
-    """Return the function's results for the items, several computed at a time."""
-    # The client is made first: boto3 sessions are not safe for threads.
-    dynamodb()
-    with ThreadPoolExecutor(MAX_THREADS) as pool:
-        return list(pool.map(function, items))
+def _pause(operation: str, attempt: int, deadline: float | None = None) -> None:
+    """Wait before the next attempt, or raise Busy if none may follow."""
+    # Full jitter: writers in conflict must not repeat at the same time.
+    seconds = random.uniform(0, 0.02 * 2**attempt)
+    too_late = deadline is not None and time.monotonic() + seconds >= deadline
+    if attempt == _MAX_ATTEMPTS or too_late:
+        log.warning("%s was in conflict or throttled, attempt %d", operation, attempt)
+        raise Busy
+    time.sleep(seconds)
+
+
+def _size(items: Row) -> int:
+    # A write is a list. A read has its keys under "Keys".
+    (request,) = items.values()
+    return len(request) if isinstance(request, list) else len(request["Keys"])
 
 
 def _pages(
@@ -191,20 +248,3 @@ def _pages(
         if "LastEvaluatedKey" not in response:
             return
         request["ExclusiveStartKey"] = response["LastEvaluatedKey"]
-
-
-def _interleave(iterators: list[Iterator[T]]) -> Iterator[T]:
-    # The client is made first, as in map_in_threads.
-    dynamodb()
-    pool = ThreadPoolExecutor(MAX_THREADS)
-    try:
-        # One item of each iterator is read ahead, and no more: the consumer may be slow.
-        pending = {pool.submit(next, each, None): each for each in iterators}
-        while pending:
-            for done in wait(pending, return_when=FIRST_COMPLETED).done:
-                iterator, item = pending.pop(done), done.result()
-                if item is not None:
-                    pending[pool.submit(next, iterator, None)] = iterator
-                    yield item
-    finally:
-        pool.shutdown(cancel_futures=True)

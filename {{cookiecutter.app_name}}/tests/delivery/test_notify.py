@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from chalicelib.sender.types import Forbidden
-from chalicelib.storage import connections
+from chalicelib.storage import channels
 from tests.client import Api
 from tests.conftest import age
 
@@ -22,7 +22,7 @@ def test_notify_with_a_failing_recipient_reaches_the_others(
     assert (ann.push()["data"], bob.push()["data"]) == ("x", "x")
     (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
     assert stuck.connection_id in record.getMessage()
-    assert stuck.connection_id in set(connections.members("lobby"))
+    assert stuck.connection_id in set(channels.members("lobby"))
 
 
 def test_notify_without_permission_names_the_missing_action(api: Api) -> None:

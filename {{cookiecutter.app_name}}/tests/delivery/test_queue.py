@@ -16,10 +16,10 @@ from chalice_ws.project.resources import Resources
 from chalicelib import aws, sender
 from chalicelib.delivery import members, publish, queue
 from chalicelib.protocol import frames
-from chalicelib.storage import connections, table
+from chalicelib.storage import channels, connections, table
 from chalicelib.storage.table import Range
 from tests.client import Api, Client
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, age
 
 
 class LambdaPoller:
@@ -102,7 +102,7 @@ def test_each_member_gets_the_message_once(
 def test_client_that_joins_during_a_split_is_in_one_range(scaled: LambdaPoller) -> None:
     """The ranges have no gap between them, and do not overlap."""
     join_many(scaled.api, 10)
-    ids = sorted(connections.members("tea"))
+    ids = sorted(channels.members("tea"))
     queue.enqueue({"type": "message", "channel": "tea"}, "http://127.0.0.1:1", None)
     (message,) = scaled.take()
     scaled.api.run("fanout", {"Records": [{"messageId": "m", "body": message["Body"]}]})
@@ -113,7 +113,7 @@ def test_client_that_joins_during_a_split_is_in_one_range(scaled: LambdaPoller) 
     for connection_id in late:
         row = table.key("tea", connection_id)
         table.call("put_item", Item={**row, "expires_at": {"N": "9999999999"}})
-    found = [each for id_range in ranges for each in connections.members("tea", id_range)]
+    found = [each for id_range in ranges for each in channels.members("tea", id_range)]
     assert sorted(found) == sorted([*ids, *late])
 
 
@@ -296,11 +296,12 @@ def test_presence_through_the_queue_excludes_its_subject(scaled: LambdaPoller) -
 
 def test_queue_worker_removes_connections_that_are_gone(scaled: LambdaPoller) -> None:
     clients = join_many(scaled.api, 5)
+    age(clients[4])
     clients[4].vanish()
     clients[0].request("broadcast", channel="tea", data=1)
     scaled.run()
     assert received_counts(clients[:4]) == [1] * 4
-    assert len(list(connections.members("tea"))) == 4
+    assert len(list(channels.members("tea"))) == 4
 
 
 @pytest.mark.parametrize("letter", ["a", "ä", "\uffff", "\ud800", "\x01"])

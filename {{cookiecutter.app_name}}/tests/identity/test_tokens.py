@@ -12,7 +12,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from chalicelib.storage import connections
+from chalicelib.storage import channels, connections
 from tests.client import Api, Rejected
 from tests.identity.conftest import connect
 from tests.support.issuer import FakeIssuer, private_key, public_jwk
@@ -137,7 +137,7 @@ def test_token_that_is_not_valid_is_refused(
     token = REFUSED[case](issuer)
     with pytest.raises(Rejected, match="401"):
         connect(api, token)
-    assert list(connections.members("lobby")) == []
+    assert list(channels.members("lobby")) == []
     (record,) = [each for each in caplog.records if each.name != "botocore"]
     assert record.levelname == "WARNING"
     assert " refused: the token" in record.getMessage()

@@ -9,7 +9,8 @@ import pytest
 from app import app
 from chalicelib.actions import router
 from chalicelib.protocol.fields import CHANNEL
-from chalicelib.storage import connections, table
+from chalicelib.protocol.frames import Busy
+from chalicelib.storage import channels, connections
 from tests.client import Api
 from tests.conftest import error
 
@@ -144,7 +145,7 @@ def test_busy_table_gets_try_again(api: Api, monkeypatch: pytest.MonkeyPatch) ->
     client = api.connect()
 
     def busy(connection_id: str) -> None:
-        raise table.Busy
+        raise Busy
 
     monkeypatch.setattr("chalicelib.storage.connections.get", busy)
     assert error(client.request("join", channel="tea")) == ("try_again", "join")
@@ -162,8 +163,8 @@ def test_client_without_its_row_must_connect_again(api: Api) -> None:
         reply = client.request(action, **fields)
         assert error(reply) == ("try_again", action)
         assert "connect again" in reply["message"]
-    assert list(connections.members("lobby")) == []
-    assert list(connections.members("tea")) == []
+    assert list(channels.members("lobby")) == []
+    assert list(channels.members("tea")) == []
 
 
 def test_client_that_left_before_its_reply_raises_no_error(api: Api) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.storage import connections, table
-from chalicelib.storage.connections import NotConnected
+from chalicelib.protocol.frames import Busy, FrameError
+from chalicelib.storage import channels, connections, table
+from chalicelib.storage.rows import Connection, NotConnected
 from tests.client import Api
 from tests.support.interleaving import Choose, call_in_schedule, check_every_order, run_concurrently
 
@@ -76,12 +77,12 @@ def test_expired_rows_are_not_returned(api: Api) -> None:
     connections.add("new", None, ENDPOINT, NOW)
     new = connections.get("new")
     connections.join(new, "tea")
-    expired = connections.Connection("old", "x", ENDPOINT, frozenset(), NOW // 1000 - 100, 0)
+    expired = Connection("old", "x", ENDPOINT, frozenset(), NOW // 1000 - 100, 0)
     connections.join(expired, "tea")
     assert len(rows()) == 4
     for channel in ("lobby", "tea"):
-        assert list(connections.members(channel)) == ["new"]
-    assert connections.count_members() == {"lobby": 1, "tea": 1}
+        assert list(channels.members(channel)) == ["new"]
+    assert channels.count_members() == {"lobby": 1, "tea": 1}
     assert [each.connection_id for each in connections.get_many(["old", "new"])] == ["new"]
     with pytest.raises(NotConnected):
         connections.get("old")
@@ -96,34 +97,18 @@ def test_members_on_several_pages_are_all_read(api: Api, monkeypatch: pytest.Mon
         return call(operation, **{**request, "Limit": 3} if operation == "query" else request)
 
     monkeypatch.setattr(table, "call", small_pages)
-    assert sorted(connections.members("lobby")) == ids
-    assert connections.count_members() == {"lobby": 7}
+    assert sorted(channels.members("lobby")) == ids
+    assert channels.count_members() == {"lobby": 7}
 
 
-def test_get_many_repeats_unprocessed_keys(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    ids = [f"c{n:03}" for n in range(120)]
-    for connection_id in ids:
-        connections.add(connection_id, None, ENDPOINT, NOW)
-
-    def process_half(operation: str, **request: Any) -> dict[str, Any]:
-        """Process half of the keys, as DynamoDB may."""
-        if operation != "batch_get_item":
-            return call(operation, **request)
-        ((name, wanted),) = request["RequestItems"].items()
-        half = (len(wanted["Keys"]) + 1) // 2
-        now, later = wanted["Keys"][:half], wanted["Keys"][half:]
-        answer = call(operation, RequestItems={name: {"Keys": now}})
-        return {**answer, "UnprocessedKeys": {name: {"Keys": later}} if later else {}}
-
-    monkeypatch.setattr(connections, "call", process_half)
-    assert sorted(each.connection_id for each in connections.get_many([*ids, "none"])) == ids
-
-
-def test_remove_gone_keeps_a_connection_within_the_grace_period(api: Api) -> None:
+@pytest.mark.parametrize("channel", ["lobby", "tea", "cake"])
+def test_remove_gone_keeps_all_rows_within_the_grace_period(api: Api, channel: str) -> None:
     """API Gateway answers 410 for a connection whose $connect has not ended."""
     connections.add("c1", None, ENDPOINT, time.time_ns() // 1_000_000)
-    connections.remove_gone(["c1"], "lobby")
-    assert connections.get("c1")
+    connections.join(connections.get("c1"), "tea")
+    before = rows()
+    connections.remove_gone(["c1"], channel)
+    assert rows() == before
 
 
 def test_remove_gone_deletes_all_rows_and_orphans(api: Api) -> None:
@@ -156,10 +141,20 @@ def test_conflict_is_retried_until_busy(
     try:
         assert connections.rename("c1", "Ann").name == "Ann"
         failures = itertools.repeat(refused, 99)
-        with pytest.raises(table.Busy):
+        with pytest.raises(Busy):
             connections.rename("c1", "Zoe")
     finally:
         table.dynamodb().meta.events.unregister(name, unique_id="test")
+
+
+@pytest.fixture
+def scheduled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a schedule choose the order of the requests."""
+    monkeypatch.setattr(connections, "call", call_in_schedule)
+    monkeypatch.setattr(table, "call", call_in_schedule)
+    monkeypatch.setattr(
+        connections, "map_in_threads", lambda function, items: [*map(function, items)]
+    )
 
 
 OPERATIONS: dict[str, Callable[[], object]] = {
@@ -186,12 +181,9 @@ OPERATIONS: dict[str, Callable[[], object]] = {
     ],
 )
 def test_concurrent_operations_leave_no_stray_row(
-    api: Api, pair: tuple[str, str], member: bool, monkeypatch: pytest.MonkeyPatch
+    api: Api, pair: tuple[str, str], member: bool, scheduled: None
 ) -> None:
     """This holds in each order that the requests of both can have."""
-    monkeypatch.setattr(connections, "call", call_in_schedule)
-    monkeypatch.setattr(table, "call", call_in_schedule)
-    monkeypatch.setattr(table, "map_in_threads", lambda function, items: [*map(function, items)])
 
     def check(choose: Choose) -> None:
         connections.remove("c1")
@@ -199,10 +191,60 @@ def test_concurrent_operations_leave_no_stray_row(
         if member:
             connections.join(connections.get("c1"), "tea")
         run_concurrently([OPERATIONS[name] for name in pair], choose)
-        found = rows()
-        connection = found.get(("lobby#0", "c1"))
+        connection = rows().get(("lobby#0", "c1"))
         assert (connection is None) == bool({"disconnect", "remove gone"} & set(pair))
-        joined = connection.get("channels", {"SS": []})["SS"] if connection else []
-        assert {channel for channel, _ in found} - {"lobby#0"} == {f"{each}#0" for each in joined}
+        assert_memberships_match()
 
     assert check_every_order(check) > 1
+
+
+@pytest.mark.parametrize("other", ["connect again", "join", "leave", "rename"])
+@pytest.mark.parametrize("member", [False, True])
+def test_remove_gone_within_the_grace_period_changes_nothing_in_any_order(
+    api: Api, other: str, member: bool, scheduled: None
+) -> None:
+    """A broadcast met a 410 for a connection whose $connect has not ended."""
+
+    def check(choose: Choose) -> None:
+        connections.remove("c1")
+        connections.add("c1", "Ann", ENDPOINT, time.time_ns() // 1_000_000)
+        if member:
+            connections.join(connections.get("c1"), "tea")
+        run_concurrently([OPERATIONS["remove gone"], OPERATIONS[other]], choose)
+        joined = connections.get("c1").channels
+        assert joined == ({"tea"} if other == "join" or (member and other != "leave") else set())
+        assert_memberships_match()
+
+    assert check_every_order(check) > 1
+
+
+def assert_memberships_match() -> None:
+    """Check that the membership rows are those of the channels in the connection row."""
+    found = rows()
+    joined = found.get(("lobby#0", "c1"), {}).get("channels", {"SS": []})["SS"]
+    assert {channel for channel, _ in found} - {"lobby#0"} == {f"{each}#0" for each in joined}
+
+
+def test_concurrent_joins_keep_to_the_limit_in_every_order(
+    api: Api, scheduled: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MAX_CHANNELS", 2)
+
+    def check(choose: Choose) -> None:
+        refusals: list[FrameError] = []
+
+        def join(channel: str) -> None:
+            try:
+                connections.join(connections.get("c1"), channel)
+            except FrameError as error:
+                refusals.append(error)
+
+        connections.remove("c1")
+        connections.add("c1", "Ann", ENDPOINT, OLD)
+        connections.join(connections.get("c1"), "tea")
+        run_concurrently([lambda: join("cake"), lambda: join("pie"), lambda: join("tea")], choose)
+        assert len(connections.get("c1").channels) == 2
+        assert [(error.code, error.field) for error in refusals] == [("bad_field", "channel")]
+        assert_memberships_match()
+
+    assert check_every_order(check) > 6

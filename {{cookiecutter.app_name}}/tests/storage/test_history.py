@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.storage import connections, history, table
+from chalicelib.protocol.frames import Busy
+from chalicelib.storage import channels, connections, history, table
 from tests.client import Api, Client, Connection, Frame
 from tests.support.history import message_id_at, page_data, save_message
 from tests.support.interleaving import Choose, call_in_schedule, check_every_order, run_concurrently
@@ -159,12 +160,12 @@ def test_message_that_cannot_be_saved_is_not_sent(
     api: Api, ann: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def busy(push: Frame, text: str) -> None:
-        raise table.Busy
+        raise Busy
 
     bob = api.connect()
     monkeypatch.setattr("chalicelib.storage.history.save", busy)
     assert ann.request("broadcast", data=1)["code"] == "try_again"
-    with pytest.raises(table.Busy):
+    with pytest.raises(Busy):
         api.run("notify", {"channel": "lobby", "data": 1})
     assert bob.waiting() == 0
 
@@ -180,7 +181,7 @@ def test_history_of_a_channel_is_for_members_only(api: Api, ann: Client) -> None
 def test_message_rows_are_not_listed_as_members(api: Api, ann: Client) -> None:
     for channel in ("tea", "lobby"):
         ann.request("broadcast", channel=channel, data=1)
-        assert list(connections.members(channel)) == [ann.connection_id]
+        assert list(channels.members(channel)) == [ann.connection_id]
         assert len(ann.request("who", channel=channel)["members"]) == 1
     assert ann.request("channels")["channels"] == [
         {"channel": "lobby", "members": 1},

@@ -2,15 +2,14 @@
 
 import itertools
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from chalicelib import settings
-from chalicelib.storage import connections, table
-from chalicelib.storage.connections import NotConnected
+from chalicelib.protocol.frames import Busy
+from chalicelib.storage import channels, connections, table
+from chalicelib.storage.rows import NotConnected
 from tests.client import Api
 from tests.storage.test_connections import ENDPOINT, NOW, OLD, rows
 
@@ -33,8 +32,8 @@ def test_channel_is_spread_over_all_shards(api: Api, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("CHANNEL_SHARDS", "4")
     fill()
     assert partitions() == {f"{c}#{n}" for c in ("lobby", "tea") for n in range(4)}
-    assert sorted(connections.members("tea")) == sorted(connections.members("lobby")) == IDS
-    assert connections.count_members() == {"lobby": 50, "tea": 50}
+    assert sorted(channels.members("tea")) == sorted(channels.members("lobby")) == IDS
+    assert channels.count_members() == {"lobby": 50, "tea": 50}
     for connection_id in IDS:
         connections.remove(connection_id)
     assert rows() == {}
@@ -52,7 +51,7 @@ def test_slow_shard_does_not_delay_the_others(api: Api, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(table, "call", first_is_slow)
     others = {each for each in IDS if table.shards(each) != [0]}
-    members = connections.members("tea")
+    members = channels.members("tea")
     try:
         before = {next(members) for _ in others}
     finally:
@@ -71,7 +70,7 @@ def test_members_reads_one_page_ahead_at_most(api: Api, monkeypatch: pytest.Monk
         return call(operation, **request)
 
     monkeypatch.setattr(table, "call", counted)
-    members = connections.members("tea", page_size=1)
+    members = channels.members("tea", page_size=1)
     assert next(members) in IDS
     members.close()  # type: ignore[attr-defined]
     # A page of each shard, and one more of those that came first.
@@ -84,12 +83,12 @@ def test_failure_of_one_shard_raises_an_error(api: Api, monkeypatch: pytest.Monk
 
     def fail(operation: str, **request: Any) -> dict[str, Any]:
         if request["ExpressionAttributeValues"][":channel"] == {"S": "tea#2"}:
-            raise table.Busy
+            raise Busy
         return call(operation, **request)
 
     monkeypatch.setattr(table, "call", fail)
-    with pytest.raises(table.Busy):
-        list(connections.members("tea"))
+    with pytest.raises(Busy):
+        list(channels.members("tea"))
 
 
 @pytest.mark.parametrize("setting", ["0", "four", "", "4,", "4;1", "-1", "4,2,1"])
@@ -122,14 +121,14 @@ def test_shard_count_changes_without_losing_connections(
             placed[setting.split(",")[0]] += newcomers
             use(other)
             all_ids = sorted(placed[before] + placed[after])
-            assert sorted(connections.members("lobby")) == all_ids
-            assert sorted(connections.members("tea")) == all_ids
+            assert sorted(channels.members("lobby")) == all_ids
+            assert sorted(channels.members("tea")) == all_ids
             assert sorted(each.connection_id for each in connections.get_many(all_ids)) == all_ids
             for connection_id in all_ids:
                 connection = connections.rename(connection_id, f"not {setting}")
                 connections.leave(connections.get(connection_id), "tea")
                 connections.join(connection, "tea")
-            assert sorted(connections.members("tea")) == all_ids
+            assert sorted(channels.members("tea")) == all_ids
             leave(*[ids.pop() for ids in placed.values() if len(ids) > 2])
 
     def leave(*ids: str) -> None:
@@ -186,38 +185,10 @@ def test_failed_removal_does_not_stop_the_others(api: Api, monkeypatch: pytest.M
 
     def fail(operation: str, **request: Any) -> dict[str, Any]:
         if request["Key"]["connection_id"] == {"S": IDS[0]}:
-            raise table.Busy
+            raise Busy
         return call(operation, **request)
 
     monkeypatch.setattr(connections, "call", fail)
     connections.remove_gone(IDS, "tea")
-    assert set(rows()) == {("lobby#0", IDS[0])}
-
-
-def test_unprocessed_items_of_a_batch_are_retried(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    fill(IDS[:30])
-    taken = itertools.count()
-
-    def take_seven(params: dict[str, Any], **_: Any) -> None:
-        ((name, items),) = params["RequestItems"].items()
-        params["RequestItems"] = {name: items[:7]}
-        left[:] = items[7:]
-        next(taken)
-
-    def unprocessed(parsed: dict[str, Any], **_: Any) -> None:
-        parsed["UnprocessedItems"] = {settings.connections_table(): list(left)} if left else {}
-
-    left: list[Any] = []
-    events = table.dynamodb().meta.events
-    events.register("provide-client-params.dynamodb.BatchWriteItem", take_seven, unique_id="in")
-    events.register("after-call.dynamodb.BatchWriteItem", unprocessed, unique_id="out")
-    try:
-        connections.remove_gone(IDS[:30], "tea")
-        assert rows() == {}
-        assert next(taken) == 5  # 7, 7, 7 and 4 of 25, and 5
-    finally:
-        events.unregister("provide-client-params.dynamodb.BatchWriteItem", unique_id="in")
-        events.unregister("after-call.dynamodb.BatchWriteItem", unique_id="out")
+    # The connection keeps all of its rows: the next message meets it again.
+    assert set(rows()) == {("lobby#0", IDS[0]), ("tea#0", IDS[0])}

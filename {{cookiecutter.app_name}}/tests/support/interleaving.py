@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from threading import Semaphore, Thread, current_thread
 from typing import Any
 
-from chalicelib.storage.connections import NotConnected
+from chalicelib.storage.rows import NotConnected
 from chalicelib.storage.table import call
 
 # A function from the number of operations that can continue to the index of the next one.
