@@ -31,11 +31,12 @@ def copy(app: Path, tmp_path: Path) -> Path:
 def deploy(scripted_aws: ScriptedAws, copy: Path, tmp_path: Path) -> Run:
     """A function that runs `python -m chalice_ws.deploy` in the app.
 
-    Its keyword arguments are environment variables. None removes a variable.
+    Its keyword arguments are environment variables. None removes a variable. `version` is what
+    Python says that it is.
     """
 
     def run(
-        *arguments: str, answer: str = "", **environment: str | None
+        *arguments: str, answer: str = "", version: str = "", **environment: str | None
     ) -> subprocess.CompletedProcess[str]:
         variables = {
             "AWS_ACCESS_KEY_ID": "test",
@@ -49,8 +50,11 @@ def deploy(scripted_aws: ScriptedAws, copy: Path, tmp_path: Path) -> Run:
         }
         inherited = {name: each for name, each in os.environ.items() if not name.startswith("AWS_")}
         given = {name: each for name, each in variables.items() if each is not None}
+        script = f"sys.version_info = ({version.replace('.', ', ')}); sys.exit(main())"
+        script = f"import sys; from chalice_ws.deploy.__main__ import main; {script}"
+        start = ["-c", script] if version else ["-m", "chalice_ws.deploy"]
         return subprocess.run(
-            [sys.executable, "-B", "-m", "chalice_ws.deploy", *arguments],
+            [sys.executable, "-B", *start, *arguments],
             cwd=copy,
             env={**inherited, **given, "HOME": str(tmp_path)},
             input=answer,

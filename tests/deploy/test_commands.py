@@ -17,6 +17,7 @@ from tests.deploy.scripted import (
     result,
     stack_answer,
 )
+from tests.project.output import without_python_warning
 
 
 def script_deploy(scripted_aws: ScriptedAws, *statuses: str, exists: bool = True) -> None:
@@ -122,7 +123,7 @@ def test_failed_deploy_names_resources_and_reasons(
     monkeypatch.setattr(scripted_aws, "answer", answer)
     failed = deploy("deploy")
     assert failed.returncode == 1
-    assert failed.stderr.splitlines() == [
+    assert without_python_warning(failed.stderr) == [
         "error: NotifyRole (AWS::A::B): iam:CreateRole is not allowed",
         "error: Logs (AWS::A::B): a log group of that name exists",
         "error: the stack chalice-ws-app-dev failed (got DELETE_COMPLETE); "
@@ -168,7 +169,7 @@ def test_deploy_with_log_group_outside_of_stack_is_refused(
     script_deploy(scripted_aws, "UPDATE_COMPLETE")
     group = {"logGroupName": "/aws/apigateway/chalice-ws-app-dev"}
     longer = {"logGroupName": "/aws/lambda/chalice-ws-app-dev-logs-of-another"}
-    groups = (200, {}, json.dumps({"logGroups": [longer, group]}))
+    groups: Answer = (200, {}, json.dumps({"logGroups": [longer, group]}))
     scripted_aws.answers["DescribeLogGroups"] = [groups]
     assert_one_error(
         deploy("deploy", "--stage", "dev", "production"),
@@ -252,6 +253,22 @@ def test_deploy_waits_when_account_update_is_limited(
     done = deploy("deploy", "--stage", "prod", "production")
     assert done.returncode == 0, done.stderr
     assert scripted_aws.changes().count("UpdateAccount") == 2
+
+
+@pytest.mark.parametrize(("quota", "is_low"), [(2500, True), (10000, False)])
+def test_deploy_with_rate_above_quota_of_account_warns(
+    scripted_aws: ScriptedAws, deploy: Run, quota: int, is_low: bool
+) -> None:
+    script_deploy(scripted_aws, "UPDATE_COMPLETE")
+    throttle = {"throttleSettings": {"rateLimit": quota, "burstLimit": quota // 2}}
+    scripted_aws.answers["GetAccount"] = [(200, {}, json.dumps(throttle))]
+    done = deploy("deploy")
+    assert done.returncode == 0
+    warning = (
+        "warning: FANOUT_RPS is above the account's quota in us-east-1, 2500 calls a second "
+        "(got 5000); use 1250, or ask AWS for more in Service Quotas"
+    )
+    assert without_python_warning(done.stderr) == [warning] * is_low
 
 
 def test_deploy_of_template_refused_by_validation_prints_reason(

@@ -180,6 +180,11 @@ def test_app_that_cannot_be_packaged_is_refused(
     assert scripted_aws.changes() == []
 
 
+def test_python_that_lambda_lacks_is_refused(scripted_aws: ScriptedAws, deploy: Run) -> None:
+    assert_one_error(deploy("deploy", version="3.99"), r"Lambda has no Python 3\.99.*; use 3\.")
+    assert scripted_aws.changes() == []
+
+
 @pytest.mark.parametrize("command", ["url", "logs"])
 def test_url_and_logs_without_stack_fail(deploy: Run, command: str) -> None:
     assert_one_error(

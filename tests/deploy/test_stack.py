@@ -179,6 +179,9 @@ def test_deploy_with_scale_creates_queue_and_permissions(aws: Account, bake: Bak
     assert source["FunctionArn"].split(":")[-1] == made["Fanout"]
     dead = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"]
     assert dead.split(":")[-1] == made["FanoutDeadLetters"].split("/")[-1]
+    (alarm,) = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert alarm["AlarmActions"] == [made["Alarms"]]
+    assert alarm["Dimensions"][0]["Value"] == dead.split(":")[-1]
     iam = aws.client("iam")
     for name in settings(app, "dev"):
         logical = name.title().replace("_", "")

@@ -182,6 +182,26 @@ def test_functions_log_fields_of_metric_filters(
     assert counts == [{"delivered": 1, "gone": 0, "failed": 0, "untried": 0}]
 
 
+def test_failed_push_counts_and_is_no_logged_error(
+    aws: Account, bake: Bake, runtime_packages: Path
+) -> None:
+    """The alarm for failed pushes has a threshold. The alarm for logged errors has none."""
+    app = bake()
+    package(app, "prod", "production")
+    deployed = Deployed(app / "build" / "prod" / "template.json", runtime_packages)
+    create_table(aws, deployed, "chalice-ws-app-prod")
+    with Roles(aws.endpoint, deployed.policies()) as roles:
+        for connection in (ANN, BOB):
+            deployed.run("WebsocketConnect", event("CONNECT", connection), roles.url)
+        roles.broken = {BOB}
+        done = deployed.run("Notify", {"channel": "lobby", "data": "ready"}, roles.url)
+    outcome = json.loads(done.stdout)
+    assert (outcome["delivered"], outcome["failed"]) == (1, 1)
+    logged = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    assert any("not delivered" in line["message"] for line in logged)
+    assert {line["level"] for line in logged} <= {"INFO", "WARNING"}
+
+
 def test_function_without_policy_is_denied(
     aws: Account, bake: Bake, runtime_packages: Path
 ) -> None:

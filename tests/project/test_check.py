@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import Bake
 from tests.edits import Edit, replace
+from tests.project.output import without_python_warning
 
 CONFIG = ".chalice/config.json"
 FLAG = 'app.experimental_feature_flags.update(["WEBSOCKETS"])'
@@ -32,9 +34,10 @@ def tick(event, context):
 '''
 
 
-def check(app: Path, *options: str) -> tuple[int, list[str]]:
+def check(app: Path, *options: str, **environment: str) -> tuple[int, list[str]]:
     """Run the check as `make check` does; return its exit status and its lines."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    variables |= environment
     result = subprocess.run(
         [sys.executable, "-B", "-m", "chalice_ws", "check", *options],
         cwd=app,
@@ -43,7 +46,7 @@ def check(app: Path, *options: str) -> tuple[int, list[str]]:
         text=True,
     )
     assert result.stdout == ""
-    return result.returncode, result.stderr.splitlines()
+    return result.returncode, without_python_warning(result.stderr)
 
 
 def append(name: str, text: str) -> Edit:
@@ -289,6 +292,25 @@ def test_check_of_one_stage_ignores_the_other(app: Path, tmp_path: Path) -> None
     assert check(copy, "--stage", "dev") == (0, [])
     assert check(copy, "--stage", "prod")[0] == 1
     assert "use one of dev, prod" in check(copy, "--stage", "pord")[1][0]
+
+
+def test_check_of_rate_above_quota_of_region_warns(app: Path, tmp_path: Path) -> None:
+    status, lines = check(app, AWS_REGION="eu-south-1")
+    assert status == 0
+    assert len(lines) == 2
+    assert re.fullmatch(
+        r"warning: .*, stage dev: FANOUT_RPS is above API Gateway's default quota in eu-south-1, "
+        r"2500 calls a second \(got 5000\); use 1250, or .*",
+        lines[0],
+    )
+    copy = copy_with(app, tmp_path, set_variables("dev", FANOUT_RPS="20000"))
+    assert len(check(copy, AWS_REGION="us-east-1")[1]) == 1
+    unlimited = set_variables("dev", FANOUT_RPS="0"), set_variables("prod", FANOUT_RPS="1250")
+    assert check(copy_with(app, tmp_path / "2", *unlimited), AWS_REGION="eu-south-1") == (0, [])
+
+
+def test_rate_of_app_baked_for_region_with_low_quota_fits(bake: Bake) -> None:
+    assert check(bake(aws_region="mx-central-1"), AWS_REGION="mx-central-1") == (0, [])
 
 
 def test_check_of_action_added_passes(app: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import RAW
 from tests.local.gateway import APPS
+from tests.project.output import without_python_warning
 
 APP = """
 import boto3
@@ -68,8 +69,9 @@ def check(project: Path, **variables: str) -> list[str]:
         capture_output=True,
         text=True,
     )
-    assert done.returncode == bool(done.stderr), done.stderr
-    return done.stderr.splitlines()
+    lines = without_python_warning(done.stderr)
+    assert done.returncode == bool(lines), done.stderr
+    return lines
 
 
 @pytest.mark.parametrize("name", ["parrot", "rooms", "silent"])

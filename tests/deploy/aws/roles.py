@@ -53,13 +53,14 @@ class Roles:
         aws: the endpoint that calls are forwarded to.
         policies: the policies by access key.
 
-    `sent` has the payloads by connection id.
+    `sent` has the payloads by connection id. Connections in `broken` are answered 500.
     """
 
     def __init__(self, aws: str, policies: dict[str, Policy]):
         self.policies = policies
         self.sent: dict[str, list[Any]] = {}
         self.denied: list[str] = []
+        self.broken: set[str] = set()
         roles = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -116,6 +117,8 @@ class Roles:
             kind = "ForbiddenException" if service == "execute-api" else "AccessDeniedException"
             answer = json.dumps({"__type": kind, "message": denied[0]}).encode()
             return 403 if service == "execute-api" else 400, kind, answer
+        if service == "execute-api" and unquote(connection) in self.broken:
+            return 500, "InternalServerErrorException", b"{}"
         if service == "execute-api":
             self.sent.setdefault(unquote(connection), []).append(json.loads(body))
             return 200, "", b""

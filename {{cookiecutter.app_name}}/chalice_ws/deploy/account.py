@@ -1,10 +1,13 @@
-"""The role of an account with which API Gateway writes access logs."""
+"""The settings of an account that all of its APIs share: a role for access logs, and a quota."""
 
 import json
 import time
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from chalice_ws.deploy.build import Template
+from chalice_ws.project.quotas import check_rate
 
 # API Gateway refuses a new role until IAM has published it in all its regions. It also takes one
 # UpdateAccount in 20 seconds from an account.
@@ -39,6 +42,17 @@ def allow_access_logs(session: Any, template: Template) -> None:
     else:
         gateway.update_account(patchOperations=[change])
     print(f"Allowed API Gateway to write logs in {session.region_name}, with the role {name}.")
+
+
+def find_rate_problem(session: Any, rate: str) -> str:
+    """Return a line if FANOUT_RPS is above the account's quota, or else an empty string."""
+    try:
+        settings = session.client("apigateway").get_account().get("throttleSettings", {})
+    except ClientError:
+        # The user may lack this permission. Nothing depends on the warning.
+        return ""
+    quota = settings.get("rateLimit", float("inf"))
+    return check_rate(rate, quota, f"the account's quota in {session.region_name}")
 
 
 def _create_role(session: Any, name: str) -> str:

@@ -1,15 +1,18 @@
 """The commands, as the targets of the Makefile run them."""
 
 import json
+import sys
 from collections.abc import Callable
 
 from chalice_ws.deploy import leftovers
-from chalice_ws.deploy.account import allow_access_logs
+from chalice_ws.deploy.account import allow_access_logs, find_rate_problem
 from chalice_ws.deploy.bucket import Bucket
 from chalice_ws.deploy.build import Template, build
 from chalice_ws.deploy.context import Context
 from chalice_ws.deploy.errors import DeployError
 from chalice_ws.deploy.logs import print_log_group
+from chalice_ws.project.python_version import check_python
+from chalice_ws.project.quotas import RATE_VARIABLE
 from chalice_ws.project.resources import (
     LOG_GROUP,
     TABLE,
@@ -33,8 +36,11 @@ def deploy(context: Context) -> None:
     stack = context.stack
     bucket = Bucket(context.session, context.account_id, stack.name, context.options.bucket)
     stack.require_updatable()
+    _require_python(stack.exists())
     _require_no_leftovers(context)
     template = _build(context)
+    rate = str(context.config.environment_variables.get(RATE_VARIABLE, ""))
+    _warn(find_rate_problem(context.session, rate))
     if not bucket.exists:
         bucket.create()
         print(f"Created the bucket {bucket.name} for the code; make destroy deletes it.")
@@ -119,6 +125,19 @@ COMMANDS: dict[str, Callable[[Context], None]] = {
     "destroy": destroy,
     "table": make_tables,
 }
+
+
+def _require_python(exists: bool) -> None:
+    """Raise DeployError if Lambda refuses this Python, or print a warning."""
+    python = check_python()
+    if python.is_update_refused or (python.is_refused and not exists):
+        raise DeployError(python.message)
+    _warn(python.message)
+
+
+def _warn(message: str) -> None:
+    if message:
+        print(f"warning: {message}", file=sys.stderr)
 
 
 def _extras(context: Context) -> list[str]:

@@ -15,11 +15,13 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from multiprocessing import get_context
 from pathlib import Path
+from typing import NamedTuple
 
 from chalice.constants import DEFAULT_STAGE_NAME
 
 from chalice_ws.project import check_config, check_functions
 from chalice_ws.project.config import CONFIG, AppError, read_config, read_json
+from chalice_ws.project.python_version import check_python
 from chalice_ws.project.resources import read_resource_file
 from chalice_ws.project.stage import Stage, load_stage
 
@@ -43,9 +45,19 @@ CHECKS: list[Callable[[Stage], Iterator[str]]] = [
     check_config.check_variables,
 ]
 
+# Nothing fails for these: a warning is printed.
+WARNINGS: list[Callable[[Stage], Iterator[str]]] = [check_config.check_fanout_rate]
 
-def find_problems(project_dir: Path, stage: str | None = None) -> list[str]:
-    """Return the problems of an app, a line each: what is wrong, and what to do.
+
+class Findings(NamedTuple):
+    """The problems and the warnings of an app, a line each: what is wrong, and what to do."""
+
+    problems: list[str]
+    warnings: list[str]
+
+
+def check_app(project_dir: Path, stage: str | None = None) -> Findings:
+    """Check an app, and this Python.
 
     Args:
         project_dir: the folder of app.py.
@@ -53,7 +65,9 @@ def find_problems(project_dir: Path, stage: str | None = None) -> list[str]:
     """
     project_dir = project_dir.resolve()
     stages = [stage] if stage else _read_stages(project_dir)
-    problems = []
+    python = check_python()
+    message = [python.message] if python.message else []
+    problems, warnings = (message, []) if python.is_refused else ([], message)
     with ExitStack() as stack:
         # A process that took a second stage would have the app of the first one imported.
         futures = {
@@ -64,11 +78,13 @@ def find_problems(project_dir: Path, stage: str | None = None) -> list[str]:
         }
         for each, future in futures.items():
             try:
-                problems += future.result()
+                found = future.result()
+                problems += found.problems
+                warnings += found.warnings
             except BrokenProcessPool:
                 what = f"app.py ends the process that imports it (got stage {each!r})"
                 problems.append(f"{what}; correct it")
-    return list(dict.fromkeys(problems))
+    return Findings(*(list(dict.fromkeys(each)) for each in (problems, warnings)))
 
 
 def _read_stages(project_dir: Path) -> list[str]:
@@ -80,7 +96,7 @@ def _read_stages(project_dir: Path) -> list[str]:
     return list(stages) if isinstance(stages, dict) and stages else [DEFAULT_STAGE_NAME]
 
 
-def _check_stage(project_dir: Path, name: str) -> list[str]:
+def _check_stage(project_dir: Path, name: str) -> Findings:
     if project_dir.is_dir():
         os.chdir(project_dir)
     for variable, value in AWS_ENVIRONMENT.items():
@@ -89,20 +105,22 @@ def _check_stage(project_dir: Path, name: str) -> list[str]:
     try:
         content = read_config(project_dir, name).config_from_disk
     except AppError as error:
-        return [*problems, str(error)]
+        return Findings([*problems, str(error)], [])
     try:
         stage = load_stage(project_dir, name)
     except AppError as error:
-        return [*problems, str(error), *check_config.check_names(content)]
+        return Findings([*problems, str(error), *check_config.check_names(content)], [])
     problems += check_config.check_names(content, stage.python_names())
-    for check in CHECKS:
+    warnings: list[str] = []
+    for check in [*CHECKS, *WARNINGS]:
+        found = warnings if check in WARNINGS else problems
         # A fault that ends one check must not hide what the others find.
         try:
             for problem in check(stage):
-                problems.append(problem)
+                found.append(problem)
         except AppError as error:
             problems.append(str(error))
-    return problems
+    return Findings(problems, warnings)
 
 
 def _check_files(project_dir: Path) -> Iterator[str]:
@@ -125,10 +143,12 @@ def main(arguments: list[str] | None = None) -> int:
     add("--project-dir", type=Path, default=Path(), help=folder)
     add("--stage", help="stage in .chalice/config.json (default: all stages)")
     options = parser.parse_args(arguments)
-    problems = find_problems(options.project_dir, options.stage)
-    for problem in problems:
+    found = check_app(options.project_dir, options.stage)
+    for problem in found.problems:
         print(f"error: {problem}", file=sys.stderr)
-    return 1 if problems else 0
+    for warning in found.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return 1 if found.problems else 0
 
 
 if __name__ == "__main__":

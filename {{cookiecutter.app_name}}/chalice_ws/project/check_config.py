@@ -10,6 +10,7 @@ from typing import Any
 from chalice.config import Config
 from chalice.utils import to_cfn_resource_name
 
+from chalice_ws.project import quotas
 from chalice_ws.project.config import CONFIG
 from chalice_ws.project.resources import Resources, read_resources
 from chalice_ws.project.stage import Stage
@@ -141,3 +142,13 @@ def _check_table(stage: Stage, resources: Resources, name: str) -> Iterator[str]
         use = f"use {' or '.join(names)}" if names else "define it there"
         what = f"CONNECTIONS_TABLE is not in resources.json (got {name!r})"
         yield f"{stage.where}: {what}; {use}"
+
+
+def check_fanout_rate(stage: Stage) -> Iterator[str]:
+    """Yield a rate of pushes above the quota that an account has by default in this region."""
+    rate = stage.config.environment_variables.get(quotas.RATE_VARIABLE)
+    if quotas.RATE_VARIABLE in stage.readers and isinstance(rate, str):
+        region = os.environ["AWS_REGION"]
+        what = f"API Gateway's default quota in {region}"
+        if line := quotas.check_rate(rate, quotas.default_quota(region), what):
+            yield f"{stage.where}: {line}"

@@ -53,7 +53,7 @@ def check_app(stage: Stage) -> Iterator[str]:
 
 def check_handlers(stage: Stage) -> Iterator[str]:
     """Yield the handlers that a generated app lacks, and a missing session to send with."""
-    if not stage.readers:
+    if not stage.follows_template:
         return
     for route, decorator in HANDLERS.items():
         if route not in stage.app.websocket_handlers:
@@ -77,7 +77,7 @@ def check_timeouts(stage: Stage) -> Iterator[str]:
 
 def check_defaults(stage: Stage) -> Iterator[str]:
     """Yield the settings that a generated app must not leave to Chalice."""
-    for setting, (default, use) in DEFAULTS.items() if stage.readers else ():
+    for setting, (default, use) in DEFAULTS.items() if stage.follows_template else ():
         values = {name: getattr(stage.settings(name), setting) for name in stage.functions}
         names = [name for name, value in values.items() if value is None or value is True]
         if names:
@@ -95,12 +95,12 @@ def check_policies(stage: Stage) -> Iterator[str]:
         given = stage.settings(name).iam_policy_file
         if not isinstance(role.policy, FileBasedIAMPolicy):
             # check_defaults reports it of a generated app.
-            if given and not stage.readers:
+            if given and not stage.follows_template:
                 what = f"Chalice ignores iam_policy_file of {name}"
                 yield f'{stage.where}: {what}; add "autogen_policy": false'
             continue
         path = Path(role.policy.filename)
-        if stage.readers:
+        if stage.follows_template:
             expected = f"{stage.name}/{python_name}.json"
             path = folder / expected
             if given != expected:
@@ -117,7 +117,7 @@ def check_unused_policies(stage: Stage) -> Iterator[str]:
     """Yield the policies of a generated app that belong to no function."""
     names = set(stage.python_names().values())
     folder = Path(stage.config.project_dir) / ".chalice" / stage.name
-    for path in sorted(folder.glob("*.json")) if stage.readers else ():
+    for path in sorted(folder.glob("*.json")) if stage.follows_template else ():
         if path.stem not in names:
             yield f"{shown(path)} belongs to no function; rename it or delete it"
 

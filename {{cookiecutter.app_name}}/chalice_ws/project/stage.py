@@ -25,7 +25,7 @@ class Stage:
         app: the imported app.
         functions: the Lambda functions by the name that Chalice gives to each.
         readers: the functions of chalicelib/settings.py that read an environment variable, by its
-            name. Empty: the app is not made from this template, whose own rules do not apply.
+            name. Only an app that follows the template has some.
         actions: the names of the actions that chalicelib/actions.py registers.
     """
 
@@ -39,6 +39,11 @@ class Stage:
     def name(self) -> str:
         """The name of the stage."""
         return str(self.config.chalice_stage)
+
+    @property
+    def follows_template(self) -> bool:
+        """True if the rules of generated apps apply: the app reads its variables as they do."""
+        return bool(self.readers)
 
     @property
     def where(self) -> str:

@@ -40,7 +40,7 @@ def send(payload: bytes, recipients: Recipients, deadline: float, on_result: OnR
         except client.exceptions.GoneException:
             status = "gone"
         except Exception as error:
-            log.error("connection %s: not delivered: %s", connection_id, error)
+            log.warning("connection %s: not delivered: %s", connection_id, error)
             if isinstance(error, ClientError) and _http_status(error) == 403:
                 refusals.append(error)
         finally:

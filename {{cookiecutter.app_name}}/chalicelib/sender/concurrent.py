@@ -106,7 +106,9 @@ class _FanOut:
     def _finish(self, delivery: Delivery) -> None:
         self._retrying_count -= delivery.is_retrying
         if delivery.problem and delivery.status == "failed":
-            log.error("connection %s: not delivered: %s", delivery.connection_id, delivery.problem)
+            log.warning(
+                "connection %s: not delivered: %s", delivery.connection_id, delivery.problem
+            )
         self._on_result(delivery.connection_id, delivery.status)
 
     async def _report_untried(self) -> None:
