@@ -57,7 +57,16 @@ PACKAGES = {
     "chalicelib.settings": set(),
     "chalicelib.identity": {*AWS_PACKAGES, "cryptography", "jwt"},
     "chalice_ws.connect": {"websockets"},
-    "chalice_ws.local": {*AWS_PACKAGES, "aiohttp", "moto", "uvloop", "websockets", "werkzeug"},
+    "chalice_ws.local": {
+        *AWS_PACKAGES,
+        "cryptography",
+        "jwt",
+        "aiohttp",
+        "moto",
+        "uvloop",
+        "websockets",
+        "werkzeug",
+    },
 }
 
 

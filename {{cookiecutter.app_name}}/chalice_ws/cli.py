@@ -6,6 +6,7 @@ import sys
 COMMANDS = {
     "local": "run an app on this machine",
     "connect": "send frames from the terminal",
+    "token": "print a token of the running local gateway",
     "check": "check an app for faults that neither Chalice nor AWS would report",
 }
 
@@ -28,6 +29,10 @@ def main() -> int:
         from chalice_ws.connect import main as connect
 
         return connect(arguments)
+    if command == "token":
+        from chalice_ws.local.token_command import main as token
+
+        return token(arguments)
     from chalice_ws.local.cli import main as run_local
 
     run_local(arguments, "chalice-ws local")

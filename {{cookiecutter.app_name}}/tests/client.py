@@ -11,11 +11,12 @@ management API: the handlers may send with any HTTP client.
 import json
 import os
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from threading import Thread
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import unquote
 
 from chalice import Chalice
@@ -24,6 +25,7 @@ from chalice.test import Client as TestClient
 from chalice.test import HTTPResponse
 
 from chalice_ws.local.events import Peer
+from chalice_ws.local.issuer import PATH, Issuer, sign_in_variables
 from tests.support.asyncapi import FrameChecker
 from tests.support.policies import recorder
 
@@ -131,6 +133,7 @@ class Api:
         # Sending to one of these connection ids returns a status and an error type.
         self.refusals: dict[str, tuple[int, str]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _management_handler(self))
+        self.issuer = Issuer(f"http://127.0.0.1:{self._server.server_port}{PATH}")
 
     def __enter__(self) -> "Api":
         Thread(target=self._server.serve_forever, daemon=True).start()
@@ -142,15 +145,34 @@ class Api:
         self._server.shutdown()
         self._server.server_close()
 
-    def connect(self, headers: Headers = (), /, **query: str) -> Client:
-        """Connect with headers, such as ("Origin", "https://a.example"), and a query string.
+    def connect(
+        self,
+        headers: Headers = (),
+        /,
+        user: str | None = None,
+        claims: Mapping[str, Any] | None = None,
+        **query: str,
+    ) -> Client:
+        """Connect as a guest, or signed in as a user.
+
+        Args:
+            headers: such as ("Origin", "https://a.example").
+            user: signs in as this user, whatever AUTH is.
+            claims: more claims of the user's token, such as {"name": "Ann"}.
+            query: the query string.
 
         Raises:
             Rejected: the handler refused.
         """
         peer = Peer(self.stage, "example.execute-api.us-east-1.amazonaws.com")
-        event = peer.connect([("Host", peer.domain_name), *headers], query.items())
-        answer = self.run("connect", event)
+        headers = [("Host", peer.domain_name), *headers]
+        variables: dict[str, str] = {}
+        if user is not None:
+            protocols = f"chalice-ws.v1, {self.issuer.token(user, claims)}"
+            headers.append(("Sec-WebSocket-Protocol", protocols))
+            variables = {"AUTH": "jwt", **sign_in_variables({"AUTH": "jwt"}, self.issuer.url)}
+        with patch.dict(os.environ, variables):
+            answer = self.run("connect", peer.connect(headers, query.items()))
         if not 200 <= answer["statusCode"] < 300:
             raise Rejected(answer["statusCode"])
         self.inboxes[peer.connection_id] = deque()
@@ -174,6 +196,10 @@ def _management_handler(api: Api) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_GET(self) -> None:
+            document = api.issuer.documents().get(self.path.removeprefix(PATH))
+            self._answer(200 if document else 404, body=json.dumps(document).encode())
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             recorder.record_management_request("POST", self.path)
@@ -189,12 +215,13 @@ def _management_handler(api: Api) -> type[BaseHTTPRequestHandler]:
                 inbox.append(body)
                 self._answer(200)
 
-        def _answer(self, status: int, error: str | None = None) -> None:
+        def _answer(self, status: int, error: str | None = None, body: bytes = b"") -> None:
             self.send_response(status)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(body)))
             if error:
                 self.send_header("x-amzn-ErrorType", error)
             self.end_headers()
+            self.wfile.write(body)
 
         def log_message(self, *args: object) -> None:
             pass

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -24,6 +25,9 @@ PROJECT = Path(__file__).parent.parent
 APP_FILES = ["app.py", "chalicelib", ".chalice", "resources.json", "resources", "web"]
 ALL_ACTIONS = ",".join(router.actions)
 
+# The tests run without these: Api.connect() is a guest, and Api.connect(user="ann") is not.
+SIGN_IN_VARIABLES = {name for name in settings.READERS if name.startswith(("AUTH", "ALLOWED"))}
+
 
 @pytest.fixture(scope="session")
 def database() -> str:
@@ -31,10 +35,8 @@ def database() -> str:
     url = services.serve()
     os.environ.update(isolate(url, gateway="http://127.0.0.1:1/api"))
     os.environ.update(read_config(PROJECT, "dev").environment_variables)
-    # Clients are guests, and Api.connect(user="ann") signs one in.
-    for name in settings.READERS:
-        if name.startswith(("AUTH", "ALLOWED_ORIGINS")):
-            os.environ.pop(name, None)
+    for name in SIGN_IN_VARIABLES:
+        os.environ.pop(name, None)
     return url
 
 
@@ -66,22 +68,8 @@ def api(shared_api: Api, database: str, monkeypatch: pytest.MonkeyPatch) -> Iter
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[LocalServer]:
     """A local gateway with a copy of this app, and all actions switched on."""
-    folder = tmp_path_factory.mktemp("gateway")
-    project = folder / "app"
-    project.mkdir()
-    for name in APP_FILES:
-        copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
-        copy(PROJECT / name, project / name)
-    config = project / ".chalice" / "config.json"
-    content = json.loads(config.read_text())
-    content["stages"]["dev"]["environment_variables"]["WS_ACTIONS"] = ALL_ACTIONS
-    config.write_text(json.dumps(content))
-    gateway = LocalServer(project, folder)
-    try:
+    with serving(tmp_path_factory.mktemp("gateway"), WS_ACTIONS=ALL_ACTIONS) as gateway:
         yield gateway
-    finally:
-        status = gateway.stop()
-    assert status == 0, gateway.log.read_text()
 
 
 @pytest.fixture
@@ -97,6 +85,36 @@ def api_or_gateway(request: pytest.FixtureRequest) -> Api | LocalServer:
     """The app twice: its handlers in this process, and the local gateway over the network."""
     value: Api | LocalServer = request.getfixturevalue(request.param)
     return value
+
+
+@contextmanager
+def serving(folder: Path, **variables: str) -> Iterator[LocalServer]:
+    """Run a local gateway with a copy of this app, without its sign-in.
+
+    Args:
+        folder: an empty folder.
+        variables: the environment variables to change.
+    """
+    project = folder / "app"
+    project.mkdir()
+    for name in APP_FILES:
+        copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
+        copy(PROJECT / name, project / name)
+    config = project / ".chalice" / "config.json"
+    content = json.loads(config.read_text())
+    stage = content["stages"]["dev"]
+    kept = stage["environment_variables"].items()
+    stage["environment_variables"] = {
+        **{name: value for name, value in kept if name not in SIGN_IN_VARIABLES},
+        **variables,
+    }
+    config.write_text(json.dumps(content))
+    gateway = LocalServer(project, folder)
+    try:
+        yield gateway
+    finally:
+        status = gateway.stop()
+    assert status == 0, gateway.log.read_text()
 
 
 def error(frame: Frame) -> tuple[str, str]:

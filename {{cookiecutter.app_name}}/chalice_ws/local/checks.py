@@ -36,17 +36,17 @@ def refuse_other_hosts(origins: Origins, is_rest: Predicate) -> Middleware:
     return check
 
 
-def refuse_web_pages(is_rest: Predicate) -> Middleware:
+def refuse_web_pages(is_for_pages: Predicate) -> Middleware:
     """Return a check that refuses web pages the AWS APIs, also those that may open a WebSocket.
 
     Args:
-        is_rest: whether a request is for a REST route.
+        is_for_pages: whether a request is for a REST route, or for what else pages may call.
     """
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         is_of_page = request.method in ("DELETE", "POST") and "Origin" in request.headers
-        if is_of_page and not is_rest(request):
+        if is_of_page and not is_for_pages(request):
             return error(403, "ForbiddenException", "not available to web pages")
         return await handler(request)
 

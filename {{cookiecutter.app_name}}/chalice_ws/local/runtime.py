@@ -18,6 +18,7 @@ from chalice.local import LambdaContext
 from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.local.endpoints import redirect_clients
+from chalice_ws.local.issuer import ADDRESS_VARIABLE, sign_in_variables
 from chalice_ws.local.routes import RestApi
 from chalice_ws.project.config import AppError, read_config
 from chalice_ws.project.load import MISSING_FLAG, load_app
@@ -113,7 +114,9 @@ class Functions:
 
     def _variables(self, name: str) -> dict[str, str]:
         patched = self._resources.variables(_logical_id(name))
-        return {**self._scope(name).environment_variables, **patched, **self._environment}
+        variables = {**self._scope(name).environment_variables, **patched}
+        sign_in = sign_in_variables(variables, self._environment.get(ADDRESS_VARIABLE))
+        return {**variables, **sign_in, **self._environment}
 
     def _scope(self, name: str) -> Config:
         return self._config.scope(self._config.chalice_stage, name)

@@ -26,6 +26,8 @@ from chalice_ws.local.checks import (
 from chalice_ws.local.endpoints import endpoint_variable
 from chalice_ws.local.gateway import Gateway, Limits
 from chalice_ws.local.isolation import isolate
+from chalice_ws.local.issuer import ADDRESS_VARIABLE, PATH, Issuer
+from chalice_ws.local.issuer_api import TOKEN_PATH, IssuerApi
 from chalice_ws.local.listeners import listen, local_address
 from chalice_ws.local.origins import Origins
 from chalice_ws.local.prefixes import add_slash, remove_prefixes
@@ -36,6 +38,10 @@ from chalice_ws.project.config import AppError, read_config
 from chalice_ws.project.resources import read_resources
 
 log = logging.getLogger("chalice_ws")
+
+# API Gateway's quota for all headers together:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+MAX_HEADER_BYTES = 10_240
 
 # The time for the $disconnect handlers of all connections.
 SHUTDOWN_SECONDS = 10
@@ -56,6 +62,8 @@ async def run(options: argparse.Namespace) -> None:
     if tables or queues or options.database:
         environment |= await start_services(tables, queues, options.database)
     environment |= {endpoint_variable(service): url for service, url in options.endpoint}
+    issuer = Issuer(f"http://{address}{PATH}")
+    environment[ADDRESS_VARIABLE] = issuer.url
 
     app, loaded = (project, options.stage, environment), file_times(project)
     functions: Lambda
@@ -75,13 +83,19 @@ async def run(options: argparse.Namespace) -> None:
     rest = Rest(gateway, origins, limits.integration_seconds, compress_from_bytes)
     checks = [
         refuse_other_hosts(origins, rest.serves),
-        refuse_web_pages(rest.serves),
+        refuse_web_pages(lambda request: rest.serves(request) or request.path == TOKEN_PATH),
         refuse_other_paths(stage),
         add_slash,
     ]
-    application = routes(gateway, rest, management, invoke, project / "web", checks)
-    # A REST API passes a compressed body on as it is.
-    runner = web.AppRunner(application, access_log=None, auto_decompress=False)
+    tokens = IssuerApi(issuer, project, options.stage)
+    application = routes(gateway, rest, management, invoke, project / "web", tokens, checks)
+    runner = web.AppRunner(
+        application,
+        access_log=None,
+        # A REST API passes a compressed body on as it is.
+        auto_decompress=False,
+        max_field_size=MAX_HEADER_BYTES,
+    )
     await runner.setup()
     assert runner.server
     remove_prefixes(runner.server, stage)
@@ -159,6 +173,7 @@ def routes(
     management: Management,
     invoke: Invoke,
     pages: Path,
+    tokens: IssuerApi,
     checks: Sequence[Middleware],
 ) -> web.Application:
     """Return the HTTP application: the WebSocket and REST API, the AWS APIs, the web page."""
@@ -172,14 +187,18 @@ def routes(
             app.router.add_route(method, path, management.handle)
     app.router.add_route("*", f"/{gateway.stage}/{{path:.*}}", rest.handle)
     app.router.add_post("/2015-03-31/functions/{name}/invocations", invoke.handle)
+    tokens.add_to(app)
     if (pages / "index.html").exists():
 
         async def index(_: web.Request) -> web.FileResponse:
             return web.FileResponse(pages / "index.html")
 
         async def config(_: web.Request) -> web.Response:
-            # The address of the WebSocket API, relative to the page.
-            return web.json_response({"url": gateway.stage}, headers=NO_CACHE)
+            # The addresses of the WebSocket API, and of tokens for it, relative to the page.
+            content = {"url": gateway.stage}
+            if tokens.problem() is None:
+                content["tokens"] = TOKEN_PATH.removeprefix("/")
+            return web.json_response(content, headers=NO_CACHE)
 
         app.router.add_get("/", index)
         app.router.add_get("/config.json", config)

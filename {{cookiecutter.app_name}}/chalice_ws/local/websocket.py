@@ -117,9 +117,14 @@ class WebSocket:
     def _answer(self, request: web.Request) -> Response:
         if problem := _problem(request):
             return self._protocol.reject(400, problem)
-        # The other headers may have letters that the protocol object does not take.
+        # The other headers may have letters that the protocol object does not take, or be too long
+        # for it, as a token among the subprotocols.
         own = ("connection", "upgrade", "sec-websocket-")
-        headers = [each for each in request.headers.items() if each[0].lower().startswith(own)]
+        headers = [
+            (name, value)
+            for name, value in request.headers.items()
+            if name.lower().startswith(own) and name.lower() != "sec-websocket-protocol"
+        ]
         handshake = Request("/", Headers(headers))
         # The protocol object must see the handshake before it takes frames.
         self._protocol.receive_data(handshake.serialize())

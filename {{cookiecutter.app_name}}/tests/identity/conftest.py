@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,6 @@ def issuer(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeIssuer]:
         issuer.stop()
 
 
-def connect(api: Api, token: str, **query: str) -> Client:
+def connect(api: Api, token: str, **query: Any) -> Client:
     """Connect with a token, as a browser sends it."""
     return api.connect([("Sec-WebSocket-Protocol", f"chalice-ws.v1, {token}")], **query)

@@ -169,8 +169,9 @@ def test_token_at_another_place_is_missing(
 
 @pytest.mark.parametrize("name", ["token", "access_token", "authorization", "Authorization"])
 def test_token_in_the_query_string_is_not_read(api: Api, issuer: FakeIssuer, name: str) -> None:
+    query: dict[str, Any] = {name: issuer.token()}
     with pytest.raises(Rejected, match="401"):
-        api.connect(**{name: issuer.token()})
+        api.connect(**query)
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])

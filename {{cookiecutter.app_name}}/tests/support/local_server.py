@@ -10,10 +10,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 import boto3
 from websockets.sync.client import ClientConnection, connect
 
+from chalice_ws.local.issuer_api import TOKEN_PATH
 from tests.client import Connection, Frame
 
 # A stuck gateway fails the test after this time. A busy machine needs much less.
@@ -57,10 +59,21 @@ class LocalServer:
         self._sockets = ExitStack()
         self.url = f"ws://{self._address()}"
 
-    def connect(self, **query: str) -> Socket:
-        """Open a connection with a query string."""
+    def connect(self, *, user: str | None = None, **query: str) -> Socket:
+        """Open a connection, as a guest or signed in as a user, with a query string.
+
+        The app's AUTH must be jwt for a user, and none for a guest.
+        """
         url = f"{self.url}?{urlencode(query)}" if query else self.url
-        return Socket(self._sockets.enter_context(connect(url)))
+        protocols = None if user is None else ["chalice-ws.v1", self.token(user)]
+        socket = connect(url, subprotocols=protocols)  # type: ignore[arg-type]
+        return Socket(self._sockets.enter_context(socket))
+
+    def token(self, user: str) -> str:
+        """Return a token of the gateway's issuer."""
+        url = self.url.replace("ws://", "http://").replace("/api", TOKEN_PATH)
+        with urlopen(Request(url, json.dumps({"user": user}).encode())) as response:
+            return str(json.load(response)["token"])
 
     def client(self, service: str, path: str = "") -> Any:
         """Return a boto3 client whose requests go to the gateway."""
