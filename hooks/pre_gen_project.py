@@ -3,11 +3,34 @@
 import json
 import re
 import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 # tojson escapes the quotes that would end the string. A raw string has no other escapes.
 ANSWERS = json.loads(r'''{{ cookiecutter | tojson }}''')  # fmt: skip
 
-KINDS = ("chat", "notifications", "echo")
+# cookiecutter.json has these two as well: the app is right without this hook.
+KINDS = {
+    "chat": "echo,name,join,leave,broadcast,history,who,channels,help",
+    "notifications": "echo,join,leave,history,help",
+    "echo": "echo,help",
+}
+
+SLOW_REGIONS = [
+    "af-south-1",
+    "ap-south-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-7",
+    "ca-west-1",
+    "eu-central-2",
+    "eu-south-1",
+    "eu-south-2",
+    "il-central-1",
+    "me-central-1",
+    "mx-central-1",
+]
 
 # The name of a Lambda function has at most 64 characters. CloudFormation makes it of the stack, the
 # resource and a suffix of 13 characters, and shortens the stack's part where it is too long. The
@@ -15,15 +38,18 @@ KINDS = ("chat", "notifications", "echo")
 MAX_NAME_LENGTH = 64 - len("-prod-WebsocketDisconnect-") - 13
 
 
-def find_problems(answers: dict[str, str]) -> list[str]:
+def find_problems(answers: dict[str, Any]) -> list[str]:
     """Return the problems of the answers, a line each: what is wrong, and what to use."""
     found = []
     name, kind, region = (str(answers[key]) for key in ("app_name", "app_kind", "aws_region"))
     if not re.fullmatch(r"[A-Za-z](-?[A-Za-z0-9])*", name):
+        # cookiecutter.json takes the slashes out, so that no folder is made outside of the output.
+        given = str(answers.get("__given_name"))
+        given = given if given.replace("/", "-") == name else name
         words = re.findall(r"[A-Za-z0-9]+", name)
         suggestion = "-".join(words).lstrip("0123456789-")[:MAX_NAME_LENGTH].strip("-") or "my-chat"
         what = "app_name may have letters, digits and single dashes, and starts with a letter"
-        found.append(f"{what} (got {name!r}); use {suggestion!r}")
+        found.append(f"{what} (got {given!r}); use {suggestion!r}")
     elif len(name) > MAX_NAME_LENGTH:
         found.append(
             f"app_name is too long (got {name!r}); use at most {MAX_NAME_LENGTH} characters"
@@ -32,11 +58,40 @@ def find_problems(answers: dict[str, str]) -> list[str]:
         found.append(f"app_kind is unknown (got {kind!r}); use one of {', '.join(KINDS)}")
     if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", region):
         found.append(f"aws_region is not a region (got {region!r}); use one such as 'us-east-1'")
-    return found
+    return [*found, *find_changed_variables(answers)]
+
+
+def find_changed_variables(answers: dict[str, Any]) -> list[str]:
+    """Return a line for each private variable with a value that is not the template's."""
+    expected = {
+        "__folder": "None",
+        "__ws_actions": KINDS.get(answers["app_kind"], answers.get("__ws_actions")),
+        "__fanout_rps": "1250" if answers["aws_region"] in SLOW_REGIONS else "5000",
+        # The template has none of these. They change what cookiecutter does.
+        "_extensions": None,
+        "_jinja2_env_vars": None,
+    }
+    return [
+        f"{name} is not yours to set (got {answers.get(name)!r}); leave it out"
+        for name, value in expected.items()
+        if answers.get(name) != value
+    ]
+
+
+def find_old_cookiecutter(answers: dict[str, Any]) -> list[str]:
+    """Return a line if this version of cookiecutter knows no private variables."""
+    try:
+        found = version("cookiecutter")
+    except PackageNotFoundError:
+        return []
+    if int(found.partition(".")[0]) >= 2:
+        return []
+    advice = f"use 2.x: pipx run cookiecutter {answers['_template']}"
+    return [f"cookiecutter is too old (got {found}); {advice}"]
 
 
 if __name__ == "__main__":
-    problems = find_problems(ANSWERS)
+    problems = find_old_cookiecutter(ANSWERS) or find_problems(ANSWERS)
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     sys.exit(1 if problems else 0)

@@ -94,11 +94,16 @@ def test_answer_with_code_is_refused_unevaluated(
     assert {path.name for path in tmp_path.iterdir()} == {"tea"}
 
 
-@pytest.mark.parametrize("name", ["../escaped", "a/b", "/", "", ".", ".."])
-def test_name_that_is_a_path_is_refused(bake: Bake, tmp_path: Path, name: str) -> None:
-    with pytest.raises((FailedHookException, OutputDirExistsException)):
+@pytest.mark.parametrize("name", ["../escaped", "../x/y", "a/b", "/tmp", "/", "", ".", ".."])
+def test_name_that_is_a_path_is_refused_and_makes_no_folder(
+    bake: Bake, tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises((FailedHookException, OutputDirExistsException)) as refused:
         bake({"output_dir": str(tmp_path / "in" / "here")}, app_name=name)
-    assert files(tmp_path) == {}
+    made = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert made <= {"in", "in/here"}
+    if refused.type is FailedHookException:
+        assert f"(got {name!r})" in capfd.readouterr().err
 
 
 def test_longest_name_and_rare_regions_are_accepted(bake: Bake) -> None:

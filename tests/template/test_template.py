@@ -20,6 +20,7 @@ else:
 # The root of an app shows the owner's files and little else.
 TOP_LEVEL = {
     ".chalice",
+    ".gitattributes",
     ".github",
     ".gitignore",
     "Makefile",
@@ -38,7 +39,20 @@ TOP_LEVEL = {
 }
 
 # "" is the suffix of Makefile and .gitignore.
-SUFFIXES = {"", ".css", ".html", ".js", ".json", ".md", ".py", ".toml", ".txt", ".yaml", ".yml"}
+SUFFIXES = {
+    "",
+    ".css",
+    ".html",
+    ".js",
+    ".json",
+    ".md",
+    ".py",
+    ".sh",
+    ".toml",
+    ".txt",
+    ".yaml",
+    ".yml",
+}
 
 RENDERED = re.compile(
     r"app\.py|\.chalice/.*|resources.*\.json|Makefile|pyproject\.toml|README\.md|docs/deploy\.md"

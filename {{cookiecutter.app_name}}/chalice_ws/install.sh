@@ -75,8 +75,9 @@ if [ "$before" = "$(state "$@")" ]; then
 fi
 
 now=$(identity)
-# Without the file `installed`, the environment is the owner's own, or its installation has failed.
-if [ -z "$now" ] || { [ -e "$venv/installed" ] && [ "$(echo "$before" | head -n 1)" != "$now" ]; }; then
+recorded=$(echo "$before" | head -n 1)
+# Without a record, the environment may be the owner's own: it is used if its Python runs.
+if [ -z "$now" ] || { [ -n "$recorded" ] && [ "$recorded" != "$now" ]; }; then
   check_python
   echo "Installing into $venv ..."
   make_environment
