@@ -7,14 +7,17 @@ COMMANDS = {
     "local": "run an app on this machine",
     "connect": "send frames from the terminal",
     "token": "print a token of the running local gateway",
+    "invoke": "run one function of an app, such as one with a schedule or a queue",
     "check": "check an app for faults that neither Chalice nor AWS would report",
 }
 
 
 def main() -> int:
     """Run a command with the arguments that follow it; return the exit status."""
+    is_module = sys.argv[0].endswith("__main__.py")
+    prog = "python -m chalice_ws" if is_module else "chalice-ws"
     parser = argparse.ArgumentParser(
-        "chalice-ws", description="Tools for Chalice WebSocket apps.", allow_abbrev=False
+        prog, description="Tools for Chalice WebSocket apps.", allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, help_text in COMMANDS.items():
@@ -33,6 +36,10 @@ def main() -> int:
         from chalice_ws.local.token_command import main as token
 
         return token(arguments)
+    if command == "invoke":
+        from chalice_ws.local.invoke import main as invoke
+
+        return invoke(arguments, f"{prog} invoke")
     from chalice_ws.local.cli import main as run_local
 
-    run_local(arguments, "chalice-ws local")
+    run_local(arguments, f"{prog} local")

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import uvloop
 
 from chalice_ws.local.gateway import Limits
-from chalice_ws.local.server import run
+from chalice_ws.local.server import DEFAULT_PORT, run
 from chalice_ws.project.config import AppError
 
 log = logging.getLogger("chalice_ws")
@@ -38,6 +38,8 @@ def main(
     )
     log.setLevel(logging.INFO)
     options, status = _parser(prog).parse_args(arguments), 0
+    # "chalice-ws" where it is installed.
+    options.command = prog.removesuffix(".local").removesuffix(" local")
     try:
         # uvloop takes a third less CPU time for each event than asyncio's own loop.
         uvloop.run(run(options))
@@ -71,7 +73,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add(
         "--port",
         type=int,
-        default=8000,
+        default=DEFAULT_PORT,
         help="port to listen on; 0: any free port (default: %(default)s)",
     )
     add("--stage", default="dev", help="stage in .chalice/config.json (default: %(default)s)")
@@ -111,6 +113,19 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         type=_seconds,
         default=limits.integration_seconds,
         help="seconds to wait for a handler (default: %(default)s)",
+    )
+    add(
+        "--schedules",
+        action="store_true",
+        help="run scheduled functions at their times, in UTC (default: none)",
+    )
+    add(
+        "--authorizer",
+        metavar="OBJECT",
+        help="""the result of the WebSocket API's Lambda authorizer, such as
+        '{"principalId": "ann"}'. The value route.request.querystring.NAME or
+        route.request.header.NAME is taken from the handshake. Or the name of the app's function
+        that is the authorizer (default: none)""",
     )
     add(
         "--latency",

@@ -43,6 +43,8 @@ class Peer:
     domain_name: str
     source_ip: str = "127.0.0.1"
     user_agent: str | None = None
+    # The result of the API's authorizer; empty: there is none.
+    authorizer: dict[str, str] = field(default_factory=dict)
     connection_id: str = field(default_factory=new_id)
     connected_at: int = field(default_factory=now_ms)
 
@@ -90,6 +92,7 @@ class Peer:
             "domainName": self.domain_name,
             "connectionId": self.connection_id,
             "apiId": API_ID,
+            **({"authorizer": dict(self.authorizer)} if self.authorizer else {}),
             **more,
         }
         return {"requestContext": context, "isBase64Encoded": False}

@@ -16,6 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
+from chalice_ws.local.authorizer import Authorizer, Refused
 from chalice_ws.local.events import Event, Peer, now_ms
 from chalice_ws.local.runtime import ROUTES
 from chalice_ws.local.turns import Turns
@@ -78,9 +79,13 @@ class Gateway:
         functions: what runs the app's functions.
         stage: the name of the stage, which is the first part of the path.
         limits: the timeouts of connections and handlers.
+        authorizer: what runs before $connect.
     """
 
-    def __init__(self, functions: Lambda, stage: str, limits: Limits) -> None:
+    def __init__(
+        self, functions: Lambda, stage: str, limits: Limits, authorizer: Authorizer
+    ) -> None:
+        self._authorizer = authorizer
         self.functions = functions
         self.stage = stage
         self.connections: dict[str, Connection] = {}
@@ -139,6 +144,12 @@ class Gateway:
         peer = Peer(self.stage, request.host, request.remote or "", agent)
         # The handshake waits for $connect. (AWS) Without a handler every client is accepted.
         # A status other than 2xx refuses the client, without body and headers. (seen)
+        event = peer.connect(_headers(request), request.query.items())
+        try:
+            peer.authorizer.update(await self._authorizer.authorize(request, peer, event))
+        except Refused as refused:
+            log.warning("%s: %s; answered %d", peer.connection_id, refused, refused.status)
+            return web.Response(status=refused.status)
         event = peer.connect(_headers(request), request.query.items())
         outcome = await self._invoke("$connect", event) or Outcome(200)
         if not 200 <= outcome.status < 300:

@@ -16,7 +16,9 @@ def isolate(database: str, gateway: str) -> dict[str, str]:
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
-    os.environ["AWS_REGION"] = region
+    own = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    # The gateway's own clients read no settings of this machine either.
+    os.environ.update(own, AWS_REGION=region)
     given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     # Beside other names, * would no longer mean all hosts.
     no_proxy = given if given == "*" else f"{given},{_DIRECT}" if given else _DIRECT
@@ -25,8 +27,7 @@ def isolate(database: str, gateway: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        **own,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL": database,
         "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": gateway,

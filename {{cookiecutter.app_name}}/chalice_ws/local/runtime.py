@@ -18,6 +18,7 @@ from chalice.local import LambdaContext
 from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.local.endpoints import redirect_clients
+from chalice_ws.local.event_sources import read_event_sources
 from chalice_ws.local.issuer import ADDRESS_VARIABLE, sign_in_variables
 from chalice_ws.local.routes import RestApi
 from chalice_ws.project.config import AppError, read_config
@@ -75,6 +76,7 @@ class Functions:
         self._handlers = {each.name: _handler(each) for each in others}
         for route, each in app.websocket_handlers.items():
             self._handlers[ROUTES[route]] = _handler(each)
+        self.triggers = read_event_sources(app)
         if app.routes:
             self._handlers["api_handler"] = RestApi(app, self._scope("api_handler"))
         self._settings = {name: self._scope(name) for name in self._handlers}

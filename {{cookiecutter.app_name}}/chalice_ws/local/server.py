@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Middleware
 
-from chalice_ws.local import processes, services, sqs
+from chalice_ws.local import processes, services
+from chalice_ws.local.authorizer import Authorizer
 from chalice_ws.local.aws_api import MAX_INVOKE_BYTES, Invoke, Management
 from chalice_ws.local.checks import (
     NO_CACHE,
@@ -33,6 +34,7 @@ from chalice_ws.local.origins import Origins
 from chalice_ws.local.prefixes import add_slash, remove_prefixes
 from chalice_ws.local.reload import FileTimes, file_times, wait_for_change
 from chalice_ws.local.rest import FUNCTION, Rest
+from chalice_ws.local.triggers import Triggers
 from chalice_ws.local.workers import InProcess, Lambda, Workers
 from chalice_ws.project.config import AppError, read_config
 from chalice_ws.project.resources import read_resources
@@ -42,6 +44,8 @@ log = logging.getLogger("chalice_ws")
 # API Gateway's quota for all headers together:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 MAX_HEADER_BYTES = 10_240
+
+DEFAULT_PORT = 8000
 
 # The time for the $disconnect handlers of all connections.
 SHUTDOWN_SECONDS = 10
@@ -73,7 +77,8 @@ async def run(options: argparse.Namespace) -> None:
     else:
         functions = InProcess(app)
     limits = Limits(options.idle_timeout, options.max_duration, options.integration_timeout)
-    gateway = Gateway(functions, stage, limits)
+    authorizer = Authorizer(options.authorizer, functions, environment["AWS_REGION"])
+    gateway = Gateway(functions, stage, limits, authorizer)
     latency_seconds = options.latency / 1000
     management = Management(gateway, latency_seconds, options.throttle)
     invoke = Invoke(functions, f"{config.app_name}-{options.stage}-", latency_seconds)
@@ -107,13 +112,15 @@ async def run(options: argparse.Namespace) -> None:
     print(f"  WebSocket  ws://{address}/{stage}")
     if FUNCTION in functions.timeouts:
         print(f"  REST       http://{address}/{stage}/")
+    command = invoke_command(options, listeners[0].getsockname()[1])
+    triggers = Triggers(functions, resources, environment, options.schedules, command)
+    for line in triggers.update():
+        print(f"  {line}")
     print("Press Ctrl-C to stop.")
 
     gateway.spawn(gateway.expire())
-    for source in resources.sources():
-        gateway.spawn(sqs.serve(source, functions, environment))
     if isinstance(functions, Workers):
-        gateway.spawn(reload_on_change(functions, project, loaded))
+        gateway.spawn(reload_on_change(functions, project, loaded, triggers))
     await wait_for_signal()
     try:
         await asyncio.wait_for(gateway.stop(), SHUTDOWN_SECONDS)
@@ -150,19 +157,32 @@ async def start_services(
     return dict(answer["endpoints"])
 
 
-async def reload_on_change(functions: Workers, project: Path, loaded: FileTimes) -> None:
+def invoke_command(options: argparse.Namespace, port: int) -> Callable[[str], str]:
+    """Return a function that returns the command which invokes a function in this gateway."""
+    given = [f"--project-dir {options.project_dir}"] if options.project_dir != Path() else []
+    given += [f"--stage {options.stage}"] if options.stage != "dev" else []
+    given += [f"--port {port}"] if port != DEFAULT_PORT else []
+    return lambda name: " ".join([options.command, "invoke", name, *given])
+
+
+async def reload_on_change(
+    functions: Workers, project: Path, loaded: FileTimes, triggers: Triggers
+) -> None:
     """Load the app again after each change of its files, without end.
 
     Args:
         functions: what loads the app.
         project: the app's folder.
         loaded: the times of the files that are loaded. Later changes count.
+        triggers: what to start for functions that are new.
     """
     while True:
         loaded = await wait_for_change(project, loaded)
         try:
             await functions.load()
             log.info("the app has changed and is loaded again")
+            for line in triggers.update():
+                log.info(line)
         except AppError as problem:
             log.error("%s; the previous code stays in use", problem)
 

@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
 import asyncio
+import base64
 import logging
 from typing import Any
 
@@ -41,7 +42,12 @@ async def serve(source: dict[str, Any], functions: Lambda, environment: dict[str
         config=Config(proxies={}),
     )
     queue = {"QueueUrl": source["QueueUrl"]}
-    request = {"MaxNumberOfMessages": source.get("BatchSize", 10), "AttributeNames": ["All"]}
+    request = {
+        # SQS gives ten at a time. Lambda collects more, up to the batch size.
+        "MaxNumberOfMessages": min(source.get("BatchSize", 10), 10),
+        "AttributeNames": ["All"],
+        "MessageAttributeNames": ["All"],
+    }
 
     async def process_batch() -> None:
         answer = await asyncio.to_thread(sqs.receive_message, **queue, **request)
@@ -50,7 +56,7 @@ async def serve(source: dict[str, Any], functions: Lambda, environment: dict[str
             await asyncio.sleep(POLL_SECONDS)
             return
         names = {to_cfn_resource_name(name): name for name in functions.timeouts}
-        name = names[source["FunctionName"]["Ref"]]
+        name = names[str(logical_id(source))]
         event = {"Records": [_record(each, source, environment) for each in messages]}
         failed = _failed_ids(source, await functions.invoke(name, event), messages)
         done = [each["ReceiptHandle"] for each in messages if each["MessageId"] not in failed]
@@ -64,11 +70,20 @@ async def serve(source: dict[str, Any], functions: Lambda, environment: dict[str
             try:
                 await process_batch()
             except Exception:
-                log.exception("cannot process the queue of %s", source["FunctionName"])
+                log.exception("cannot process the queue of %s", logical_id(source))
                 await asyncio.sleep(RETRY_SECONDS)
 
     concurrency = source.get("ScalingConfig", {}).get("MaximumConcurrency", DEFAULT_CONCURRENCY)
     await asyncio.gather(*(poll() for _ in range(concurrency)))
+
+
+def logical_id(source: dict[str, Any]) -> str | None:
+    """Return the logical id of the function of an event source mapping, or None."""
+    function = source.get("FunctionName")
+    if not isinstance(function, dict):
+        return None
+    attribute = function.get("Fn::GetAtt", [None])
+    return str(function.get("Ref") or attribute[0])
 
 
 def _failed_ids(source: dict[str, Any], result: Result, messages: list[Any]) -> set[str]:
@@ -92,9 +107,20 @@ def _record(message: Any, source: dict[str, Any], environment: dict[str, str]) -
         "receiptHandle": message["ReceiptHandle"],
         "body": message["Body"],
         "attributes": message["Attributes"],
-        "messageAttributes": {},
+        "messageAttributes": {
+            name: _attribute(value) for name, value in message.get("MessageAttributes", {}).items()
+        },
         "md5OfBody": message["MD5OfBody"],
         "eventSource": "aws:sqs",
         "eventSourceARN": source["EventSourceArn"],
         "awsRegion": environment["AWS_REGION"],
     }
+
+
+def _attribute(value: dict[str, Any]) -> dict[str, Any]:
+    fields = {"dataType": value["DataType"], "stringListValues": [], "binaryListValues": []}
+    if "StringValue" in value:
+        fields["stringValue"] = value["StringValue"]
+    if "BinaryValue" in value:
+        fields["binaryValue"] = base64.b64encode(value["BinaryValue"]).decode()
+    return fields

@@ -6,6 +6,7 @@ import os
 from typing import Any, cast
 
 from chalice_ws.local import processes
+from chalice_ws.local.event_sources import Trigger
 from chalice_ws.local.runtime import Functions, Result
 from chalice_ws.project.config import AppError
 
@@ -31,6 +32,7 @@ class Worker(asyncio.Protocol):
         self._number = 0
         self._answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.timeouts: dict[str, int] = {}
+        self.triggers: dict[str, Trigger] = {}
 
     async def load(self) -> None:
         """Wait until the process has loaded the app; raises AppError."""
@@ -42,7 +44,7 @@ class Worker(asyncio.Protocol):
         timer.cancel()
         if "error" in answer:
             raise AppError(answer["error"])
-        self.timeouts = answer["timeouts"]
+        self.timeouts, self.triggers = answer["timeouts"], answer["triggers"]
 
     async def run(self, name: str, event: Any) -> Result:
         """Run a function; raises WorkerEnded, after which the worker cannot be used."""
@@ -97,7 +99,8 @@ def serve_events(channel: processes.Channel, *app: Any) -> None:
     """Load the app in a worker process, then run the events from the gateway.
 
     Args:
-        channel: to the gateway. The first answer has the timeouts of all functions, or an error.
+        channel: to the gateway. The first answer has the timeouts and triggers of all functions,
+            or an error.
         app: the arguments of Functions.
     """
     try:
@@ -105,7 +108,8 @@ def serve_events(channel: processes.Channel, *app: Any) -> None:
     except AppError as error:
         channel.send({"number": 0, "error": str(error)})
         return
-    channel.send({"number": 0, "timeouts": functions.timeouts()})
+    about = {"timeouts": functions.timeouts(), "triggers": functions.triggers}
+    channel.send({"number": 0, **about})
     current, pid = None, os.getpid()
     for number, name, event in channel:
         # The function changes only where the app on the disk does not load.

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Protocol
 
+from chalice_ws.local.event_sources import Trigger
 from chalice_ws.local.runtime import Functions, Result
 from chalice_ws.local.worker import App, Worker, WorkerEnded
 from chalice_ws.project.config import AppError
@@ -32,10 +33,12 @@ class Lambda(Protocol):
     """The functions of an app.
 
     `timeouts` has each function's timeout in seconds. `max_concurrency` is the number of events of
-    one function that run at the same time. More wait.
+    one function that run at the same time. More wait. `triggers` has the event source of each
+    function that has no route.
     """
 
     timeouts: dict[str, int]
+    triggers: dict[str, Trigger]
     max_concurrency: int
 
     async def invoke(self, name: str, event: Any) -> Result:
@@ -52,6 +55,7 @@ class Workers:
 
     def __init__(self, app: App, max_concurrency: int) -> None:
         self.timeouts: dict[str, int] = {}
+        self.triggers: dict[str, Trigger] = {}
         self.max_concurrency = max_concurrency
         self._app = app
         self._slots: dict[str, asyncio.Semaphore] = defaultdict(
@@ -68,7 +72,8 @@ class Workers:
         """Load the app, or load it again; raises AppError, and then keeps the old code."""
         spare = asyncio.create_task(self._start())
         try:
-            self.timeouts = (await spare).timeouts
+            worker = await spare
+            self.timeouts, self.triggers = worker.timeouts, worker.triggers
         except AppError:
             self._load_failed = True
             raise
@@ -173,6 +178,7 @@ class InProcess:
     def __init__(self, app: App) -> None:
         self._functions = Functions(*app)
         self.timeouts = self._functions.timeouts()
+        self.triggers = self._functions.triggers
         # A function may invoke another one and wait for it.
         self.max_concurrency = 8
         self._threads = ThreadPoolExecutor(self.max_concurrency)

@@ -1,0 +1,77 @@
+"""Functions without a route: those that are invoked here, and those that are only named."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.local.gateway import Gateway, client, poll, replace, running
+
+NAMED = [
+    "count (Lambda function)",
+    "minutely (schedule rate(1 minute))",
+    "nightly (schedule cron(0 3 * * ? *))",
+    "on_alarm (SNS topic alarms)",
+    "on_click (Kinesis stream clicks)",
+    'on_event (event {"source": ["aws.ec2"]})',
+    "on_picture (S3 bucket pictures)",
+    "other_queue (SQS queue elsewhere)",
+]
+
+
+def test_function_that_nothing_invokes_is_named_at_the_start(app: Path, tmp_path: Path) -> None:
+    with running(app, "jobs", tmp_path) as gateway:
+        gateway.prints("Press Ctrl-C")
+        lines = gateway.printed().splitlines()
+        options = f"--project-dir {gateway.project} --port {gateway.port}"
+        for text in NAMED:
+            name = text.split()[0]
+            command = f"python -m chalice_ws invoke {name} {options}"
+            assert f"  {text}: run it with {command}" in lines
+        # Its queue is polled.
+        assert not [line for line in lines if "invoke work" in line]
+
+
+def test_queue_of_the_resource_files_is_polled(app: Path, tmp_path: Path) -> None:
+    with running(app, "jobs", tmp_path) as gateway, client(gateway.url) as guest:
+        guest.send("tea")
+        assert guest.recv(120) == "job tea"
+
+
+def test_schedule_that_is_switched_on_is_not_named(app: Path, tmp_path: Path) -> None:
+    with running(app, "jobs", tmp_path, "--schedules") as gateway:
+        gateway.prints("minutely runs on its schedule, rate(1 minute)")
+        gateway.prints("nightly runs on its schedule, cron(0 3 * * ? *)")
+        assert "invoke nightly" not in gateway.printed()
+        assert "invoke count" in gateway.printed()
+
+
+@pytest.mark.full
+def test_schedule_invokes_its_function(app: Path, tmp_path: Path) -> None:
+    with running(app, "jobs", tmp_path, "--schedules") as gateway, client(gateway.url) as guest:
+        # The rate is AWS's lowest: one minute.
+        assert str(guest.recv(240)).startswith("it is 20")
+
+
+def test_function_that_is_added_is_named_and_its_queue_polled(app: Path, tmp_path: Path) -> None:
+    with running(app, "jobs", tmp_path) as gateway, client(gateway.url) as guest:
+        file = gateway.project / "app.py"
+        source = file.read_text()
+        replace(file, source.replace('@app.on_sqs_message(queue="jobs", batch_size=5)\n', ""))
+        gateway.prints("loaded again")
+        guest.send("kept in the queue")
+        added = "\n\n@app.lambda_function()\ndef added(event, context):\n    return 1\n"
+        replace(file, source + added)
+        assert guest.recv(120) == "job kept in the queue"
+        gateway.prints("added (Lambda function): run it with ")
+        assert _count(gateway, "count (Lambda function)") == 1
+
+
+def test_wrong_schedule_is_reported(app: Path, tmp_path: Path) -> None:
+    with running(app, "jobs", tmp_path, "--schedules") as gateway:
+        file = gateway.project / "app.py"
+        replace(file, file.read_text().replace("cron(0 3 * * ? *)", "cron(0 3 * * *)"))
+        gateway.prints("nightly: the schedule is not valid (got 'cron(0 3 * * *)')")
+
+
+def _count(gateway: Gateway, text: str) -> int:
+    return poll(lambda: gateway.printed().count(text) or None)
