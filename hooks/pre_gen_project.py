@@ -42,14 +42,15 @@ def find_problems(answers: dict[str, Any]) -> list[str]:
     """Return the problems of the answers, a line each: what is wrong, and what to use."""
     found = []
     name, kind, region = (str(answers[key]) for key in ("app_name", "app_kind", "aws_region"))
+    # cookiecutter.json takes the slashes out, so that no folder is made outside of the output.
+    given = str(answers.get("__given_name"))
+    if given.replace("/", "-") == name:
+        name = given
     if not re.fullmatch(r"[A-Za-z](-?[A-Za-z0-9])*", name):
-        # cookiecutter.json takes the slashes out, so that no folder is made outside of the output.
-        given = str(answers.get("__given_name"))
-        given = given if given.replace("/", "-") == name else name
         words = re.findall(r"[A-Za-z0-9]+", name)
         suggestion = "-".join(words).lstrip("0123456789-")[:MAX_NAME_LENGTH].strip("-") or "my-chat"
         what = "app_name may have letters, digits and single dashes, and starts with a letter"
-        found.append(f"{what} (got {given!r}); use {suggestion!r}")
+        found.append(f"{what} (got {name!r}); use {suggestion!r}")
     elif len(name) > MAX_NAME_LENGTH:
         found.append(
             f"app_name is too long (got {name!r}); use at most {MAX_NAME_LENGTH} characters"
