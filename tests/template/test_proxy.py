@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -133,3 +134,28 @@ def test_connect_to_a_wrong_address_is_one_line(app: Path, gateway: Gateway, url
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"error: cannot connect to {address} (got ")
+
+
+def test_commands_of_the_templates_readme_run_an_app(
+    template: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """The first commands of README.md, in a checkout, behind a proxy that does not answer."""
+    checkout = shutil.copytree(template, tmp_path / "a checkout" / "template")
+    text = (checkout / "README.md").read_text()
+    block = re.findall(r"^    (\S.*)$", text.partition("## ")[0], re.MULTILINE)
+    generate, change_folder, run = block
+    command = generate.removeprefix("pipx run ").split()
+    assert command[0] == "cookiecutter"
+    done = subprocess.run(
+        [sys.executable, "-B", "-m", *command, "--no-input"],
+        cwd=checkout,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    app = (checkout / change_folder.removeprefix("cd ")).resolve()
+    assert f"Next: {change_folder.replace('../', '')}" in done.stdout
+    assert run == "make run"
+    with make_run(app, environment, tmp_path / "printed.txt") as gateway:
+        assert b"<html" in gateway.http("GET", "/").body
