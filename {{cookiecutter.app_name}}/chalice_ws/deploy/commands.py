@@ -11,6 +11,7 @@ from chalice_ws.deploy.build import Template, build
 from chalice_ws.deploy.context import Context
 from chalice_ws.deploy.errors import DeployError
 from chalice_ws.deploy.logs import print_log_group
+from chalice_ws.deploy.sign_in import require_sign_in
 from chalice_ws.project.python_version import check_python
 from chalice_ws.project.quotas import RATE_VARIABLE
 from chalice_ws.project.resources import (
@@ -33,6 +34,7 @@ def make_package(context: Context) -> None:
 
 def deploy(context: Context) -> None:
     """Create or update the stack of the stage, and print its address."""
+    require_sign_in(context.config, _extras(context))
     stack = context.stack
     bucket = Bucket(context.session, context.account_id, stack.name, context.options.bucket)
     stack.require_updatable()

@@ -9,7 +9,7 @@ its variables through chalicelib/settings.py.
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from chalice.constants import DEFAULT_STAGE_NAME
 
-from chalice_ws.project import check_config, check_functions
+from chalice_ws.project import check_config, check_functions, check_sign_in
 from chalice_ws.project.config import CONFIG, AppError, read_config, read_json
 from chalice_ws.project.python_version import check_python
 from chalice_ws.project.resources import read_resource_file
@@ -43,6 +43,7 @@ CHECKS: list[Callable[[Stage], Iterator[str]]] = [
     check_functions.check_policies,
     check_functions.check_unused_policies,
     check_config.check_variables,
+    check_sign_in.check_sign_in,
 ]
 
 # Nothing fails for these: a warning is printed.
@@ -56,12 +57,15 @@ class Findings(NamedTuple):
     warnings: list[str]
 
 
-def check_app(project_dir: Path, stage: str | None = None) -> Findings:
+def check_app(
+    project_dir: Path, stage: str | None = None, extras: Mapping[str, Sequence[str]] | None = None
+) -> Findings:
     """Check an app, and this Python.
 
     Args:
         project_dir: the folder of app.py.
         stage: the only stage to check. None: each stage of .chalice/config.json.
+        extras: the resource files that stages get beside resources.json, by stage.
     """
     project_dir = project_dir.resolve()
     stages = [stage] if stage else _read_stages(project_dir)
@@ -72,7 +76,7 @@ def check_app(project_dir: Path, stage: str | None = None) -> Findings:
         # A process that took a second stage would have the app of the first one imported.
         futures = {
             each: stack.enter_context(ProcessPoolExecutor(1, get_context("spawn"))).submit(
-                _check_stage, project_dir, each
+                _check_stage, project_dir, each, (extras or {}).get(each, ())
             )
             for each in stages
         }
@@ -96,7 +100,7 @@ def _read_stages(project_dir: Path) -> list[str]:
     return list(stages) if isinstance(stages, dict) and stages else [DEFAULT_STAGE_NAME]
 
 
-def _check_stage(project_dir: Path, name: str) -> Findings:
+def _check_stage(project_dir: Path, name: str, extras: Sequence[str]) -> Findings:
     if project_dir.is_dir():
         os.chdir(project_dir)
     for variable, value in AWS_ENVIRONMENT.items():
@@ -107,7 +111,7 @@ def _check_stage(project_dir: Path, name: str) -> Findings:
     except AppError as error:
         return Findings([*problems, str(error)], [])
     try:
-        stage = load_stage(project_dir, name)
+        stage = load_stage(project_dir, name, extras)
     except AppError as error:
         return Findings([*problems, str(error), *check_config.check_names(content)], [])
     problems += check_config.check_names(content, stage.python_names())
@@ -142,13 +146,26 @@ def main(arguments: list[str] | None = None) -> int:
     folder = "folder of the Chalice app (default: the current folder)"
     add("--project-dir", type=Path, default=Path(), help=folder)
     add("--stage", help="stage in .chalice/config.json (default: all stages)")
+    add(
+        "--extras",
+        metavar="STAGE=NAMES",
+        type=_extras,
+        action="append",
+        default=[],
+        help="resource files that a stage gets, as EXTRAS_STAGE in the Makefile",
+    )
     options = parser.parse_args(arguments)
-    found = check_app(options.project_dir, options.stage)
+    found = check_app(options.project_dir, options.stage, dict(options.extras))
     for problem in found.problems:
         print(f"error: {problem}", file=sys.stderr)
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return 1 if found.problems else 0
+
+
+def _extras(text: str) -> tuple[str, list[str]]:
+    stage, _, names = text.partition("=")
+    return stage, names.split()
 
 
 if __name__ == "__main__":

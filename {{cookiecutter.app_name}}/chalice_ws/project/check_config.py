@@ -12,7 +12,7 @@ from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.project import quotas
 from chalice_ws.project.config import CONFIG
-from chalice_ws.project.resources import Resources, read_resources
+from chalice_ws.project.resources import Resources
 from chalice_ws.project.stage import Stage
 
 # The levels of config.json.
@@ -103,7 +103,7 @@ def _advice(name: str, where: str, level: str) -> str:
 
 def check_variables(stage: Stage) -> Iterator[str]:
     """Yield environment variables that Chalice or the app would refuse."""
-    resources = read_resources(stage.config)
+    resources = stage.read_resources()
     for function in stage.functions:
         variables = stage.settings(function).environment_variables
         strings = {name: value for name, value in variables.items() if isinstance(value, str)}
@@ -115,9 +115,12 @@ def check_variables(stage: Stage) -> Iterator[str]:
                 yield f"{stage.where}: the app does not read {name}; use {likely}"
         for name in stage.readers:
             os.environ.pop(name, None)
-        os.environ.update({**strings, **resources.variables(to_cfn_resource_name(function))})
-        # A variable that is not a string is reported above.
-        for name in sorted(stage.readers.keys() - (variables.keys() - strings.keys())):
+        given = resources.variables(to_cfn_resource_name(function))
+        os.environ.update({**strings, **given})
+        # A variable that is not a string is reported above. Others are known to the stack alone.
+        unknown = variables.keys() - strings.keys()
+        unknown |= resources.all_variables(to_cfn_resource_name(function)).keys() - given.keys()
+        for name in sorted(stage.readers.keys() - unknown):
             try:
                 value = stage.readers[name]()
             except ValueError as error:

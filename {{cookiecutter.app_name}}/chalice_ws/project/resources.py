@@ -89,11 +89,25 @@ class Resources:
         found = ((urls.get(str(source.get("EventSourceArn"))), source) for source in sources)
         return [{**source, "QueueUrl": url} for url, source in found if url]
 
+    @property
+    def content(self) -> dict[str, Any]:
+        """The resources by logical id, as the files have them."""
+        return self._resources
+
     def variables(self, logical_id: str) -> dict[str, str]:
-        """Return the environment variables that the resource files give to a function."""
+        """Return the environment variables that the resource files give to a function.
+
+        Those whose value only the stack knows are left out.
+        """
+        variables = self.all_variables(logical_id).items()
+        return {
+            name: value for name, value in variables if isinstance(value, str) and "${" not in value
+        }
+
+    def all_variables(self, logical_id: str) -> dict[str, Any]:
+        """Return all environment variables that the resource files give to a function."""
         properties = self._resources.get(logical_id, {}).get("Properties", {})
-        variables = self._resolve(properties.get("Environment", {}).get("Variables", {}))
-        return {name: value for name, value in variables.items() if isinstance(value, str)}
+        return dict(self._resolve(properties.get("Environment", {}).get("Variables", {})))
 
     def _properties(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
         # A resource without a type changes one that Chalice makes.
@@ -172,9 +186,9 @@ def needed_extras(config: Config) -> list[str]:
     return ["scale"] if "FANOUT_LIMIT" in config.environment_variables and path.exists() else []
 
 
-def read_resources(config: Config) -> Resources:
-    """Read the resources of a stage that the local gateway needs; raises AppError."""
-    paths = resource_files(Path(config.project_dir), needed_extras(config))
+def read_resources(config: Config, extras: Iterable[str] = ()) -> Resources:
+    """Read the resources of a stage that the local gateway needs, and `extras`; raises AppError."""
+    paths = resource_files(Path(config.project_dir), [*extras, *needed_extras(config)])
     return Resources(paths, f"{config.app_name}-{config.chalice_stage}")
 
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from chalice.deploy.models import LambdaFunction, Model
 
 from chalice_ws.project.config import CONFIG, AppError, read_config
 from chalice_ws.project.load import load_app
+from chalice_ws.project.resources import Resources, read_resources
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Stage:
         readers: the functions of chalicelib/settings.py that read an environment variable, by its
             name. Only an app that follows the template has some.
         actions: the names of the actions that chalicelib/actions.py registers.
+        extras: the names of the resource files that the stage gets beside resources.json.
     """
 
     config: Config
@@ -34,6 +36,7 @@ class Stage:
     functions: dict[str, LambdaFunction]
     readers: Mapping[str, Callable[[], Any]]
     actions: set[str]
+    extras: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -54,6 +57,10 @@ class Stage:
         """Return the settings of a function."""
         return self.config.scope(self.name, function)
 
+    def read_resources(self) -> Resources:
+        """Read the resource files of the stage; raises AppError."""
+        return read_resources(self.config, self.extras)
+
     def python_names(self) -> dict[str, str]:
         """Return the functions' names in Python, which differ from Chalice's for WebSockets."""
         return {
@@ -62,8 +69,11 @@ class Stage:
         }
 
 
-def load_stage(project_dir: Path, name: str) -> Stage:
+def load_stage(project_dir: Path, name: str, extras: Sequence[str] = ()) -> Stage:
     """Import an app with the environment variables of a stage.
+
+    Args:
+        extras: as in Stage.
 
     Raises:
         AppError: the app does not import, or Chalice refuses its settings.
@@ -79,7 +89,7 @@ def load_stage(project_dir: Path, name: str) -> Stage:
     functions = {each.resource_name: each for each in _functions(application)}
     readers = getattr(sys.modules.get("chalicelib.settings"), "READERS", {})
     router = getattr(sys.modules.get("chalicelib.actions"), "router", None)
-    return Stage(config, app, functions, readers, set(getattr(router, "actions", ())))
+    return Stage(config, app, functions, readers, set(getattr(router, "actions", ())), extras)
 
 
 def _functions(model: Model) -> Iterator[LambdaFunction]:

@@ -20,11 +20,14 @@ class Clock:
     def time(self) -> float:
         return self.now
 
+    def monotonic(self) -> float:
+        return time.monotonic()
+
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("chalicelib.identity.fetch.time.time", clock.time)
+    monkeypatch.setattr("chalicelib.identity.fetch.time", clock)
     return clock
 
 

@@ -202,8 +202,7 @@ def test_valid_token_connects_as_its_user(
         ({}, {"aud": ["x", "the-app"]}),
         ({}, {"aud": None, "azp": "the-app"}),
         ({}, {"aud": None, "token_use": "access", "client_id": "the-app"}),
-        ({}, {"nbf": int(time.time()) + 3, "iat": int(time.time()) + 3}),
-        ({}, {"exp": time.time() + 60.5}),
+        ({}, {"exp": time.time() + 90_000.5}),
         ({}, {"exp": 10**30}),
     ],
 )
@@ -211,6 +210,11 @@ def test_valid_token_of_another_shape_connects(
     api: Api, issuer: FakeIssuer, headers: dict[str, Any], claims: dict[str, Any]
 ) -> None:
     connect(api, issuer.token(headers=headers, **claims))
+
+
+def test_clock_of_the_issuer_may_be_ahead(api: Api, issuer: FakeIssuer) -> None:
+    soon = int(time.time()) + 5
+    connect(api, issuer.token(nbf=soon, iat=soon))
 
 
 def test_answer_names_the_first_subprotocol_and_never_the_token(

@@ -1,0 +1,56 @@
+"""Refuse a deploy whose sign-in is not complete, and say if there is none."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from chalice.config import Config
+from chalice.utils import to_cfn_resource_name
+
+from chalice_ws.deploy.errors import DeployError
+from chalice_ws.project import sign_in
+from chalice_ws.project.config import read_json
+from chalice_ws.project.resources import read_resources
+
+# The module of a generated app that reads AUTH.
+READER = Path("chalicelib/identity/handshake.py")
+
+
+def require_sign_in(config: Config, extras: Iterable[str]) -> None:
+    """Check the sign-in of a stage.
+
+    Args:
+        config: the settings of the stage.
+        extras: the names of the resource files that the stage gets.
+
+    Raises:
+        AppError: a resource file or the policy cannot be read.
+        DeployError: a setting, a package or a permission is missing.
+    """
+    if not READER.exists():
+        return
+    scope = config.scope(config.chalice_stage, sign_in.CONNECT)
+    resources = read_resources(config, extras)
+    given = resources.all_variables(to_cfn_resource_name(sign_in.CONNECT))
+    variables = {**scope.environment_variables, **given}
+    problems = [
+        *sign_in.find_missing_settings(variables),
+        *sign_in.find_missing_packages(variables, Path()),
+    ]
+    problems = [f"{sign_in.where(config.chalice_stage)}: {each}" for each in problems]
+    policy = Path(".chalice", scope.iam_policy_file or f"policy-{config.chalice_stage}.json")
+    if scope.manage_iam_role and policy.exists():
+        own = read_json(policy).get("Statement", [])
+        statements = [*own, *sign_in.role_statements(resources.content)]
+        problems += sign_in.find_missing_grant(variables, statements, str(policy))
+    if problems:
+        *others, last = problems
+        for problem in others:
+            print(f"error: {problem}", file=sys.stderr)
+        raise DeployError(last)
+    if sign_in.is_open(variables) and config.chalice_stage != "dev":
+        print(
+            f"warning: anyone may connect to {config.chalice_stage}: AUTH is none;"
+            " docs/security.md says how to let people sign in",
+            file=sys.stderr,
+        )

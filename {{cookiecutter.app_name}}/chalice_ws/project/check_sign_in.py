@@ -1,0 +1,31 @@
+"""Check the sign-in of a stage."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from chalice.deploy.models import FileBasedIAMPolicy, ManagedIAMRole
+from chalice.utils import to_cfn_resource_name
+
+from chalice_ws.project import sign_in
+from chalice_ws.project.config import read_json, shown
+from chalice_ws.project.stage import Stage
+
+
+def check_sign_in(stage: Stage) -> Iterator[str]:
+    """Yield packages and permissions that sign-in lacks. check_variables reports its settings."""
+    if "AUTH" not in stage.readers or sign_in.CONNECT not in stage.functions:
+        return
+    resources = stage.read_resources()
+    given = resources.all_variables(to_cfn_resource_name(sign_in.CONNECT))
+    variables = {**stage.settings(sign_in.CONNECT).environment_variables, **given}
+    folder = Path(stage.config.project_dir)
+    for problem in sign_in.find_missing_packages(variables, folder):
+        yield f"{stage.where}: {problem}"
+    role = stage.functions[sign_in.CONNECT].role
+    if isinstance(role, ManagedIAMRole) and isinstance(role.policy, FileBasedIAMPolicy):
+        path = Path(role.policy.filename)
+        # check_policies reports a file that is missing.
+        if path.exists():
+            own = read_json(path).get("Statement", [])
+            statements = [*own, *sign_in.role_statements(resources.content)]
+            yield from sign_in.find_missing_grant(variables, statements, str(shown(path)))

@@ -1,0 +1,137 @@
+"""Check that sign-in is complete: the settings, the packages and the permission that it needs.
+
+A generated app refuses every client where AUTH is jwt and something is missing. These checks find
+it before a deploy. A value that the stack will give, such as {"Ref": "..."}, counts as given.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from chalice_ws.project.config import CONFIG
+
+# The function that reads the settings of sign-in.
+CONNECT = "websocket_connect"
+ROLE = "WebsocketConnectRole"
+
+REQUIRED = {
+    "AUTH_ISSUER": "the issuer of your tokens, such as https://tenant.example.com/",
+    "AUTH_AUDIENCE": "the audience of your tokens, such as a client id",
+}
+
+Variables = Mapping[str, Any]
+
+
+def is_open(variables: Variables) -> bool:
+    """Return whether anyone may connect."""
+    return variables.get("AUTH") in (None, "", "none")
+
+
+def find_missing_settings(variables: Variables) -> Iterator[str]:
+    """Yield the settings that a deployed app lacks for its sign-in."""
+    mode = variables.get("AUTH")
+    given = [name for name in (*REQUIRED, "AUTH_SECRET") if variables.get(name)]
+    if not mode and given:
+        yield f"AUTH is missing (got {given[0]} without it); use AUTH jwt, or none"
+    if is_open(variables):
+        return
+    if mode != "jwt":
+        yield f"AUTH is not valid (got {mode!r}); use none or jwt"
+    for name, use in REQUIRED.items():
+        if not variables.get(name):
+            yield f"{name} is missing (got AUTH 'jwt' without it); use {use}"
+    issuer = variables.get("AUTH_ISSUER") or "https://"
+    if _has_keys(variables) and isinstance(issuer, str) and not issuer.startswith("https://"):
+        yield f"AUTH_ISSUER is not https (got {issuer!r}); use {REQUIRED['AUTH_ISSUER']}"
+    if "HS256" in _algorithms(variables) and not variables.get("AUTH_SECRET"):
+        yield "AUTH_SECRET is missing (got HS256 without it); use the name of an SSM parameter"
+
+
+def find_missing_packages(variables: Variables, project_dir: Path) -> Iterator[str]:
+    """Yield the packages that sign-in needs, and that would not be deployed."""
+    if is_open(variables):
+        return
+    wanted = {"pyjwt": "jwt"}
+    if _has_keys(variables):
+        wanted["cryptography"] = "cryptography"
+    installed = set(_requirements(project_dir / "requirements.txt"))
+    for package, module in wanted.items():
+        if package not in installed and not (project_dir / "vendor" / module).exists():
+            use = "PyJWT[crypto]>=2.15,<3" if len(wanted) > 1 else "PyJWT>=2.15,<3"
+            yield f"requirements.txt has no {package}, which AUTH jwt needs; add {use}"
+            return
+
+
+def find_missing_grant(
+    variables: Variables, statements: Iterable[Mapping[str, Any]], policy: str
+) -> Iterator[str]:
+    """Yield the permission to read the secret, if the connect function lacks it.
+
+    Args:
+        statements: those of the function's role.
+        policy: the policy file to name.
+    """
+    secret = variables.get("AUTH_SECRET")
+    if is_open(variables) or not isinstance(secret, str) or not secret:
+        return
+    name = f"parameter/{secret.removeprefix('/')}"
+    for statement in statements:
+        actions = [str(each).lower() for each in _list(statement.get("Action"))]
+        resources = [str(each).split(":", 5)[-1] for each in _list(statement.get("Resource"))]
+        if (
+            statement.get("Effect") == "Allow"
+            and any(fnmatchcase("ssm:getparameter", each) for each in actions)
+            and any(fnmatchcase(name, each) for each in resources)
+        ):
+            return
+    grant = f'"ssm:GetParameter" on "arn:*:ssm:*:*:{name}"'
+    yield f"{policy} does not allow to read AUTH_SECRET; add {grant}"
+
+
+def role_statements(resources: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the statements of the connect function's role in a template's resources."""
+    role = resources.get(ROLE, {}).get("Properties", {})
+    documents = [each.get("PolicyDocument", {}) for each in role.get("Policies", [])]
+    for resource in resources.values():
+        properties = resource.get("Properties", {})
+        if resource.get("Type") == "AWS::IAM::Policy" and {"Ref": ROLE} in properties["Roles"]:
+            documents.append(properties["PolicyDocument"])
+    return [each for document in documents for each in _list(document.get("Statement"))]
+
+
+def where(stage: str) -> str:
+    """Return the place of a stage's settings, for messages."""
+    return f"{CONFIG}, stage {stage}"
+
+
+def _algorithms(variables: Variables) -> list[str]:
+    value = str(variables.get("AUTH_ALGORITHMS") or "RS256,ES256")
+    return [each.strip() for each in value.split(",")]
+
+
+def _has_keys(variables: Variables) -> bool:
+    return _algorithms(variables) != ["HS256"]
+
+
+def _requirements(path: Path) -> Iterator[str]:
+    """Yield the names of the packages in a requirements file, and in those that it includes."""
+    if not path.exists():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        text = line.partition(" #")[0].strip()
+        if included := re.match(r"(?:-r|--requirement)[ =]*(\S+)", text):
+            yield from _requirements(path.parent / included[1])
+        elif found := re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^]]*\])?", text):
+            name = re.sub(r"[-_.]+", "-", found[1]).lower()
+            # Such as ./wheels/pyjwt-2.15.1-py3-none-any.whl, or its file name alone.
+            yield name.split("-")[0] if name.endswith("-whl") else name
+            if name == "pyjwt" and "crypto" in (found[2] or "").lower():
+                yield "cryptography"
+        elif wheel := re.search(r"/([A-Za-z0-9_]+)-[^/]*\.(whl|tar\.gz)", text):
+            yield wheel[1].lower()
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
