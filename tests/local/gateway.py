@@ -70,7 +70,7 @@ class Gateway:
 
     @property
     def pid(self) -> int:
-        """The id of the gateway's process, and of its process group."""
+        """The id of the gateway's process, and of its session."""
         return self._process.pid
 
     @property
@@ -156,9 +156,9 @@ class Gateway:
         for path in Path("/proc").glob("[0-9]*/stat"):
             with suppress(FileNotFoundError, ProcessLookupError):
                 # The name before ")" may have spaces in it.
-                state, _, group = path.read_text().rpartition(")")[2].split()[:3]
+                state, _, _, session = path.read_text().rpartition(")")[2].split()[:4]
                 # Z is a process that has ended, and whose parent has not noticed yet.
-                if int(group) == self.pid and state != "Z":
+                if int(session) == self.pid and state != "Z":
                     found.append(int(path.parent.name))
         return found
 
@@ -180,12 +180,14 @@ class Gateway:
 
     def has_processes(self) -> bool:
         """Return whether a process of the gateway still runs."""
+        if Path("/proc/self/stat").exists():
+            return bool(self.processes())
+        # Processes that have ended count until their parent notices.
         try:
             os.killpg(self.pid, 0)
         except ProcessLookupError:
             return False
-        # Without /proc, processes that have ended count until their parent notices.
-        return not Path("/proc/self/stat").exists() or bool(self.processes())
+        return True
 
     def wait_until_all_end(self) -> None:
         """Wait until no process of the gateway is left."""
@@ -248,13 +250,14 @@ def serving(
             env={**environment(tmp), **(variables or {})},
             stdout=output,
             stderr=subprocess.STDOUT,
-            # The processes that it starts are in its process group.
+            # The processes that it starts are in its session.
             start_new_session=True,
         )
     try:
         yield Gateway(process, project, printed)
     finally:
-        # The process group, since a test may fail before all processes have ended.
+        # Its process group, since a test may fail before all processes have ended. The workers
+        # have groups of their own, and notice that the gateway has ended.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -12,6 +12,7 @@ from aiohttp import web
 from chalice_ws.local.gateway import DELETED, Connection, Gateway
 from chalice_ws.local.runtime import Result
 from chalice_ws.local.websocket import MAX_MESSAGE_BYTES
+from chalice_ws.local.worker import TOO_DEEP
 from chalice_ws.local.workers import Lambda
 
 log = logging.getLogger("chalice_ws")
@@ -143,7 +144,7 @@ class Invoke:
             return error(404, "ResourceNotFoundException", f"Function not found: {name}")
         try:
             event = json.loads(await request.read() or "{}")
-        except ValueError as problem:
+        except (ValueError, RecursionError) as problem:
             return error(400, "InvalidRequestContentException", f"not valid JSON: {problem}")
         kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
         if kind == "DryRun":
@@ -154,9 +155,14 @@ class Invoke:
             task.add_done_callback(self._background.discard)
             return web.Response(status=202)
         result = await self._run(function, event)
+        try:
+            text = json.dumps(result.error or result.value)
+        except RecursionError:
+            result = TOO_DEEP
+            text = json.dumps(result.error)
         failed = {"X-Amz-Function-Error": "Unhandled"} if result.error else {}
         headers = {"X-Amz-Executed-Version": "$LATEST", **failed}
-        return web.json_response(result.error or result.value, headers=headers)
+        return web.json_response(text=text, headers=headers)
 
     async def _run(self, function: str, event: object) -> Result:
         await asyncio.sleep(self._latency_seconds)

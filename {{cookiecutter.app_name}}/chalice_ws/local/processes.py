@@ -1,7 +1,8 @@
 """Child processes that end with the gateway, and a channel to each.
 
 They are forked from a process that has Chalice and boto3 loaded. So a new one starts in
-milliseconds, and shares that memory.
+milliseconds, and shares that memory. Each has a process group of its own, in which the processes
+that a handler starts are too. Ctrl-C does not reach it: the gateway decides when it ends.
 """
 
 import json
@@ -11,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from threading import Thread
 from typing import Any
@@ -28,10 +30,19 @@ def start(main: Main, *arguments: Any) -> tuple[BaseProcess, socket.socket]:
         The process, and the parent's end of the channel: one JSON value on each line.
     """
     ours, theirs = socket.socketpair()
-    process = _context.Process(target=_run, args=(main, theirs, arguments), daemon=True)
+    # A daemon must not have children, and handlers may start some.
+    process = _context.Process(target=_run, args=(main, theirs, arguments), daemon=False)
     process.start()
     theirs.close()
     return process, ours
+
+
+def end(process: BaseProcess) -> None:
+    """End a process at once, and those that it has started."""
+    # Before it has a group of its own, it has started none.
+    process.kill()
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid or 0, signal.SIGKILL)
 
 
 class Channel:
@@ -50,8 +61,7 @@ class Channel:
 
 
 def _run(main: Main, end: socket.socket, arguments: tuple[Any, ...]) -> None:
-    # Ctrl-C reaches all processes of the terminal. The gateway decides when they end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.setpgid(0, 0)
     Thread(target=_end_with_parent, daemon=True).start()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
@@ -63,4 +73,4 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-    os._exit(1)
+    os.killpg(0, signal.SIGKILL)

@@ -17,19 +17,31 @@ LOAD_TIMEOUT_SECONDS = 30
 # The arguments of Functions.
 App = tuple[Any, ...]
 
+TOO_DEEP = Result(
+    error={
+        "errorType": "RecursionError",
+        "errorMessage": "the event or the result has too many levels of lists and objects",
+    }
+)
+
 
 class WorkerEnded(Exception):
     """The process ended during an event, or must be ended since the event timed out."""
 
 
 class Worker(asyncio.Protocol):
-    """The gateway's end of a worker process, which answers each line with one line."""
+    """The gateway's end of a worker process, which answers each line with one line.
+
+    Events and results are JSON text within the line, so that one with too many levels for Python's
+    parser does not hide the number.
+    """
 
     def __init__(self, app: App) -> None:
         self._process, self._socket = processes.start(serve_events, *app)
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
         self._number = 0
+        self._has_exited = False
         self._answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.timeouts: dict[str, int] = {}
         self.triggers: dict[str, Trigger] = {}
@@ -37,6 +49,7 @@ class Worker(asyncio.Protocol):
     async def load(self) -> None:
         """Wait until the process has loaded the app; raises AppError."""
         loop = asyncio.get_running_loop()
+        loop.add_reader(self._process.sentinel, self._on_exit)
         await loop.create_connection(lambda: self, sock=self._socket)
         timer = loop.call_later(LOAD_TIMEOUT_SECONDS, self.end)
         error = f"importing app.py ended the process or took over {LOAD_TIMEOUT_SECONDS} s"
@@ -48,11 +61,15 @@ class Worker(asyncio.Protocol):
 
     async def run(self, name: str, event: Any) -> Result:
         """Run a function; raises WorkerEnded, after which the worker cannot be used."""
+        try:
+            text = json.dumps(event)
+        except RecursionError:
+            return TOO_DEEP
         timeout_seconds = self.timeouts.get(name, 0)
         self._answer = asyncio.get_running_loop().create_future()
         assert self._transport
         self._number += 1
-        self._transport.write(json.dumps([self._number, name, event]).encode() + b"\n")
+        self._transport.write(json.dumps([self._number, name, text]).encode() + b"\n")
         try:
             answer = await asyncio.wait_for(self._answer, timeout_seconds)
         except asyncio.TimeoutError:
@@ -60,7 +77,10 @@ class Worker(asyncio.Protocol):
             raise WorkerEnded(f"Task timed out after {timeout_seconds:.2f} seconds") from None
         if not answer:
             raise WorkerEnded("Runtime exited")
-        return Result(**answer["result"])
+        try:
+            return Result(**json.loads(answer["result"]))
+        except RecursionError:
+            return TOO_DEEP
 
     @property
     def alive(self) -> bool:
@@ -69,9 +89,18 @@ class Worker(asyncio.Protocol):
 
     def end(self) -> None:
         """End the process at once."""
-        self._process.kill()
+        if not self._has_exited:
+            processes.end(self._process)
         if self._transport:
             self._transport.abort()
+
+    def _on_exit(self) -> None:
+        # The processes that a handler has started would keep the channel open.
+        asyncio.get_running_loop().remove_reader(self._process.sentinel)
+        self._has_exited = True
+        # Its id may soon be that of another process. After this, only the group is ended.
+        self._process.join()
+        processes.end(self._process)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport to the process."""
@@ -111,13 +140,20 @@ def serve_events(channel: processes.Channel, *app: Any) -> None:
     about = {"timeouts": functions.timeouts(), "triggers": functions.triggers}
     channel.send({"number": 0, **about})
     current, pid = None, os.getpid()
-    for number, name, event in channel:
+    for number, name, text in channel:
         # The function changes only where the app on the disk does not load.
         if name != current:
             functions.keep_only_variables_of(name)
             current = name
-        result = functions.run(name, event)
+        result = _run(functions, name, text)
         # The handler has forked, and returned in the child process too.
         if os.getpid() != pid:
             os._exit(0)
-        channel.send({"number": number, "result": vars(result)})
+        channel.send({"number": number, "result": result})
+
+
+def _run(functions: Functions, name: str, text: str) -> str:
+    try:
+        return json.dumps(vars(functions.run(name, json.loads(text))))
+    except RecursionError:
+        return json.dumps(vars(TOO_DEEP))

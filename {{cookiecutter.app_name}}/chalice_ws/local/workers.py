@@ -101,6 +101,9 @@ class Workers:
                 log.error("%s: %s", name, error)
                 self._end(worker)
                 return Result(error={"errorType": "Runtime.ExitError", "errorMessage": str(error)})
+            except BaseException:
+                self._end(worker)
+                raise
             if generation == self._generation:
                 self._idle[name].append(worker)
                 self._released.set()
