@@ -15,6 +15,21 @@ Predicate = Callable[[web.Request], bool]
 
 NO_CACHE = {"Cache-Control": "no-cache"}
 
+# API Gateway's quota for the request line and all headers together:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+MAX_HEADER_BYTES = 10_240
+
+
+@web.middleware
+async def refuse_large_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse requests with more headers than API Gateway takes."""
+    size = len(request.method) + len(request.raw_path)
+    size += sum(len(name) + len(value) for name, value in request.raw_headers)
+    if size > MAX_HEADER_BYTES:
+        message = f"the maximum for the headers is {MAX_HEADER_BYTES} bytes (got {size})"
+        return error(431, "RequestHeaderFieldsTooLarge", message)
+    return await handler(request)
+
 
 def refuse_other_hosts(origins: Origins, is_rest: Predicate) -> Middleware:
     """Return a check that refuses requests of other servers' web pages.

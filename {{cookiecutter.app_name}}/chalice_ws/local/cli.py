@@ -128,6 +128,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         that is the authorizer (default: none)""",
     )
     add(
+        "--keepalive-timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        default=60,
+        help="seconds until an HTTP connection without a request is closed (default: %(default)s)",
+    )
+    add(
         "--latency",
         metavar="MS",
         type=_count,

@@ -11,6 +11,16 @@ LOOPBACK = ["127.0.0.1", "::1"]
 # This machine has no IPv6.
 NO_ADDRESS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}
 
+# The options with which TCP notices, within two minutes, that a client has vanished. Not every
+# system has each of them.
+KEEPALIVE = {
+    "TCP_KEEPIDLE": 60,
+    "TCP_KEEPINTVL": 15,
+    "TCP_KEEPCNT": 4,
+    # For data that the client does not confirm, in ms.
+    "TCP_USER_TIMEOUT": 120_000,
+}
+
 # The attempts to find a port that is free on both addresses.
 MAX_ATTEMPTS = 20
 
@@ -56,7 +66,13 @@ def _bind_loopback(port: int) -> list[socket.socket]:
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=1024)
+        listener = socket.create_server((host, port), family=family, backlog=1024)
     except (OSError, OverflowError) as problem:
         text = f"cannot listen on {host}:{port} ({problem}); use another --port"
         raise AppError(text) from problem
+    # The sockets of the clients inherit them.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE.items():
+        if hasattr(socket, name):
+            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return listener

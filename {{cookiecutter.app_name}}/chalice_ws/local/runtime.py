@@ -3,8 +3,8 @@
 import importlib
 import json
 import os
+import time
 import traceback
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +14,14 @@ from chalice import Chalice
 from chalice.app import EventSourceHandler
 from chalice.config import Config
 from chalice.deploy.validate import ExperimentalFeatureError, validate_feature_flags
-from chalice.local import LambdaContext
 from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.local.endpoints import redirect_clients
 from chalice_ws.local.event_sources import read_event_sources
 from chalice_ws.local.issuer import ADDRESS_VARIABLE, sign_in_variables
+from chalice_ws.local.lambda_function import LambdaFunction
 from chalice_ws.local.routes import RestApi
-from chalice_ws.project.config import AppError, read_config
+from chalice_ws.project.config import CONFIG, AppError, read_config
 from chalice_ws.project.load import MISSING_FLAG, load_app
 from chalice_ws.project.resources import read_resources
 
@@ -31,13 +31,6 @@ ROUTES = {
     "$default": "websocket_message",
     "$disconnect": "websocket_disconnect",
 }
-
-# Chalice's defaults.
-DEFAULT_MEMORY_MB = 128
-DEFAULT_TIMEOUT_SECONDS = 60
-
-# moto's account.
-ACCOUNT = "123456789012"
 
 
 @dataclass(frozen=True)
@@ -66,28 +59,38 @@ class Functions:
         self._environment = environment
         # Lambda imports app.py once for each function, with that function's variables. Here
         # the function is not known yet, so the import sees the variables of all routes.
+        region = environment["AWS_REGION"]
+        message = LambdaFunction(ROUTES["$default"], None, self._config, region)
+        os.environ.update(message.variables())
         for name in ROUTES.values():
             os.environ.update(self._variables(name))
+        time.tzset()
         redirect_clients()
         os.chdir(project_dir)
         app = _load(project_dir)
         others: list[Any] = [*app.pure_lambda_functions, *app.event_sources]
         others += app.builtin_auth_handlers
-        self._handlers = {each.name: _handler(each) for each in others}
+        functions = {each.name: each for each in others}
         for route, each in app.websocket_handlers.items():
-            self._handlers[ROUTES[route]] = _handler(each)
+            functions[ROUTES[route]] = each
+        self._handlers = {name: _handler(each) for name, each in functions.items()}
         self.triggers = read_event_sources(app)
+        strings = {name: each.handler_string for name, each in functions.items()}
         if app.routes:
             self._handlers["api_handler"] = RestApi(app, self._scope("api_handler"))
-        self._settings = {name: self._scope(name) for name in self._handlers}
-        self._environments = {name: self._variables(name) for name in self._handlers}
+            strings["api_handler"] = "app.app"
+        self._functions = {
+            name: LambdaFunction(name, string, self._scope(name), region)
+            for name, string in strings.items()
+        }
+        self._environments = {
+            name: {**function.variables(), **self._variables(name)}
+            for name, function in self._functions.items()
+        }
 
     def timeouts(self) -> dict[str, int]:
         """Return the timeout of each function, in seconds."""
-        return {
-            name: settings.lambda_timeout or DEFAULT_TIMEOUT_SECONDS
-            for name, settings in self._settings.items()
-        }
+        return {name: each.timeout_seconds for name, each in self._functions.items()}
 
     def keep_only_variables_of(self, name: str) -> None:
         """Remove the environment variables that only other functions have."""
@@ -97,17 +100,8 @@ class Functions:
 
     def run(self, name: str, event: Any) -> Result:
         """Run a function with an event. An exception becomes the result's error."""
-        settings = self._settings[name]
         os.environ.update(self._environments[name])
-        full_name = f"{settings.app_name}-{settings.chalice_stage}"
-        # Chalice gives the function of the routes no name of its own.
-        full_name += "" if name == "api_handler" else f"-{name}"
-        timeout_ms = (settings.lambda_timeout or DEFAULT_TIMEOUT_SECONDS) * 1000
-        memory_mb = settings.lambda_memory_size or DEFAULT_MEMORY_MB
-        context = LambdaContext(full_name, memory_mb, timeout_ms)
-        context.aws_request_id = str(uuid.uuid4())
-        region = os.environ["AWS_REGION"]
-        context.invoked_function_arn = f"arn:aws:lambda:{region}:{ACCOUNT}:function:{full_name}"
+        context = self._functions[name].context()
         try:
             return Result(json.loads(json.dumps(self._handlers[name](event, context))))
         except Exception as error:
@@ -117,6 +111,12 @@ class Functions:
     def _variables(self, name: str) -> dict[str, str]:
         patched = self._resources.variables(_logical_id(name))
         variables = {**self._scope(name).environment_variables, **patched}
+        for key, value in variables.items():
+            if not isinstance(value, str):
+                # Chalice's own message when it deploys.
+                problem = "Environment variable values must be strings, got 'type'"
+                got = f"{type(value).__name__} for key '{key}'"
+                raise AppError(f"{CONFIG}: {problem} {got}; put the value in quotes")
         sign_in = sign_in_variables(variables, self._environment.get(ADDRESS_VARIABLE))
         return {**variables, **sign_in, **self._environment}
 

@@ -20,6 +20,7 @@ from chalice_ws.local.aws_api import MAX_INVOKE_BYTES, Invoke, Management
 from chalice_ws.local.checks import (
     NO_CACHE,
     forbid_caching,
+    refuse_large_headers,
     refuse_other_hosts,
     refuse_other_paths,
     refuse_web_pages,
@@ -41,9 +42,8 @@ from chalice_ws.project.resources import read_resources
 
 log = logging.getLogger("chalice_ws")
 
-# API Gateway's quota for all headers together:
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
-MAX_HEADER_BYTES = 10_240
+# One line of a request. `refuse_large_headers` has the quota for all.
+MAX_LINE_BYTES = 64 * 1024
 
 DEFAULT_PORT = 8000
 
@@ -87,6 +87,7 @@ async def run(options: argparse.Namespace) -> None:
     compress_from_bytes = config.minimum_compression_size
     rest = Rest(gateway, origins, limits.integration_seconds, compress_from_bytes)
     checks = [
+        refuse_large_headers,
         refuse_other_hosts(origins, rest.serves),
         refuse_web_pages(lambda request: rest.serves(request) or request.path == TOKEN_PATH),
         refuse_other_paths(stage),
@@ -99,7 +100,10 @@ async def run(options: argparse.Namespace) -> None:
         access_log=None,
         # A REST API passes a compressed body on as it is.
         auto_decompress=False,
-        max_field_size=MAX_HEADER_BYTES,
+        max_line_size=MAX_LINE_BYTES,
+        max_field_size=MAX_LINE_BYTES,
+        # It is also the time for a request to come after its connection.
+        keepalive_timeout=options.keepalive_timeout,
     )
     await runner.setup()
     assert runner.server
