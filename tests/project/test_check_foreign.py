@@ -129,6 +129,23 @@ def test_check_with_ignored_policy_reports_it(tmp_path: Path) -> None:
     assert any("Chalice ignores iam_policy_file of websocket_message" in line for line in lines)
 
 
+def test_check_with_websocket_handler_in_blueprint_reports_it(tmp_path: Path) -> None:
+    blueprint = """
+from chalice import Blueprint
+
+live = Blueprint(__name__)
+
+
+@live.on_ws_connect()
+def arrive(event):
+    pass
+"""
+    lines = "\n\nfrom chalicelib.live import live\n\napp.register_blueprint(live)\n"
+    files = {"app.py": APP + lines, "chalicelib/live.py": blueprint}
+    (line,) = check(make_app(tmp_path, files))
+    assert "chalicelib.live.arrive would fail in each event, it is in a blueprint; put it" in line
+
+
 def test_check_without_flag_reports_it(tmp_path: Path) -> None:
     app = APP.replace('.update(["WEBSOCKETS"])', "")
     (line,) = check(make_app(tmp_path, {"app.py": app}))

@@ -38,6 +38,7 @@ AWS_ENVIRONMENT = {
 CHECKS: list[Callable[[Stage], Iterator[str]]] = [
     check_functions.check_app,
     check_functions.check_handlers,
+    check_functions.check_blueprints,
     check_functions.check_timeouts,
     check_functions.check_defaults,
     check_functions.check_policies,

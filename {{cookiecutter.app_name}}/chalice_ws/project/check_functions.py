@@ -1,10 +1,12 @@
 """Check the app and its Lambda functions: handlers, timeouts, memory and policies."""
 
+import sys
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from chalice.app import EventSourceHandler
 from chalice.deploy.models import FileBasedIAMPolicy, ManagedIAMRole
 from chalice.deploy.validate import (
     ExperimentalFeatureError,
@@ -60,6 +62,15 @@ def check_handlers(stage: Stage) -> Iterator[str]:
             yield f"app.py has no {decorator} handler; add a function under @app.{decorator}()"
     if stage.app.websocket_api.session is None:
         yield "app.py does not set app.websocket_api.session; assign chalicelib.aws.session"
+
+
+def check_blueprints(stage: Stage) -> Iterator[str]:
+    """Yield WebSocket handlers in blueprints, which Chalice registers and does not wrap."""
+    for route, each in stage.app.websocket_handlers.items():
+        module, _, name = each.handler_string.rpartition(".")
+        if not isinstance(getattr(sys.modules.get(module), name, None), EventSourceHandler):
+            use = f"put it under @app.{HANDLERS[route]}() in app.py"
+            yield f"{each.handler_string} would fail in each event, it is in a blueprint; {use}"
 
 
 def check_timeouts(stage: Stage) -> Iterator[str]:

@@ -1,0 +1,1 @@
+STRANGER = "who are you?"
