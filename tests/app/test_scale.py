@@ -101,6 +101,16 @@ def test_all_members_get_the_message_after_a_worker_ends(scaled: Gateway) -> Non
     assert sorted(map(len, received)) == [1] * (CLIENTS - 10) + [2] * 10
 
 
+@pytest.mark.full
+def test_member_that_does_not_read_among_thousands_has_no_range_sent_again(app: Path) -> None:
+    """The generated app's own test, with 3,000 members in place of 300."""
+    command = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    selected = ["tests/delivery/test_queue.py", "-k", "member_that_does_not_read"]
+    variables = {**os.environ, "QUEUE_TEST_MEMBERS": "3000"}
+    result = subprocess.run([*command, *selected], cwd=app, env=variables, capture_output=True)
+    assert b"1 passed" in result.stdout, result.stdout.decode()
+
+
 @pytest.mark.parametrize("limit", [{}, {"FANOUT_LIMIT": "5"}])
 def test_queue_is_in_the_package_where_a_limit_is_set(
     app: Path, tmp_path: Path, limit: dict[str, str]

@@ -75,6 +75,12 @@ def test_429_lowers_the_rate_and_accepted_calls_raise_it(
     clock.now += 1
     for _ in range(300):
         limit.on_accepted()
+    # The first 429 begins a window, the last one ends it.
+    for _ in range(20):
+        limit.on_throttled()
+    clock.now += 0.2
+    for _ in range(60):
+        limit.on_accepted()
     limit.on_throttled()
     first, second = limit.reserve(), limit.reserve()
     assert second - first == pytest.approx(1 / 300)
@@ -82,6 +88,35 @@ def test_429_lowers_the_rate_and_accepted_calls_raise_it(
         limit.on_accepted()
     first, second = limit.reserve(), limit.reserve()
     assert second - first == pytest.approx(1 / 1000)
+
+
+def test_a_few_429_among_accepted_calls_leave_the_rate(
+    rate_limit: ModuleType, clock: Clock
+) -> None:
+    """A member that does not read gets 429. It must not slow down a fan-out to thousands."""
+    limit = rate_limit.RateLimit(1000)
+    for _ in range(100):
+        clock.now += 0.05
+        for _ in range(50):
+            limit.on_accepted()
+        limit.on_throttled()
+    first, second = limit.reserve(), limit.reserve()
+    assert second - first == pytest.approx(1 / 1000)
+
+
+def test_429_after_a_time_of_accepted_calls_lower_the_rate(
+    rate_limit: ModuleType, clock: Clock
+) -> None:
+    limit = rate_limit.RateLimit(1000)
+    for _ in range(100):
+        clock.now += 0.05
+        for _ in range(50):
+            limit.on_accepted()
+    for _ in range(20):
+        clock.now += 0.05
+        limit.on_throttled()
+    first, second = limit.reserve(), limit.reserve()
+    assert second - first == pytest.approx(1 / 50)
 
 
 def test_several_429_at_once_lower_the_rate_once(rate_limit: ModuleType, clock: Clock) -> None:

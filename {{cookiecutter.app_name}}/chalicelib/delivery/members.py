@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from chalicelib.aws import Invocation
 from chalicelib.protocol.frames import Frame
@@ -19,14 +19,14 @@ REMOVAL_SECONDS = 2
 
 def recipients(
     push: Frame,
-    exclude: str | None,
+    exclude: Collection[str],
     id_range: Range | None = None,
     page_size: int | None = None,
 ) -> Iterator[str]:
     """Yield the connection ids that a push is for.
 
     Args:
-        exclude: a connection id to leave out.
+        exclude: connection ids to leave out.
         id_range: a range of the channel; None is all of it.
         page_size: members to read with each request; None reads as many as one request can.
     """
@@ -34,7 +34,8 @@ def recipients(
     # and it would miss this message.
     consistent = push["type"] == "message"
     ids = members(push["channel"], id_range, page_size, consistent)
-    return (each for each in ids if each != exclude)
+    excluded = frozenset(exclude)
+    return (each for each in ids if each not in excluded)
 
 
 def send_to(channel: str, payload: bytes, ids: Iterable[str], invocation: Invocation) -> Outcome:

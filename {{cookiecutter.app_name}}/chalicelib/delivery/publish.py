@@ -3,7 +3,7 @@
 import logging
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import islice
 from typing import Any
 
@@ -55,14 +55,14 @@ def presence(channel: str, event: str, subject: Connection, invocation: Invocati
         The number of the recipients.
     """
     push = {"type": "presence", "channel": channel, "event": event, "member": subject.member}
-    subject_id, maximum = subject.connection_id, MAX_PRESENCE_RECIPIENTS
+    exclude, maximum = [subject.connection_id], MAX_PRESENCE_RECIPIENTS
     try:
         # One more than the maximum, and the subject: the read of a large channel ends there.
-        found = recipients(push, subject_id, page_size=maximum + 2)
+        found = recipients(push, exclude, page_size=maximum + 2)
         ids = list(islice(found, maximum + 1))
         if not 0 < len(ids) <= maximum:
             return 0
-        _send(push, encode(push), ids, invocation, subject_id)
+        _send(push, encode(push), ids, invocation, exclude)
     except Exception:
         # The action is already done. An error here would make the client repeat it.
         log.exception("presence in %s was not sent", channel)
@@ -70,14 +70,14 @@ def presence(channel: str, event: str, subject: Connection, invocation: Invocati
     return len(ids)
 
 
-def publish(push: Frame, invocation: Invocation, exclude: str | None = None) -> Outcome:
+def publish(push: Frame, invocation: Invocation, exclude: Collection[str] = ()) -> Outcome:
     """Send a push to the members of its channel, and remove connections that are gone.
 
     A message is saved to the history first. If that fails it is sent to nobody, since clients
     that are away would miss it.
 
     Args:
-        exclude: a connection id to leave out.
+        exclude: connection ids to leave out.
 
     Raises:
         FrameError: too_large.
@@ -90,7 +90,7 @@ def publish(push: Frame, invocation: Invocation, exclude: str | None = None) -> 
 
 
 def _send(
-    push: Frame, text: str, ids: Iterable[str], invocation: Invocation, exclude: str | None
+    push: Frame, text: str, ids: Iterable[str], invocation: Invocation, exclude: Collection[str]
 ) -> Outcome:
     if limit := settings.fanout_limit():
         ids = list(islice(ids, limit + 1))

@@ -10,7 +10,7 @@ Without FANOUT_LIMIT nothing here sends a request. More in docs/scale.md.
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain, islice
@@ -52,17 +52,17 @@ class Enqueued(Outcome):
         return {**super().counts(), "queued": self.queued}
 
 
-def enqueue(push: Frame, endpoint: str | None, exclude: str | None) -> Enqueued:
+def enqueue(push: Frame, endpoint: str | None, exclude: Collection[str]) -> Enqueued:
     """Put a push into the queue: one task for each shard of its channel.
 
     Args:
         endpoint: URL of the management API; None takes it from each connection's row.
-        exclude: a connection id to leave out.
+        exclude: connection ids to leave out.
 
     Raises:
         Busy: the queue did not take all ranges.
     """
-    task = {"push": push, "endpoint": endpoint, "exclude": exclude}
+    task = {"push": push, "endpoint": endpoint, "exclude": list(exclude)}
     return Enqueued(queued=_put(task, [Range(shard) for shard in shards()]))
 
 
@@ -88,30 +88,32 @@ def process_batch(event: Any, invocation: Invocation) -> dict[str, Any]:
 
 def _process(task: Task, deadline: float) -> None:
     push, id_range, limit = task["push"], Range(*task["range"]), settings.fanout_limit()
-    ids = recipients(push, task["exclude"], id_range)
+    exclude: list[str] = task["exclude"]
+    ids = recipients(push, exclude, id_range)
     first = list(islice(ids, limit and limit + 1))
     if limit and len(first) > limit:
         _put(task, _split(id_range, limit, chain(first, ids), deadline))
         return
     payload = encode(push, MAX_PUSH_BYTES).encode()
     invocation = Invocation(deadline, task["endpoint"])
-    remaining, rps = id_range, settings.fanout_rps()
+    remaining, tried, rps = id_range, list[str](), settings.fanout_rps()
     for ids_slice in batches(first, SLICE_MEMBERS):
         started_at = time.monotonic()
         if started_at >= deadline - SLICE_SECONDS:
             break
         outcome = send_to(push["channel"], payload, ids_slice, invocation)
-        if outcome.untried or (outcome.failed and time.monotonic() >= deadline):
-            # There was no time for all of this slice: it is repeated.
+        if outcome.untried:
+            # A failed recipient was tried. The push is in the history, if it is a message.
+            tried = sorted({*ids_slice} - {*outcome.untried})
             break
         remaining = id_range._replace(after=ids_slice[-1])
         # Each fan-out may begin with a burst. Several of them in turn must keep to the rate.
         time.sleep(max(0, started_at + len(ids_slice) / rps - time.monotonic()))
     else:
         return
-    if remaining == id_range:
+    if remaining == id_range and not tried:
         raise TimeoutError("there was no time for one slice; use a smaller FANOUT_LIMIT")
-    _put(task, [remaining])
+    _put({**task, "exclude": [*exclude, *tried]}, [remaining])
 
 
 def _split(id_range: Range, limit: int, ids: Iterable[str], deadline: float) -> Iterator[Range]:

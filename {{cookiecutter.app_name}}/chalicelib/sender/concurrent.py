@@ -17,9 +17,11 @@ Strategy:
   nothing runs.
 """
 
+import asyncio
 import atexit
 import logging
 import time
+from heapq import heappop, heappush
 from math import isqrt
 
 from chalicelib import settings
@@ -63,10 +65,13 @@ class _FanOut:
     ) -> None:
         self._pool = pool
         self._queue = RecipientQueue(recipients)
+        # Heaps: the delivery to attempt first is the first one.
+        self._failed: list[Delivery] = []
+        self._throttled: list[Delivery] = []
         self._rate_limit = RateLimit(settings.fanout_rps())
         self._client = Client(pool, payload, self._rate_limit)
         self._tasks = TaskGroup(pool.loop)
-        self._idle_count = self._retrying_count = 0
+        self._idle_count = self._waiting_count = self._final_count = 0
         self._on_result = on_result
 
     async def run(self, deadline: float) -> None:
@@ -79,39 +84,70 @@ class _FanOut:
                 # resources/production.json makes a metric of this.
                 log.warning("API Gateway said 429", extra={"throttled": throttled})
         if not in_time:
-            await self._report_untried()
+            await self._report_others()
         if self._client.blocked and not self._rate_limit.accepted_count:
             raise next(iter(self._client.blocked.values()))
 
     def _add_workers(self) -> None:
         wanted = connections_worth_opening(self._queue.read_count, self._idle_count)
         # One task reads the recipients.
-        active = len(self._tasks) - 1 - self._retrying_count
+        active = len(self._tasks) - 1 - self._waiting_count
         new = min(wanted - active, len(self._queue), MAX_TASKS - len(self._tasks))
         for _ in range(new):
             self._tasks.start(self._work())
 
     async def _work(self) -> None:
-        while self._queue:
-            delivery = Delivery(*self._queue.pop())
+        while delivery := await self._next_delivery():
+            is_final = True
             try:
-                await delivery.run(self._client, self._rate_limit, self._on_retrying)
+                remaining_count = self._queue.read_count - self._final_count
+                is_final = await delivery.attempt(
+                    self._client,
+                    self._rate_limit,
+                    remaining_count if self._queue.is_finished() else None,
+                )
             finally:
-                self._finish(delivery)
+                if is_final:
+                    self._finish(delivery)
+                elif delivery.status == "failed":
+                    heappush(self._failed, delivery)
+                else:
+                    heappush(self._throttled, delivery)
 
-    def _on_retrying(self) -> None:
-        self._retrying_count += 1
-        self._add_workers()
+    async def _next_delivery(self) -> Delivery | None:
+        """Return a delivery to attempt, or None to end the worker.
+
+        A recipient that was not tried comes before one that was throttled, and after one that
+        failed otherwise.
+        """
+        while True:
+            now = time.monotonic()
+            if self._failed and self._failed[0].retry_at <= now:
+                return heappop(self._failed)
+            if self._queue:
+                return Delivery(*self._queue.pop())
+            if self._throttled and self._throttled[0].retry_at <= now:
+                return heappop(self._throttled)
+            if self._waiting_count >= len(self._failed) + len(self._throttled):
+                return None
+            first = min([*self._failed[:1], *self._throttled[:1]])
+            self._waiting_count += 1
+            try:
+                await asyncio.sleep(first.retry_at - now)
+            finally:
+                self._waiting_count -= 1
 
     def _finish(self, delivery: Delivery) -> None:
-        self._retrying_count -= delivery.is_retrying
+        self._final_count += 1
         if delivery.problem and delivery.status == "failed":
             log.warning(
                 "connection %s: not delivered: %s", delivery.connection_id, delivery.problem
             )
         self._on_result(delivery.connection_id, delivery.status)
 
-    async def _report_untried(self) -> None:
+    async def _report_others(self) -> None:
+        for delivery in [*self._failed, *self._throttled]:
+            self._finish(delivery)
         if not await self._queue.stop_reading(COUNTING_SECONDS):
             log.error("the other recipients could not be read in time, and are not counted")
             return

@@ -25,6 +25,7 @@ class RecipientQueue:
 
     def __init__(self, recipients: Recipients) -> None:
         self.read_count = 0
+        self._has_more = True
         self._source = iter(recipients)
         self._waiting: deque[tuple[str, str]] = deque()
         self._is_low = asyncio.Event()
@@ -32,6 +33,10 @@ class RecipientQueue:
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    def is_finished(self) -> bool:
+        """Return whether all recipients were read and removed."""
+        return not (self._has_more or self._waiting)
 
     def pop(self) -> tuple[str, str]:
         """Remove the next recipient, and return it."""
@@ -42,14 +47,13 @@ class RecipientQueue:
 
     async def fill(self, on_progress: Callable[[], None]) -> None:
         """Read all recipients; wait while enough of them are in the queue."""
-        has_more = True
-        while has_more:
+        while self._has_more:
             loop = asyncio.get_running_loop()
             self._reading = loop.run_in_executor(None, self._read_chunk)
             while not self._reading.done():
                 await asyncio.wait({self._reading}, timeout=PROGRESS_SECONDS)
                 on_progress()
-            has_more = self._reading.result()
+            self._has_more = self._reading.result()
             self._is_low.clear()
             if len(self._waiting) > LOW_MARK:
                 await self._is_low.wait()

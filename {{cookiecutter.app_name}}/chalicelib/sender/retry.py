@@ -1,73 +1,116 @@
-"""Deliver to one recipient, in as many attempts as that takes."""
+"""The delivery to one recipient: its attempts, and the time of the next one."""
 
 import asyncio
 import random
-from collections.abc import Callable
-from itertools import count
+import time
 
 from chalicelib.sender.client import Blocked, Client, Rejected, Throttled
 from chalicelib.sender.rate_limit import RateLimit
 from chalicelib.sender.types import Status
 
+# Errors other than 429.
 MAX_FAILURES = 8
 
 # The longest wait before the second attempt. It doubles with each attempt, up to the maximum.
 FIRST_WAIT_SECONDS = 0.1
 MAX_WAIT_SECONDS = 2
 
+# A 429 has two causes: the account's quota, or a client that does not read. The client is assumed
+# to be the cause where the quota would refuse it so often in turn with less than this probability.
+MIN_QUOTA_PROBABILITY = 1e-6
+
+# It is also assumed when all recipients were tried and no call was accepted for this time. The
+# second value holds where most recipients get 429: then the quota is the more likely cause.
+MAX_THROTTLED_SECONDS = 3
+MAX_MOST_THROTTLED_SECONDS = 8
+
 
 class Delivery:
     """A delivery to one recipient.
 
-    `status` is valid at any time, also where the deadline cancels `run`.
+    `status` is valid at any time, also where the deadline cancels an attempt. Between two
+    attempts it is "failed", or "untried" after a 429. `retry_at` is the time of the next attempt
+    on the monotonic clock.
     """
 
     def __init__(self, connection_id: str, endpoint: str) -> None:
         self.connection_id = connection_id
         self.status: Status = "untried"
         self.problem = ""
-        self.is_retrying = False
+        self.retry_at = 0.0
         self._endpoint = endpoint
+        self._attempts = self._failures = 0
+        self._quota_probability = 1.0
+        # The counts of the rate limit at the last 429, and the time of the first one.
+        self._accepted_count = self._throttled_count = 0
+        self._throttled_at = 0.0
 
-    async def run(
-        self, client: Client, rate_limit: RateLimit, on_retrying: Callable[[], None]
-    ) -> None:
-        """Attempt to deliver until the status is final.
+    def __lt__(self, other: "Delivery") -> bool:
+        """Order deliveries by their next attempt."""
+        return self.retry_at < other.retry_at
+
+    async def attempt(
+        self, client: Client, rate_limit: RateLimit, remaining_count: int | None
+    ) -> bool:
+        """Attempt to deliver once; return whether the status is final.
 
         Args:
-            on_retrying: called once, before the first wait after a failed attempt. A 429 is
-                not counted as one: it slows down all recipients.
+            remaining_count: the recipients whose status is not final. None while there is one
+                that was not tried.
         """
-        failures = accepted_count = 0
-        for attempt in count():
-            if self._endpoint in client.blocked:
-                self.status, self.problem = "failed", ""
-                return
-            wait_seconds = rate_limit.reserve()
-            if wait_seconds > 0:
-                await asyncio.sleep(wait_seconds)
+        if remaining_count and self._is_throttled_too_long(rate_limit, remaining_count):
             self.status = "failed"
-            try:
-                self.status = await client.post(self.connection_id, self._endpoint)
-                return
-            except Blocked:
-                self.problem = ""
-                return
-            except Rejected as error:
-                self.problem = str(error)
-                return
-            except OSError as error:
-                self.problem = str(error)
-                throttled = isinstance(error, Throttled)
-            # Where API Gateway accepts no call at all, a 429 is not due to this connection.
-            if not throttled or rate_limit.accepted_count > accepted_count:
-                failures += 1
-            if failures == MAX_FAILURES:
-                return
-            accepted_count = rate_limit.accepted_count
-            if not throttled and not self.is_retrying:
-                self.is_retrying = True
-                on_retrying()
-            # Full jitter: recipients that failed together are retried at different times.
-            max_wait_seconds = min(FIRST_WAIT_SECONDS * 2 ** min(attempt, 10), MAX_WAIT_SECONDS)
-            await asyncio.sleep(random.uniform(0, max_wait_seconds))
+            return True
+        wait_seconds = rate_limit.reserve()
+        if wait_seconds > 0:
+            await asyncio.sleep(wait_seconds)
+        if self._endpoint in client.blocked:
+            self.status, self.problem = "failed", ""
+            return True
+        self.status = "failed"
+        try:
+            self.status = await client.post(self.connection_id, self._endpoint)
+            return True
+        except Blocked:
+            self.problem = ""
+            return True
+        except Rejected as error:
+            self.problem = str(error)
+            return True
+        except Throttled as error:
+            self.problem = str(error)
+            if self._is_improbable(rate_limit):
+                return True
+            # API Gateway did not take the payload, so that another fan-out may send it.
+            self.status = "untried"
+        except OSError as error:
+            self.problem = str(error)
+            self._failures += 1
+            if self._failures == MAX_FAILURES:
+                return True
+        self._attempts += 1
+        # Full jitter: recipients that failed together are retried at different times.
+        max_wait_seconds = FIRST_WAIT_SECONDS * 2 ** min(self._attempts - 1, 10)
+        wait_seconds = random.uniform(0, min(max_wait_seconds, MAX_WAIT_SECONDS))
+        self.retry_at = time.monotonic() + wait_seconds
+        return False
+
+    def _is_improbable(self, rate_limit: RateLimit) -> bool:
+        """Return whether the quota is an improbable cause of the 429 until now."""
+        if self._throttled_at:
+            accepted = rate_limit.accepted_count - self._accepted_count
+            throttled = rate_limit.throttled_count - self._throttled_count
+            self._quota_probability *= throttled / (accepted + throttled)
+        else:
+            self._throttled_at = time.monotonic()
+        self._accepted_count = rate_limit.accepted_count
+        self._throttled_count = rate_limit.throttled_count
+        return self._quota_probability < MIN_QUOTA_PROBABILITY
+
+    def _is_throttled_too_long(self, rate_limit: RateLimit, remaining_count: int) -> bool:
+        if not self._throttled_at:
+            return False
+        accepted_at, accepted_count = rate_limit.accepted_at, rate_limit.accepted_count
+        is_alone = accepted_at > self._throttled_at or accepted_count >= remaining_count
+        max_seconds = MAX_THROTTLED_SECONDS if is_alone else MAX_MOST_THROTTLED_SECONDS
+        return time.monotonic() - max(self._throttled_at, accepted_at) > max_seconds

@@ -7,7 +7,7 @@ from typing import Literal
 # Connection ids, each with the URL of its management API.
 Recipients = Iterable[tuple[str, str]]
 
-# "gone": the connection has ended. "untried": the deadline came before the first attempt.
+# "gone": the connection has ended. "untried": before the deadline, API Gateway took no attempt.
 Status = Literal["delivered", "gone", "failed", "untried"]
 
 # Called once for each connection id, with its status.
@@ -16,23 +16,25 @@ OnResult = Callable[[str, Status], None]
 
 @dataclass
 class Outcome:
-    """The result of sending: counts by status, and the ids of connections that are gone."""
+    """The result of sending: counts by status. The ids that are gone or untried are listed."""
 
     delivered: int = 0
     gone: list[str] = field(default_factory=list)
     failed: int = 0
-    untried: int = 0
+    untried: list[str] = field(default_factory=list)
 
     def add(self, connection_id: str, status: Status) -> None:
         """Add the status of one recipient."""
-        if status == "gone":
-            self.gone.append(connection_id)
+        if status == "delivered":
+            self.delivered += 1
+        elif status == "failed":
+            self.failed += 1
         else:
-            setattr(self, status, getattr(self, status) + 1)
+            getattr(self, status).append(connection_id)
 
     def counts(self) -> dict[str, int]:
         """Return the number of recipients for each status."""
-        return {**vars(self), "gone": len(self.gone)}
+        return {**vars(self), "gone": len(self.gone), "untried": len(self.untried)}
 
 
 class Forbidden(Exception):

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import time
+from collections import deque
 from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
@@ -13,13 +14,17 @@ import pytest
 from chalice_ws.local import services
 from chalice_ws.project.config import read_config
 from chalice_ws.project.resources import Resources
-from chalicelib import aws, sender
+from chalicelib import aws, sender, settings
 from chalicelib.delivery import members, publish, queue
 from chalicelib.protocol import frames
+from chalicelib.sender import retry
 from chalicelib.storage import channels, connections, table
 from chalicelib.storage.table import Range
 from tests.client import Api, Client
 from tests.conftest import PROJECT, age
+
+# The members of a large channel. The template's tests set it to thousands.
+MEMBERS = int(os.environ.get("QUEUE_TEST_MEMBERS", "300"))
 
 
 class LambdaPoller:
@@ -103,7 +108,7 @@ def test_client_that_joins_during_a_split_is_in_one_range(scaled: LambdaPoller) 
     """The ranges have no gap between them, and do not overlap."""
     join_many(scaled.api, 10)
     ids = sorted(channels.members("tea"))
-    queue.enqueue({"type": "message", "channel": "tea"}, "http://127.0.0.1:1", None)
+    queue.enqueue({"type": "message", "channel": "tea"}, "http://127.0.0.1:1", [])
     (message,) = scaled.take()
     scaled.api.run("fanout", {"Records": [{"messageId": "m", "body": message["Body"]}]})
     ranges = [Range(*json.loads(each["Body"])["range"]) for _ in range(4) for each in scaled.take()]
@@ -192,6 +197,66 @@ def test_range_without_time_left_continues_in_the_next_run(
     assert received_counts(clients) == [1] * 6
     # One to split, two of three members each, and the rest of both.
     assert len(scaled.ranges) == 1 + 2 + 2
+
+
+def add_members(api: Api, size: int) -> list[str]:
+    """Add members to the channel tea without their handshakes; return their ids, in order."""
+    ids = [f"{number:015}=" for number in range(size)]
+    for batch in table.batches(ids, 25):
+        rows = [{**table.key("tea", each), "expires_at": {"N": "9999999999"}} for each in batch]
+        requests = [{"PutRequest": {"Item": row}} for row in rows]
+        table.call("batch_write_item", RequestItems={settings.connections_table(): requests})
+    for each in ids:
+        api.inboxes[each] = deque()
+    return ids
+
+
+def test_member_that_does_not_read_has_no_range_sent_again(
+    scaled: LambdaPoller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """API Gateway answers 429 for one member, and 200 for the others."""
+    monkeypatch.setenv("FANOUT_LIMIT", str(MEMBERS * 6 // 10))
+    monkeypatch.setenv("FANOUT_RPS", "0")
+    monkeypatch.setattr(queue, "SLICE_MEMBERS", MEMBERS // 3)
+    monkeypatch.setattr(retry, "MAX_THROTTLED_SECONDS", 0.5)
+    ids = add_members(scaled.api, MEMBERS)
+    slow = ids[MEMBERS // 6]
+    scaled.api.refusals[slow] = (429, "LimitExceededException")
+    (client,) = join_many(scaled.api, 1)
+    client.request("broadcast", channel="tea", data=1)
+    scaled.run()
+    assert received_counts([client]) == [1]
+    counts = {each: len(scaled.api.inboxes[each]) for each in ids}
+    assert counts.pop(slow) == 0
+    assert set(counts.values()) == {1}
+    # One task to split, and one for each half.
+    assert len(scaled.ranges) == 1 + 2
+
+
+def test_range_continues_after_the_deadline_with_untried_members_alone(
+    scaled: LambdaPoller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In each run of the function, the deadline comes after two members, not the first ones."""
+    monkeypatch.setenv("FANOUT_LIMIT", "6")
+    failing = 3
+
+    def deliver(payload: bytes, recipients: Iterable[Any], deadline: float) -> Any:
+        all_recipients = list(recipients)
+        tried = all_recipients[1:3] or all_recipients
+        outcome = sender.send(payload, tried, deadline)
+        outcome.untried += [each for each, _ in all_recipients if (each, _) not in tried]
+        return outcome
+
+    monkeypatch.setattr(members, "send", deliver)
+    ids = add_members(scaled.api, 13)
+    scaled.api.refusals[ids[failing]] = (400, "BadRequestException")
+    (client,) = join_many(scaled.api, 1)
+    client.request("broadcast", channel="tea", data=1)
+    scaled.run()
+    assert received_counts([client]) == [1]
+    counts = [len(scaled.api.inboxes[each]) for each in ids]
+    assert counts.pop(failing) == 0
+    assert counts == [1] * 12
 
 
 @pytest.mark.parametrize("rps", ["0", "5000"])
