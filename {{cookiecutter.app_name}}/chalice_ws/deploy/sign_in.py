@@ -50,7 +50,6 @@ def require_sign_in(config: Config, extras: Iterable[str]) -> None:
         raise DeployError(last)
     if sign_in.is_open(variables) and config.chalice_stage != "dev":
         print(
-            f"warning: anyone may connect to {config.chalice_stage}: AUTH is none;"
-            " docs/security.md says how to let people sign in",
-            file=sys.stderr,
+            f"Anyone may connect to {config.chalice_stage}: AUTH is none;"
+            " docs/security.md says how to let people sign in."
         )
