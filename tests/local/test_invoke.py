@@ -45,7 +45,7 @@ def invoke(
         ("on_picture", ["pictures", "hello.txt"]),
         ("on_click", ['{"hello": "world"}']),
         ("on_row", [["seen", "INSERT", {"id": {"S": "1"}}]]),
-        ("on_event", "Local Event"),
+        ("on_event", ["aws.ec2", "Local Event"]),
         ("other_queue", ['{"hello": "world"}']),
     ],
 )

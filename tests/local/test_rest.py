@@ -208,6 +208,12 @@ def test_body_over_the_maximum_is_413(rest: Gateway) -> None:
         assert (answer.status, json.loads(answer.body)) == (413, {"message": "Request Too Long"})
 
 
+def test_start_names_the_addresses_that_the_app_has(rest: Gateway, bare: Gateway) -> None:
+    assert f"  REST       http://127.0.0.1:{rest.port}/api/\n" in rest.printed()
+    assert "REST" not in bare.printed()
+    assert "page" not in rest.printed()
+
+
 def test_slow_route_is_504(app: Path, tmp_path: Path) -> None:
     with running(app, "rest", tmp_path, "--integration-timeout=1") as gateway:
         answer = call(gateway, "GET", "/fail/wait")

@@ -74,7 +74,7 @@ def check(project: Path, **variables: str) -> list[str]:
     return lines
 
 
-@pytest.mark.parametrize("name", ["parrot", "rooms", "silent"])
+@pytest.mark.parametrize("name", ["parrot", "silent", "rooms", "orders", "blueprints", "dashboard"])
 def test_check_of_test_app_passes(name: str) -> None:
     assert check(APPS / name) == []
 

@@ -1,5 +1,6 @@
 """An event of the right shape for each kind of function, from Chalice's own test client."""
 
+import json
 import os
 import time
 import uuid
@@ -35,7 +36,11 @@ def sample_event(kind: str, source: str = "", api_stage: str = "api") -> Event:
         rule = f"arn:aws:events:{region}:{ACCOUNT}:rule/local"
         event = client.generate_cw_event("aws.events", "Scheduled Event", {}, [rule], region)
     elif kind == "cw_event":
-        event = client.generate_cw_event("local", "Local Event", {}, [], region)
+        pattern = json.loads(source or "{}")
+        detail_type = _first(pattern, "detail-type", "Local Event")
+        event = client.generate_cw_event(
+            _first(pattern, "source", "local"), detail_type, {}, [], region
+        )
     elif kind == "sqs":
         event = client.generate_sqs_event(['{"hello": "world"}'], name)
     elif kind == "sns":
@@ -56,6 +61,13 @@ def sample_event(kind: str, source: str = "", api_stage: str = "api") -> Event:
     for record in event.get("Records", []):
         record.update({"awsRegion": region} if "awsRegion" in record else {})
     return event
+
+
+def _first(pattern: dict[str, Any], field: str, default: str) -> str:
+    # A pattern lists the values that match.
+    values = pattern.get(field)
+    value = values[0] if isinstance(values, list) and values else None
+    return value if isinstance(value, str) else default
 
 
 def _dynamodb_event(stream: str, region: str) -> Event:

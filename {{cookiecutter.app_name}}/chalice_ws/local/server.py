@@ -112,7 +112,8 @@ async def run(options: argparse.Namespace) -> None:
         await web.SockSite(runner, listener).start()
     names = ", ".join(table["TableName"] for table in tables)
     print(f"{config.app_name}, stage {options.stage}, tables: {names or 'none'}")
-    print(f"  page       http://{address}/")
+    if (project / "web" / "index.html").exists():
+        print(f"  page       http://{address}/")
     print(f"  WebSocket  ws://{address}/{stage}")
     if FUNCTION in functions.timeouts:
         print(f"  REST       http://{address}/{stage}/")

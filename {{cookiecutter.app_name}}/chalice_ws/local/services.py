@@ -117,7 +117,7 @@ def run(
         create_missing_tables(tables)
         create_queues(queues)
     except (BotoCoreError, ClientError) as error:
-        channel.send({"error": str(error)})
+        channel.send({"error": " ".join(str(error).split())})
         return
     channel.send({"endpoints": endpoints})
     # The process ends with the gateway.

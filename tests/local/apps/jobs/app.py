@@ -70,8 +70,8 @@ def nightly(event: CloudWatchEvent) -> dict[str, Any]:
 
 
 @app.on_cw_event({"source": ["aws.ec2"]})
-def on_event(event: CloudWatchEvent) -> str:
-    return event.detail_type
+def on_event(event: CloudWatchEvent) -> list[str]:
+    return [event.source, event.detail_type]
 
 
 @app.on_sns_message(topic="alarms")
