@@ -23,16 +23,16 @@ def main(url: str) -> None:
         tabs = {name: Tab(driver, url, 1280, 720) for name in ("Ann", "Bob", "Zoë")}
         for name, tab in tabs.items():
             tab.enter("#name-input", name)
-            tab.wait_for("#log .note", f"You are now {name}")
+            tab.wait_for("#messages .note", f"You are now {name}")
             tab.join("cake")
             tab.join("tea")
         for name, channel, text in TALK:
             if channel != tabs[name].texts("#title")[0]:
                 tabs[name].join(channel)
             tabs[name].say(text)
-            tabs[name].wait_for("#log .message.own .data", text)
+            tabs[name].wait_for("#messages .message.own .data", text)
             if channel == "tea":
-                tabs["Ann"].wait_for("#log .data", text)
+                tabs["Ann"].wait_for("#messages .data", text)
         tabs["Ann"].wait_for("#channels .badge", "1 new")
         tabs["Ann"].click("#inspect")
         tabs["Bob"].resize(360, 720)

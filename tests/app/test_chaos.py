@@ -90,7 +90,7 @@ async def broadcast(
             # The machine may be busy: no more than ten messages wait for their replies.
             await until(lambda: sum(len(each.outbox) for each in clients) < 10, "messages are sent")
             one = chance.choice(clients)
-            channel = chance.choice(list(one.places) if chance.random() < 0.2 else one.joined)
+            channel = chance.choice(list(one.cursors) if chance.random() < 0.2 else one.joined)
             one.broadcast(channel, [one.name, number])
             sent.setdefault(channel, {}).setdefault(one.name, []).append(number)
     return sent
@@ -134,17 +134,17 @@ async def story(
 
         def complete() -> bool:
             return all(
-                len(place.messages) >= totals.get(channel, 0)
+                len(cursor.messages) >= totals.get(channel, 0)
                 for each in clients
-                for channel, place in each.places.items()
+                for channel, cursor in each.cursors.items()
             )
 
         await until(lambda: not any(each.outbox for each in clients), "all messages are sent")
         await until(complete, "all messages are received")
     for each in clients:
-        for channel, place in each.places.items():
+        for channel, cursor in each.cursors.items():
             received: dict[str, list[int]] = {}
-            for frame in place.log():
+            for frame in cursor.sorted():
                 sender, number = frame["data"]
                 received.setdefault(sender, []).append(number)
             assert received == sent.get(channel, {}), f"{each.name} in {channel}"

@@ -124,7 +124,7 @@ class Tab:
 
     def messages(self) -> list[str]:
         """The messages that are shown, on their way or there, first to last."""
-        return self.texts("#log .message .data")
+        return self.texts("#messages .message .data")
 
     def shows(self, count: int) -> None:
         """Wait until there are so many messages, on their way or there."""
@@ -132,7 +132,7 @@ class Tab:
 
     def hears(self, *texts: str) -> None:
         """Wait until these messages are there, and see that there are no others and no doubles."""
-        arrived = "#log .message:not(.pending) .data"
+        arrived = "#messages .message:not(.pending) .data"
         wait_until(lambda: self.texts(arrived) == list(texts), lambda: self.texts(arrived))
 
     def click(self, css: str) -> None:

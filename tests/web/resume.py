@@ -31,7 +31,7 @@ class Refused(Exception):
     """The server has said no; the first argument is its error frame."""
 
 
-class Place:
+class Cursor:
     """A client's position in a channel, and its messages."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Place:
             key = f"{frame['nonce']} {sender}"
         return self.messages.setdefault(key, frame) is frame
 
-    def log(self) -> list[Frame]:
+    def sorted(self) -> list[Frame]:
         """All messages, in the order of their ids."""
         return sorted(self.messages.values(), key=lambda frame: str(frame["message_id"]))
 
@@ -69,7 +69,7 @@ class Client:
         self, url: str, name: str, channels: list[str], patience: float, chance: random.Random
     ) -> None:
         self.name = name
-        self.places = {channel: Place() for channel in [LOBBY, *channels]}
+        self.cursors = {channel: Cursor() for channel in [LOBBY, *channels]}
         self.outbox: list[tuple[str, str, Any]] = []
         self.joined = channels
         self.counts: Counter[str] = Counter()
@@ -113,8 +113,8 @@ class Client:
 
     async def heal(self) -> None:
         """Look in each channel for what is missing."""
-        for channel, place in self.places.items():
-            await self._resume(channel, place)
+        for channel, cursor in self.cursors.items():
+            await self._resume(channel, cursor)
 
     async def _live(self, socket: ClientConnection) -> bool:
         work = asyncio.create_task(self._work())
@@ -159,24 +159,26 @@ class Client:
             self._wake.clear()
             await self._wake.wait()
 
-    async def _resume(self, channel: str, place: Place) -> None:
-        since = place.mark
-        if place.held is None:
-            place.held = []
+    async def _resume(self, channel: str, cursor: Cursor) -> None:
+        since = cursor.mark
+        if cursor.held is None:
+            cursor.held = []
         page = await self._insist("join", channel=channel, limit=PAGE, **_since(since))
-        self._hand_out(place, page["messages"])
+        self._hand_out(cursor, page["messages"])
         while since and page["more"]:
             self.counts["pages"] += 1
             last = page["messages"][-1]["message_id"]
             page = await self._insist("history", channel=channel, limit=PAGE, since=last)
-            self._hand_out(place, page["messages"])
-        place.mark = max((frame["message_id"] for frame in place.messages.values()), default=START)
-        held, place.held = place.held, None
-        self._hand_out(place, held)
+            self._hand_out(cursor, page["messages"])
+        cursor.mark = max(
+            (frame["message_id"] for frame in cursor.messages.values()), default=START
+        )
+        held, cursor.held = cursor.held, None
+        self._hand_out(cursor, held)
 
-    def _hand_out(self, place: Place, messages: list[Frame]) -> None:
+    def _hand_out(self, cursor: Cursor, messages: list[Frame]) -> None:
         for frame in messages:
-            self.counts["new" if place.take(frame) else "doubles"] += 1
+            self.counts["new" if cursor.take(frame) else "doubles"] += 1
 
     async def _insist(self, action: str, **fields: Any) -> Frame:
         for attempt in range(5):
@@ -219,11 +221,11 @@ class Client:
             if future and not future.done():
                 future.set_result(frame)
             elif frame.get("type") == "message":
-                place = self.places[frame["channel"]]
-                if place.held is None:
-                    self._hand_out(place, [frame])
+                cursor = self.cursors[frame["channel"]]
+                if cursor.held is None:
+                    self._hand_out(cursor, [frame])
                 else:
-                    place.held.append(frame)
+                    cursor.held.append(frame)
 
 
 def _since(mark: str) -> Frame:

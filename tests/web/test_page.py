@@ -48,11 +48,10 @@ def test_the_page_shows_what_is_switched_on(
             gateway.invoke("notify", {"channel": "orders", "data": MARKUP})
             gateway.invoke("notify", {"channel": "lobby", "data": {"number": 7}})
             tab.wait_for(".message.notification .data", MARKUP)
-            tab.wait_for(".toast .data", MARKUP)
             tab.wait_for(".toast .channel-name", "lobby")
             tab.wait_for("#channels .badge", "1 new")
-            tab.click(".toast button")
-            wait_until(lambda: len(tab.texts(".toast")) == 1, lambda: tab.texts(".toast"))
+            tab.click(".toast .dismiss")
+            wait_until(lambda: tab.texts(".toast") == [], lambda: tab.texts(".toast"))
         assert tab.texts("img, .data b") == []
         assert tab.console() == []
 
@@ -71,7 +70,7 @@ def test_two_tabs_chat(gateway: Gateway, driver: Chrome) -> None:
     ann.wait_for(".message.other .sender", "<i>Bob</i>")
     for tab in (ann, bob):
         tab.hears(MARKUP, "two sugars")
-    assert ann.texts("#log img, #log b, #members i") == []
+    assert ann.texts("#messages img, #messages b, #members i") == []
     assert ann.console() + bob.console() == []
 
 
@@ -93,7 +92,7 @@ def test_what_is_not_read_yet_is_marked(gateway: Gateway, driver: Chrome) -> Non
 def test_a_reload_keeps_ones_place(gateway: Gateway, driver: Chrome) -> None:
     ann, bob = Tab(driver, gateway.page), Tab(driver, gateway.page)
     ann.enter("#name-input", "Ann")
-    ann.wait_for("#log .note", "You are now Ann")
+    ann.wait_for("#messages .note", "You are now Ann")
     for tab in (ann, bob):
         tab.join("juice")
     ann.say("from Ann")
@@ -140,9 +139,9 @@ def test_the_frames_can_be_looked_at(gateway: Gateway, driver: Chrome) -> None:
 @pytest.mark.parametrize(
     "url", ["http://example.com/", "tea", "", "javascript:alert(1)", "wss://a.example/#b"]
 )
-def test_what_is_no_server_is_refused(gateway: Gateway, driver: Chrome, url: str) -> None:
+def test_url_that_is_not_valid_is_refused(gateway: Gateway, driver: Chrome, url: str) -> None:
     tab = Tab(driver, gateway.page)
     tab.visit(f"{gateway.page}?url={url.replace('#', '%23')}")
-    error = f"?url= is no address of a server (got '{url}'); use wss://..."
+    error = f"?url= is not the address of a server (got '{url}'); use ?url=wss://host/stage"
     tab.wait_for("#status", error)
     assert tab.texts("#state") == ["Not connected"]

@@ -104,7 +104,13 @@ def who(request: Request, *, channel: str) -> Frame:
     rows = connections.get_many(ids[:MAX_MEMBERS_LISTED], request.invocation.deadline)
     listed = [each.member for each in rows]
     more = len(ids) > MAX_MEMBERS_LISTED
-    return {"type": "members", "channel": channel, "members": listed, "more": more}
+    return {
+        "type": "members",
+        "channel": channel,
+        "members": listed,
+        "more": more,
+        "you": request.connection_id,
+    }
 
 
 @router.action()

@@ -1,116 +1,133 @@
 /**
- * A client of the app's WebSocket protocol. Each message of its channels comes out once and in
- * order, whatever happens to the connection; what it broadcasts arrives once and in order, also
- * if it was written offline. It needs nothing of the page; docs/page.md shows how to use it.
+ * A client of the app's WebSocket protocol. It hands out each message of its channels once and in
+ * order, whatever happens to the connection. It broadcasts each message once and in order, also
+ * one that was written offline. It needs nothing of the page; docs/page.md shows how to use it.
  */
 
-import { Connection, RequestError } from "./connection.js";
-import { Place } from "./cursor.js";
+import { Channel } from "./channel.js";
+import { Connection } from "./connection.js";
+import { closed, isLost, RequestError, unlessLost } from "./errors.js";
+import { Outbox } from "./outbox.js";
+import { Saved } from "./saved.js";
+import { Subscriptions } from "./subscriptions.js";
+import { claims } from "./token.js";
 
-export { RequestError };
+export { Channel, RequestError };
 export const LOBBY = "lobby";
 
-const PAGE = 100;
-
-const isLost = (/** @type {RequestError} */ error) => ["offline", "timeout"].includes(error.code);
-
-/** What is asked for offline holds from the next connection on. @param {RequestError} error */
-function unlessLost(error) {
-  if (!isLost(error)) throw error;
-}
-
+/** @typedef {import("./frames.js").Frame} Frame */
+/** @typedef {import("./frames.js").Member} Member */
+/** @typedef {import("./frames.js").Message} Message */
+/** @typedef {import("./frames.js").Presence} Presence */
+/** @typedef {import("./events.js").ClientEvents} ClientEvents */
+/** @typedef {import("./events.js").State} State */
+/** @typedef {import("./outbox.js").Broadcast} Broadcast */
 /**
- * @typedef {Record<string, any>} Frame
- * @typedef {object} Broadcast
- * @property {string} nonce comes back in the message
- * @property {string} channel
- * @property {unknown} data
- * @property {Promise<Frame>} sent the server's reply; rejects with the RequestError for which
- *   it was given up
+ * @typedef {object} ClientOptions
+ * @property {import("./saved.js").ClientStorage} [storage] keeps name, channels and unsent
+ *   broadcasts over a reload: sessionStorage, since each tab has its own
+ * @property {string} [storageKey] clients with the same one share their state; by default each
+ *   client has its own, and a client of the same address finds it after a reload
+ * @property {import("./handshake.js").GetToken} [getToken] asked before each connection for the
+ *   token of the person; null: nobody is signed in
  */
 
-/**
- * Events beside those of Connection:
- * - `message`: detail is the frame. Most come in the order of their `message_id`; where a
- *   delivery has failed, the message comes later: insert it where it belongs.
- * - `presence`: detail is the frame.
- * - `gap`: detail is {channel}: of what was missed, not all is still kept by the server.
- * - `resumed`: detail is {channel}: what was missed has been handed out.
- */
+/** @extends {Connection<ClientEvents>} */
 export class Client extends Connection {
-  /** What the server has switched on: its actions, each with its fields. @type {Frame} */
+  /** The actions that the server has switched on, each with its fields. @type {Frame} */
   actions = {};
+  /** The name that others see; "" is one that the server makes. */
   name = "";
-  /** @type {Map<string, Place>} */ #places = new Map([[LOBBY, new Place()]]);
-  /** @type {Queued[]} */ #outbox = [];
-  #pumping = false;
-  #storage;
-  #key;
+  /** @type {Map<string, Channel>} */ #channels = new Map();
+  #subscriptions;
+  #outbox;
+  #saved;
+  #saves = true;
+  #closed = false;
+  /** @type {AbortController | null} */ #listening = null;
 
   /**
-   * @param {string} url the ws: or wss: address; nothing is opened before connect()
-   * @param {Pick<Storage, "getItem" | "setItem">} [storage] keeps name, channels and unsent
-   *   broadcasts over a reload: sessionStorage, since each tab has its own
+   * @param {import("./handshake.js").Address} address the ws: or wss: address, or a function that
+   *   returns it; nothing is opened before connect()
+   * @param {ClientOptions | import("./saved.js").ClientStorage} [options] or the storage alone
    */
-  constructor(url, storage) {
-    super(url);
-    this.#storage = storage;
-    this.#key = `client of ${url}`;
-    const kept = JSON.parse(storage?.getItem(this.#key) ?? "{}");
-    this.name = kept.name ?? "";
-    for (const [channel, mark] of kept.places ?? []) this.#places.set(channel, new Place(mark));
-    this.#outbox = (kept.outbox ?? []).map((/** @type {Frame} */ fields) => 
-      // An older version of this file called the nonce client_id.
-      new Queued({ nonce: fields.client_id, ...fields }));
-    globalThis.addEventListener?.("pagehide", () => this.#keep());
-    this.addEventListener("state", () => this.#pump());
+  constructor(address, options = {}) {
+    const { storage, storageKey, getToken } =
+      "getItem" in options ? { storage: options } : /** @type {ClientOptions} */ (options);
+    super(address, getToken);
+    // The query string may have a secret.
+    const server = typeof address === "string" ? address.split(/[?#]/)[0] : "";
+    this.#saved = storageKey ? new Saved(storage, storageKey) : Saved.unshared(storage, server);
+    const { name, cursors, outbox } = this.#saved.load();
+    this.name = name;
+    this.#subscriptions = new Subscriptions([[LOBBY, ""], ...cursors], {
+      insist: (action, fields) => this.insist(action, fields),
+      emit: (channel, type, detail) => this.#emitIn(channel, type, detail),
+      fault: (error) => this.fault(error),
+    });
+    this.#outbox = new Outbox(outbox, {
+      isOnline: () => this.online,
+      send: ({ channel, data, nonce }) => this.insist("broadcast", { channel, data, nonce }),
+      onChange: () => this.#save(),
+    });
   }
 
-  /** The channels that it is in, or will be when it is online. */
+  /** The channels that the client is in, or will be when it is online. */
   get channels() {
-    return [...this.#places.keys()];
+    return this.#subscriptions.channels;
   }
 
-  /** What it has broadcast and the server not acknowledged, in order. @returns {Broadcast[]} */
+  /** The broadcasts that the server has not acknowledged, in order. @returns {Broadcast[]} */
   get outbox() {
-    return [...this.#outbox];
+    return this.#outbox.broadcasts;
   }
 
-  /** @param {string} action @returns whether the server has it switched on */
+  /** @param {string} action @returns {boolean} whether the server has it switched on */
   can(action) {
-    return action in this.actions;
+    return Object.hasOwn(this.actions, action);
+  }
+
+  /** @param {string} name @returns {Channel} to listen to; channel(name).join() joins it */
+  channel(name) {
+    const channel = this.#channels.get(name) ?? new Channel(this, name);
+    this.#channels.set(name, channel);
+    return channel;
+  }
+
+  connect() {
+    this.#closed = false;
+    if (!this.#listening) {
+      this.#listening = new AbortController();
+      const { signal } = this.#listening;
+      globalThis.addEventListener?.("pagehide", () => this.#save(), { signal });
+      this.addEventListener("state", () => this.#outbox.pump(), { signal });
+      this.#saved.claim();
+    }
+    super.connect();
   }
 
   /** @param {string} name the name to have, on this connection and on later ones */
   async setName(name) {
     const reply = await this.insist("name", { name }).catch(unlessLost);
     this.name = reply?.name ?? name;
-    this.#keep();
+    this.#save();
   }
 
   /** @param {string} channel the channel to be in, on this connection and on later ones */
   async join(channel) {
-    const known = this.#places.get(channel);
-    const place = known ?? new Place();
-    this.#places.set(channel, place);
-    try {
-      await this.#resume(channel, place).catch(unlessLost);
-    } catch (error) {
-      if (!known) this.#places.delete(channel);
-      throw error;
-    }
-    this.#keep();
+    await this.#subscriptions.join(channel);
+    this.#save();
   }
 
   /** @param {string} channel the channel to be in no longer */
   async leave(channel) {
     await this.insist("leave", { channel }).catch(unlessLost);
-    this.#places.delete(channel);
-    this.#keep();
+    this.#subscriptions.delete(channel);
+    this.#save();
   }
 
   /**
-   * Queues a message. It goes out when the one before it has been acknowledged: handlers of one
+   * Queue a message. It is sent when the one before it has been acknowledged: the handlers of one
    * connection run at the same time, and nothing else keeps the order.
    *
    * @param {string} channel
@@ -118,136 +135,82 @@ export class Client extends Connection {
    * @returns {Broadcast}
    */
   broadcast(channel, data) {
-    // Random, so that nobody can send it before this client does. One for each message, since
-    // all members see it. A tab that was duplicated with its outbox sends the same.
-    const nonce = crypto.getRandomValues(new Uint32Array(4)).join("-");
-    const queued = new Queued({ nonce, channel, data });
-    this.#outbox.push(queued);
-    this.#keep();
-    this.#pump();
-    return queued;
+    return this.#outbox.add(channel, data);
   }
 
-  async greet() {
+  /**
+   * Send what is worth nothing later, such as "is typing": it is not repeated, and not in the
+   * history. Members get it as an `ephemeral` event.
+   *
+   * @param {string} channel
+   * @param {unknown} data any JSON value
+   */
+  async sendEphemeral(channel, data) {
+    await this.request("broadcast", { channel, data, keep: false });
+  }
+
+  /** @param {string | null} [token] */
+  async greet(token) {
     try {
       this.actions = (await this.insist("help")).actions;
+      this.emit("actions", this.actions);
+      this.#subscriptions.setUser(claims(token).sub);
       if (this.name && this.can("name")) {
-        await this.setName(this.name).catch((error) => this.emit("fault", error));
+        await this.setName(this.name).catch((error) => isLost(error) || this.fault(error));
       }
-      await this.#resumeAll();
+      if (this.can("join")) await this.#resumeAll();
+      else this.#subscriptions.release();
     } catch (error) {
-      if (!isLost(error)) this.emit("fault", error);
+      if (!isLost(error)) this.fault(error);
     }
   }
 
-  /** A heartbeat also brings what was lost while connected, where a delivery has failed. */
+  /** Keep the connection from being idle. A join also brings messages whose delivery failed. */
   async beat() {
     if (this.can("join")) await this.#resumeAll();
     else await this.insist("help");
   }
 
-  /** @param {Frame} frame */
+  /** @protected @param {Frame} frame */
   push(frame) {
-    if (frame.type !== "message") super.push(frame);
-    else if (this.#places.get(frame.channel)?.takePushed(frame)) this.emit("message", frame);
+    if (frame.type === "bye") super.push(frame);
+    else if (frame.type !== "message") this.#emitIn(frame.channel, frame.type, frame);
+    else this.#subscriptions.push(/** @type {Message} */ (frame));
+  }
+
+  /** @protected @param {State} state */
+  end(state) {
+    super.end(state);
+    this.#listening?.abort();
+    this.#listening = null;
+    // What is unsent when a token has expired waits for the same person to sign in again.
+    if (state.state === "closed") {
+      this.#outbox.reject(closed());
+      this.#saved.release();
+      this.#closed = true;
+    }
   }
 
   async #resumeAll() {
-    if (!this.can("join")) return;
-    for (const [channel, place] of this.#places) {
-      try {
-        await this.#resume(channel, place);
-      } catch (error) {
-        if (isLost(error)) throw error;
-        this.emit("fault", error); // the others are not to suffer for it
-      }
+    await this.#subscriptions.resumeAll();
+    this.#save();
+  }
+
+  /** @param {string} channel @param {string} type @param {unknown} detail */
+  #emitIn(channel, type, detail) {
+    this.emit(type, detail);
+    this.#channels.get(channel)?.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  #save() {
+    // A client of the same address may have the storage by now.
+    if (this.#closed) return;
+    const cursors = this.#subscriptions.bookmarks;
+    const saves = this.#saved.save({ name: this.name, cursors, outbox: this.#outbox.unsent });
+    if (this.#saves && !saves) {
+      const message = "The browser stores no more: a reload would lose what is not sent yet.";
+      this.fault(new RequestError("storage", message));
     }
-    this.#keep();
-  }
-
-  /**
-   * Joins a channel, for the first time or again, and hands out what was missed: page by page,
-   * then what was pushed meanwhile.
-   *
-   * @param {string} channel
-   * @param {Place} place
-   */
-  async #resume(channel, place) {
-    const since = place.mark;
-    place.hold();
-    try {
-      let page = await this.insist("join", { channel, limit: PAGE, ...(since && { since }) });
-      if (place.misses(page)) this.emit("gap", { channel });
-      this.#handOut(place, page.messages);
-      while (since && page.more) { // else what there is more of is older
-        const last = page.messages.at(-1).message_id;
-        page = await this.insist("history", { channel, limit: PAGE, since: last });
-        this.#handOut(place, page.messages);
-      }
-      place.confirm();
-    } catch (error) {
-      if (isLost(error)) throw error; // what is held stays so until it works
-      this.#handOut(place, place.release());
-      throw error;
-    }
-    this.#handOut(place, place.release());
-    this.emit("resumed", { channel });
-  }
-
-  /** @param {Place} place @param {Frame[]} messages */
-  #handOut(place, messages) {
-    for (const frame of messages) if (place.take(frame)) this.emit("message", frame);
-  }
-
-  async #pump() {
-    if (this.#pumping) return;
-    this.#pumping = true;
-    while (this.online && this.#outbox.length) {
-      const [queued] = this.#outbox;
-      const { nonce, channel, data } = queued;
-      try {
-        queued.settle(await this.insist("broadcast", { channel, data, nonce }));
-      } catch (error) {
-        // The same again when online, with the same nonce, so that nobody sees it twice.
-        if (error.code === "offline") continue;
-        queued.settle(error);
-      }
-      this.#outbox.shift();
-      this.#keep();
-    }
-    this.#pumping = false;
-  }
-
-  #keep() {
-    const places = [...this.#places].map(([channel, place]) => [channel, place.bookmark]);
-    const kept = { name: this.name, places, outbox: this.#outbox };
-    try {
-      this.#storage?.setItem(this.#key, JSON.stringify(kept));
-    } catch {
-      const message = "The browser keeps no more: a reload would lose what is not sent yet.";
-      this.emit("fault", new RequestError("storage", message));
-    }
-  }
-}
-
-/** A broadcast on its way; as JSON, what it takes to send it again after a reload. */
-class Queued {
-  /** @type {(outcome: Frame | Error) => void} */ settle = () => {};
-
-  /** @param {Frame} fields */
-  constructor({ nonce, channel, data }) {
-    this.nonce = nonce;
-    this.channel = channel;
-    this.data = data;
-    /** @type {Promise<Frame>} */
-    this.sent = new Promise((resolve, reject) => {
-      this.settle = (outcome) => outcome instanceof Error ? reject(outcome) : resolve(outcome);
-    });
-    this.sent.catch(() => {}); // whoever wants to know has a promise of its own
-  }
-
-  toJSON() {
-    const { nonce, channel, data } = this;
-    return { nonce, channel, data };
+    this.#saves = saves;
   }
 }

@@ -1,16 +1,20 @@
-/**
- * A connection that comes back by itself, and a promise for each request over it. What is to be
- * done with it, client.js says.
- */
+/** A connection that opens again by itself, and a promise for each request over it. */
 
-/** @typedef {Record<string, any>} Frame */
+import { inView, sleep, watch } from "./device.js";
+import { asRequestError, isLost, offline } from "./errors.js";
+import { Emitter } from "./events.js";
+import { failure, isKnownPush, parse } from "./frames.js";
+import { checkedAddress, Handshake } from "./handshake.js";
+import { Heartbeat } from "./heartbeat.js";
+import { Probe } from "./probe.js";
+import { encode, Requests } from "./requests.js";
+import { Retries } from "./retries.js";
+import { isReachable, renewalMs } from "./token.js";
 
-// After a cut, a client waits until a random moment of a window that doubles with each failure.
-// An account accepts 500 new connections a second: if all clients are cut off at once, a window
-// of W seconds lets 500 * W of them in. 2 s are enough for 1,000, the longest for 32,000; where
-// there are more than a window holds, those refused meet again in one that is twice as wide.
-const FIRST_WINDOW_MS = 2_000;
-const LONGEST_WINDOW_MS = 64_000;
+/** @typedef {import("./frames.js").Frame} Frame */
+/** @typedef {import("./handshake.js").Address} Address */
+/** @typedef {import("./handshake.js").GetToken} GetToken */
+/** @typedef {import("./events.js").State} State */
 
 // API Gateway closes what is idle for 10 minutes, and everything after 2 hours. Both are
 // anticipated, at random moments, so that clients that came together do not go on together:
@@ -18,121 +22,100 @@ const LONGEST_WINDOW_MS = 64_000;
 const HEARTBEAT_MS = 4 * 60_000;
 const RENEW_AFTER_MS = 90 * 60_000;
 
-const REQUEST_TIMEOUT_MS = 30_000; // a function has 29 s
-const MAX_FRAME_BYTES = 32 * 1024; // API Gateway closes the connection that brings a larger one
-
-const TRIES = 5;
+const MAX_TRIES = 5;
 const FIRST_PAUSE_MS = 500;
 
-const random = (/** @type {number} */ ceiling) => Math.random() * ceiling;
-const sleep = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Why a request failed. Its message says what to do, and is fit to be shown to a user. */
-export class RequestError extends Error {
-  /**
-   * @param {string} code the server's, or one of this side: `offline`, `timeout`, `too_large`
-   * @param {string} message
-   * @param {string} [field] the field of the request that is at fault
-   */
-  constructor(code, message, field) {
-    super(message);
-    this.name = "RequestError";
-    this.code = code;
-    this.field = field;
-  }
-}
-
 /**
- * Events, each a CustomEvent:
- * - `state`: detail is {state: "connecting" | "online" | "offline", retryMs?: number}.
- * - `frame`: detail is {sent: boolean, text: string}, each frame that goes by.
- * - `fault`: detail is a RequestError that is no request's own.
+ * @template {import("./events.js").ConnectionEvents} [Events=import("./events.js").ConnectionEvents]
+ * @extends {Emitter<Events>}
  */
-export class Connection extends EventTarget {
-  #url;
+export class Connection extends Emitter {
+  #address;
+  #getToken;
   /** @type {WebSocket | null} */ #socket = null;
-  /** @type {WebSocket | null} */ #opening = null;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
-  /** @type {Map<string, {socket: WebSocket, settle: (outcome: any) => void}>} */
-  #waiting = new Map();
+  /** @type {Set<WebSocket>} those that are not lost */ #live = new Set();
+  /** @type {Handshake | null} */ #handshake = null;
+  /** @type {AbortController | null} from connect() to close() */ #lifetime = null;
+  #probe = new Probe(() => this.request("help").catch(() => {}));
+  #heartbeat = new Heartbeat({
+    beatMs: HEARTBEAT_MS,
+    onBeat: () => this.beat().catch((error) => isLost(error) || this.fault(error)),
+    onRenew: () => this.#handshake || this.#open(),
+  });
+  #requests = new Requests();
+  #retries = new Retries();
+  #told = new WeakSet();
   #greeted = false;
-  #failures = 0;
-  #lastId = 0;
-  #openedAt = 0;
-  #heardAt = 0;
 
-  /** @param {string} url the ws: or wss: address; nothing is opened before connect() */
-  constructor(url) {
+  /**
+   * @param {Address} address the ws: or wss: address, or a function that returns it
+   * @param {GetToken} [getToken] asked before each connection; null: nobody is signed in
+   * @throws {RequestError} address; nothing is opened before connect()
+   */
+  constructor(address, getToken) {
     super();
-    this.#url = url;
-    globalThis.addEventListener?.("online", () => this.#timer && this.connect());
-    globalThis.addEventListener?.("offline", () => this.#socket && this.#lose(this.#socket));
+    this.#address = typeof address === "string" ? checkedAddress(address) : address;
+    this.#getToken = getToken;
   }
 
-  /** Whether `greet` has succeeded and the connection is open. A closing one takes no requests. */
+  /** Whether the connection is open and `greet` has succeeded. A closing one takes no requests. */
   get online() {
     return this.#greeted && this.#socket?.readyState === WebSocket.OPEN;
   }
 
-  /** Connects and stays connected: now, if that was due later. Throws if the URL is no such. */
+  /** Connect, and stay connected: at once, if the next try was due later. */
   connect() {
-    if (this.#socket || this.#opening) return;
+    if (this.#socket || this.#handshake) return;
+    if (!this.#lifetime) {
+      this.#lifetime = new AbortController();
+      watch(this.#lifetime.signal, {
+        onWake: () => (this.#socket ? this.check() : this.connect()),
+        onOffline: () => this.#socket && this.#lose(this.#socket),
+        onTick: () => inView() && this.#probe.isDue() && this.check(),
+      });
+    }
     this.#open();
     this.emit("state", { state: "connecting" });
   }
 
-  /** Ends the connection, until the next connect(). */
+  /** Let go of everything: the connection, timers and listeners. connect() begins anew. */
   close() {
-    const sockets = [this.#opening, this.#socket];
-    this.#opening = this.#socket = null;
-    this.#greeted = false;
-    for (const socket of sockets) if (socket) this.#lose(socket);
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.emit("state", { state: "offline" });
+    this.end({ state: "closed" });
   }
 
-  /** Finds out now whether the connection still works, as after a sleep of the device. */
+  /** Find out now whether the connection still works. If nothing comes in 5 s, open another. */
   check() {
-    if (this.#greeted && Date.now() - this.#heardAt > REQUEST_TIMEOUT_MS) this.#keep();
+    const socket = this.#socket;
+    if (!socket) return;
+    const reopen = () => this.#lose(socket, { atOnce: true });
+    if (socket.readyState === WebSocket.OPEN) this.#probe.start(reopen);
+    else reopen();
   }
 
   /**
    * @param {string} action
-   * @param {Frame} [fields] the action's own fields, and an `id` if it shall have a certain one
+   * @param {Frame} [fields] the fields of the action
    * @returns {Promise<Frame>} the server's reply; rejects with a RequestError
    */
-  request(action, fields = {}) {
-    const id = fields.id ?? String(++this.#lastId);
-    const text = JSON.stringify({ action, ...fields, id });
+  async request(action, fields = {}) {
     const socket = this.#socket;
-    if (socket?.readyState !== WebSocket.OPEN) return Promise.reject(offline());
-    if (new TextEncoder().encode(text).length > MAX_FRAME_BYTES) {
-      const message = "That is too long. Send less: 32 KB are the most.";
-      return Promise.reject(new RequestError("too_large", message));
-    }
-    return new Promise((resolve, reject) => {
-      const askedAt = Date.now();
-      const timer = setTimeout(() => {
-        settle(new RequestError("timeout", "The server did not answer in time. Try again."));
-        if (this.#heardAt < askedAt) this.#lose(socket); // nothing else has come over it either
-      }, REQUEST_TIMEOUT_MS);
-      const settle = (/** @type {any} */ outcome) => {
-        clearTimeout(timer);
-        this.#waiting.delete(id);
-        if (outcome instanceof RequestError) reject(outcome);
-        else resolve(outcome);
-      };
-      this.#waiting.set(id, { socket, settle });
-      this.emit("frame", { sent: true, text });
-      socket.send(text);
+    if (socket?.readyState !== WebSocket.OPEN) throw offline();
+    const request = { ...fields, action, id: this.#requests.newId() };
+    const text = encode(request);
+    const mark = this.#probe.mark();
+    const isQuiet = () => socket === this.#socket && this.#probe.isQuietSince(mark);
+    const reply = this.#requests.wait(socket, request, {
+      onSlow: () => isQuiet() && this.check(),
+      onTimeout: () => isQuiet() && this.#lose(socket),
     });
+    this.emit("frame", { sent: true, text });
+    socket.send(text);
+    return reply;
   }
 
   /**
-   * As request(), and again after a while where the server says so, or does not answer: for
-   * requests that may come twice. If that does not help, on another connection, on which
-   * `greet` begins anew.
+   * Send a request that may come twice: again after a while, if the server says so or does not
+   * answer. If that does not help, open another connection, which begins with `greet`.
    *
    * @param {string} action
    * @param {Frame} [fields]
@@ -141,14 +124,15 @@ export class Connection extends EventTarget {
    */
   async insist(action, fields) {
     const socket = this.#socket;
+    const signal = this.#lifetime?.signal;
     let error = offline();
-    for (let tried = 0; tried < TRIES && socket === this.#socket; tried++) {
+    for (let tried = 0; tried < MAX_TRIES && socket === this.#socket; tried += 1) {
       try {
         return await this.request(action, fields);
       } catch (problem) {
-        if (!["timeout", "try_again"].includes(problem.code)) throw problem;
-        error = problem;
-        await sleep(random(FIRST_PAUSE_MS * 2 ** tried));
+        error = asRequestError(problem);
+        if (!["timeout", "try_again"].includes(error.code)) throw error;
+        await sleep(Math.random() * FIRST_PAUSE_MS * 2 ** tried, signal);
       }
     }
     if (!socket || socket !== this.#socket) throw offline();
@@ -156,108 +140,124 @@ export class Connection extends EventTarget {
     throw error.code === "timeout" ? error : offline();
   }
 
-  /** What a new connection begins with, of which the server knows nothing yet. */
-  async greet() {}
+  /** The first requests of a new connection. @param {string | null} [_token] that it has */
+  async greet(_token) {}
 
-  /** Some request, so that the connection is not idle. */
+  /** A request that keeps the connection from being idle. @returns {Promise<unknown>} */
   async beat() {
-    await this.request("help");
+    return this.request("help");
   }
 
-  /** @param {Frame} frame what the server has sent by itself */
+  /** @protected @param {Frame} frame a push of a type that the client knows */
   push(frame) {
     this.emit(frame.type, frame);
   }
 
-  /** @param {string} type @param {unknown} detail */
-  emit(type, detail) {
-    this.dispatchEvent(new CustomEvent(type, { detail }));
+  /** @protected @param {unknown} error each is emitted once */
+  fault(error) {
+    const fault = asRequestError(error);
+    if (!this.#told.has(fault)) this.emit("fault", fault);
+    this.#told.add(fault);
+  }
+
+  /** @protected @param {State} state the last one, until connect() is called */
+  end(state) {
+    this.#lifetime?.abort();
+    this.#lifetime = null;
+    this.#retries.cancel();
+    this.#handshake?.cancel();
+    this.#handshake = null;
+    for (const socket of this.#live) this.#lose(socket);
+    this.emit("state", state);
   }
 
   #open() {
-    clearTimeout(this.#timer);
-    const socket = new WebSocket(this.#url);
-    this.#opening = socket;
-    socket.addEventListener("open", () => this.#begin(socket));
-    socket.addEventListener("message", (event) => this.#receive(event.data));
-    socket.addEventListener("close", () => this.#lose(socket));
+    this.#retries.cancel();
+    const handshake = new Handshake(this.#address, this.#getToken, {
+      onOpen: (socket) => this.#begin(handshake, socket),
+      onFail: (error) => this.#fail(handshake, error),
+      onSignedOut: () => this.end({ state: "signed_out", reason: "Nobody is signed in. Sign in." }),
+    });
+    this.#handshake = handshake;
   }
 
-  /** @param {WebSocket} socket */
-  async #begin(socket) {
-    if (socket !== this.#opening) return;
+  /** @param {Handshake} handshake @param {unknown} error */
+  async #fail({ token, url }, error) {
+    this.#handshake = null;
+    if (error) this.fault(error);
+    // The old connection still works: the next heartbeat tries again.
+    if (this.#socket) return;
+    this.#retry();
+    const lifetime = this.#lifetime;
+    if (error || !token || !(await isReachable(url)) || lifetime !== this.#lifetime) return;
+    if (!this.#retries.refuse() || this.#socket) return;
+    this.end({ state: "refused", reason: "The server refused the sign-in. Sign in again." });
+  }
+
+  /** @param {Handshake} handshake @param {WebSocket} socket */
+  async #begin({ token }, socket) {
     const old = this.#socket;
-    this.#opening = null;
+    this.#handshake = null;
     this.#socket = socket;
     this.#greeted = false;
-    this.#openedAt = this.#heardAt = Date.now();
-    await this.greet();
-    if (old) this.#lose(old); // only now: what was sent meanwhile came over it
+    this.#probe.hear();
+    this.#live.add(socket);
+    socket.addEventListener("message", ({ data }) => this.#receive(socket, data));
+    socket.addEventListener("close", ({ code, reason }) => this.#lose(socket, { code, reason }));
+    await this.greet(token).catch((error) => this.fault(error));
+    // Only now: the messages that were sent meanwhile came over it.
+    if (old) this.#lose(old);
     if (socket !== this.#socket) return;
     // greet() hides the error of a request on a closing connection.
     if (socket.readyState !== WebSocket.OPEN) return this.#lose(socket);
     this.#greeted = true;
-    this.#failures = 0; // not sooner: a server that accepts only to close is to be spared too
-    this.#schedule();
+    // Not sooner: a server that accepts only to close must not be asked without a pause.
+    this.#retries.succeed();
+    this.#heartbeat.start(Math.min(RENEW_AFTER_MS, renewalMs(token, Date.now())));
     this.emit("state", { state: "online" });
   }
 
-  /** @param {WebSocket} socket one that has closed, or is no good any more */
-  #lose(socket) {
-    const ours = socket === this.#socket || socket === this.#opening;
-    if (socket === this.#opening) this.#opening = null;
-    if (socket === this.#socket) {
+  /**
+   * @param {WebSocket} socket one that has closed, or does not work any more
+   * @param {{code?: number, reason?: string, atOnce?: boolean}} [how]
+   */
+  #lose(socket, { code, reason = "", atOnce = false } = {}) {
+    if (!this.#live.delete(socket)) return;
+    const current = socket === this.#socket;
+    if (current) {
+      this.#probe.stop();
+      this.#heartbeat.stop();
       this.#socket = null;
       this.#greeted = false;
     }
     socket.close();
-    for (const waiting of [...this.#waiting.values()]) {
-      if (waiting.socket === socket) waiting.settle(offline());
+    this.#requests.reject(socket);
+    if (code) this.emit("close", { code, reason });
+    if (!current || this.#handshake || !this.#lifetime) return;
+    if (atOnce) this.connect();
+    else this.#retry();
+  }
+
+  #retry() {
+    const { retryMs, failures } = this.#retries.schedule(() => this.connect(), inView());
+    this.emit("state", { state: "offline", retryMs, failures });
+  }
+
+  /** @param {WebSocket} socket @param {unknown} data */
+  #receive(socket, data) {
+    if (!this.#live.has(socket)) return;
+    this.#probe.hear();
+    this.emit("frame", { sent: false, text: String(data) });
+    try {
+      const frame = parse(data);
+      if (frame.id !== undefined) this.#requests.settle(frame);
+      else if (frame.type === undefined || frame.type === "error") this.fault(failure(frame));
+      else if (isKnownPush(frame)) this.push(frame);
+      else this.emit("push", frame);
+      // The server closes the connection next, and takes no other.
+      if (frame.type === "bye") this.end({ state: "signed_out", reason: frame.message });
+    } catch (error) {
+      this.fault(error);
     }
-    if (!ours || this.#socket || this.#opening) return;
-    const retryMs = random(Math.min(LONGEST_WINDOW_MS, FIRST_WINDOW_MS * 2 ** this.#failures++));
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.connect(), retryMs);
-    this.emit("state", { state: "offline", retryMs });
   }
-
-  #schedule() {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#keep(), HEARTBEAT_MS * (0.75 + random(0.5)));
-  }
-
-  async #keep() {
-    this.#schedule();
-    if (this.#opening) return;
-    if (Date.now() - this.#openedAt > RENEW_AFTER_MS) this.#open();
-    else await this.beat().catch((error) => error.code === "offline" || this.emit("fault", error));
-  }
-
-  /** @param {string} text */
-  #receive(text) {
-    this.#heardAt = Date.now();
-    this.emit("frame", { sent: false, text });
-    const frame = parsed(text);
-    const waiting = this.#waiting.get(String(frame.id));
-    if (waiting) waiting.settle(frame.type === "error" ? failure(frame) : frame);
-    else if (frame.type === "error" || !frame.type) this.emit("fault", failure(frame));
-    else if (frame.id === undefined) this.push(frame);
-  }
-}
-
-const offline = () => new RequestError("offline", "Not connected. Try again when online.");
-
-/** @param {string} text @returns {Frame} */
-function parsed(text) {
-  try {
-    return Object(JSON.parse(text));
-  } catch {
-    return { message: "The server sent what is not JSON" };
-  }
-}
-
-/** @param {Frame} frame API Gateway's own errors have no code, and do not say what to do */
-function failure({ code, message, field }) {
-  if (code) return new RequestError(code, message, field);
-  return new RequestError("internal", `${message ?? "The server failed"}. Try again.`);
 }

@@ -1,84 +1,90 @@
-/** How far a client is in one channel, so that it hands out each message once. */
+/** The position of a client in one channel. With it, the client hands out each message once. */
 
-/** @typedef {Record<string, any>} Frame */
+/** @typedef {import("./frames.js").Message} Message */
+/** @typedef {import("./frames.js").Page} Page */
 
-const REMEMBERED = 10_000;
-const CONTEXT = 50;
-const START = "000000000000-0000000000000000"; // before all messages
+const MAX_REMEMBERED = 10_000;
 
-export class Place {
-  #seen = new Map();
+// The messages that a reload shows again.
+const CONTEXT_MESSAGES = 50;
+
+// Before all messages.
+const START = "000000000000-0000000000000000";
+
+export class Cursor {
+  /** @type {Map<string, string>} the ids of messages, by identity() */ #seen = new Map();
   #forgotten = "";
   /** @type {string[]} */ #recent = [];
   #newest = "";
-  /** @type {Frame[] | null} */ #held = null;
+  /** @type {Message[] | null} */ #held = null;
 
-  /** @param {string} [mark] the id of a message; nothing up to it is wanted */
+  /** @param {string} [mark] the id of a message; the client has all messages up to it */
   constructor(mark = "") {
-    /** Everything up to this id has been handed out. "" is nowhere yet. */
+    /** The client has all messages up to this id. "" before the first answer. */
     this.mark = mark;
   }
 
-  /** Where to begin after a reload: far enough back that a log is not empty then. */
+  /** The position to begin at after a reload: some messages back, so that the page is not empty. */
   get bookmark() {
     const [oldest = this.mark] = this.#recent;
     return oldest < this.mark ? oldest : this.mark;
   }
 
   /**
-   * @param {Frame} page the reply that goes on from the mark
-   * @returns whether some of what was sent after the mark is not kept any more
+   * @param {Page} page the reply that goes on from the mark
+   * @returns {boolean} whether the server no longer has some messages after the mark
    */
   misses({ complete, messages }) {
     if (complete || !this.mark) return false;
     if (this.mark !== START) return true;
-    // START is older than anything that is kept. What counts is what came first, if anything.
+    // START is older than all that the server has. The first message that came decides.
     const [first] = this.#seen.values();
     return Boolean(first) && !(messages[0]?.message_id <= first);
   }
 
-  /** Keeps back what is pushed from now on, until release(). */
+  /** Hold back pushed messages, until release(). */
   hold() {
     this.#held ??= [];
   }
 
-  /** @returns {Frame[]} what was kept back, by id */
+  /** @returns {Message[]} the messages that were held back, by id */
   release() {
     const held = this.#held ?? [];
     this.#held = null;
     return held.sort((a, b) => (a.message_id < b.message_id ? -1 : 1));
   }
 
-  /** All that there was has been handed out. */
+  /** Move the mark to the newest message: all up to it have been handed out. */
   confirm() {
     this.mark = this.#newest || this.mark || START;
   }
 
   /**
-   * @param {Frame} frame a message that was pushed
-   * @returns whether it is for now, and new
+   * @param {Message} message one that was pushed
+   * @returns {boolean} whether to hand it out now
    */
-  takePushed(frame) {
-    this.#held?.push(frame);
-    return !this.#held && this.take(frame);
+  takePushed(message) {
+    this.#held?.push(message);
+    return !this.#held && this.take(message);
   }
 
   /**
-   * @param {Frame} frame a message
-   * @returns whether it is new
+   * @param {Message} message
+   * @returns {boolean} whether it is new
    */
-  take(frame) {
-    const { message_id } = frame;
-    const key = identity(frame);
+  take(message) {
+    const { message_id } = message;
+    const key = identity(message);
     if (this.#seen.has(key) || message_id <= this.#forgotten) return false;
     this.#seen.set(key, message_id);
-    if (this.#seen.size > REMEMBERED) {
+    if (this.#seen.size > MAX_REMEMBERED) {
       const [[oldest, id]] = this.#seen;
       this.#seen.delete(oldest);
-      if (id > this.#forgotten) this.#forgotten = id; // rather none than one twice
+      // A message that may be a double is left out.
+      if (id > this.#forgotten) this.#forgotten = id;
     }
     this.#recent.push(message_id);
-    if (this.#recent.length > CONTEXT) this.#recent.shift();
+    if (this.#recent.length > CONTEXT_MESSAGES) this.#recent.shift();
     if (message_id > this.#newest) this.#newest = message_id;
     return true;
   }
@@ -86,13 +92,14 @@ export class Place {
 
 /**
  * Return what tells a message from others. One that was sent again, since its reply was lost, has
- * two ids of its own and one nonce. Others can copy a nonce, so that its sender counts too. A guest
- * has another connection after a cut: its data stands for it.
+ * two ids and one nonce. Others can copy a nonce, so its sender counts too. A guest has another
+ * connection after a cut: its data takes the place of the sender.
  *
- * @param {Frame} frame a message
+ * @param {Message} message
+ * @returns {string}
  */
 function identity({ message_id, nonce, from, data }) {
-  if (!nonce || !from) return message_id;
+  if (nonce === undefined || !from) return message_id;
   return `${nonce} ${from.user ?? hash(JSON.stringify(data))}`;
 }
 

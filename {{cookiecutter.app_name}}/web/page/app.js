@@ -1,300 +1,259 @@
-/** The page: wires what the user does and what the client hears to what is shown. */
+/** The page: the connection between what the user does, what the client hears and what is shown. */
 
-import { Channel } from "./channel.js";
-import { Client, LOBBY, RequestError } from "../client/client.js";
-import { $, clone, colour, line, readable } from "./dom.js";
+import { Client, LOBBY } from "../client/client.js";
+import { attempt, on } from "./attempt.js";
+import * as attention from "./attention.js";
+import { Composer } from "./composer.js";
+import { Conversation } from "./conversation.js";
+import { ask } from "./dialog.js";
+import { $ } from "./dom.js";
+import { Inbox } from "./inbox.js";
 import * as inspector from "./inspector.js";
+import { kindOf, showKind } from "./kind.js";
+import { closePanels, servePanels } from "./layout.js";
+import { Members } from "./members.js";
+import { serveName } from "./profile.js";
 import * as server from "./server.js";
 import { Session } from "./session.js";
+import { Sidebar } from "./sidebar.js";
 import * as status from "./status.js";
-import { toast } from "./toasts.js";
+import { tab } from "./storage.js";
+import { readable } from "./text.js";
+import { announce, announceMissed, toast } from "./toasts.js";
+import { Typing } from "./typing.js";
+import { serveWelcome, showCommand, showWelcome } from "./welcome.js";
 
-const report = (text) => { $("status").textContent = text; };
+/** A failed connection is explained from this one on: the first may be a server that restarts. */
+const EXPLAINED_FAILURES = 2;
 
-const STALE_MS = 30_000;
+class Page {
+  current = LOBBY;
+  kind = "";
+  /** The notifications that came while the client was away. */
+  missed = 0;
 
-/** @type {Session} */ let session;
-/** @type {Client} */ let client;
-/** @type {Map<string, Channel>} */ const channels = new Map();
-let current = LOBBY;
-
-/** Does the work, and tells the user what to do when the server or the connection fails it. */
-async function attempt(work) {
-  try {
-    await work();
-  } catch (error) {
-    if (!(error instanceof RequestError)) throw error;
-    report(error.message);
-  }
-}
-
-/** Does the work each time the user asks for it. */
-function on(id, type, work) {
-  $(id).addEventListener(type, (event) => {
-    event.preventDefault();
-    report("");
-    attempt(work);
-  });
-}
-
-// Channels
-
-function addChannel(name) {
-  if (channels.has(name)) return;
-  const channel = new Channel(name, () => select(name));
-  channels.set(name, channel);
-  $("channels").append(channel.item);
-}
-
-function select(name) {
-  current = name;
-  session.current = name;
-  const channel = channels.get(name);
-  $("channels").querySelector("[aria-current]")?.removeAttribute("aria-current");
-  channel.item.firstElementChild.setAttribute("aria-current", "true");
-  report("");
-  $("title").textContent = name;
-  $("leave").hidden = name === LOBBY;
-  $("log").replaceChildren(channel.log.element);
-  $("log").scrollTop = 0;
-  read(channel);
-  showMembers();
-  attempt(refreshMembers);
-}
-
-function read(channel) {
-  session.read(channel.name, channel.log.newest);
-  channel.unread = 0;
-  showTitle();
-}
-
-function showTitle() {
-  const unread = [...channels.values()].reduce((sum, each) => sum + each.unread, 0);
-  document.title = unread ? `(${unread}) ${$("app-title").textContent}` : $("app-title").textContent;
-}
-
-async function join(name) {
-  // First, since what comes with the reply is shown in it.
-  addChannel(name);
-  try {
-    await client.join(name);
-  } catch (error) {
-    if (!client.channels.includes(name)) remove(name);
-    throw error;
-  }
-  choose(name);
-}
-
-/** Selects, and moves the focus along: what led here may be gone. */
-function choose(name) {
-  select(name);
-  channels.get(name).item.firstElementChild.focus();
-}
-
-function remove(name) {
-  channels.get(name)?.item.remove();
-  channels.delete(name);
-}
-
-async function leave() {
-  const name = current;
-  await client.leave(name);
-  remove(name);
-  if (name === current) choose(LOBBY);
-}
-
-async function refreshDirectory() {
-  if (!client.online || !client.can("channels")) return;
-  const reply = await client.request("channels");
-  const items = [];
-  for (const { channel, members } of reply.channels) {
-    const own = channels.get(channel);
-    if (own) own.count = members;
-    else {
-      const item = clone("channel-item");
-      item.querySelector(".name").textContent = channel;
-      item.querySelector(".count").textContent = members === 1 ? "1 member" : `${members} members`;
-      item.firstElementChild.addEventListener("click", () => attempt(() => join(channel)));
-      items.push(item);
-    }
-  }
-  if (reply.more) items.push(line("li", "note", "There are more: join them by name."));
-  if (!items.length) items.push(line("li", "note", "No others yet."));
-  $("directory").replaceChildren(...items);
-}
-
-// Members
-
-async function refreshMembers() {
-  if (!client.online || !client.can("who")) return;
-  const { channel: name, members, more } = await client.request("who", { channel: current });
-  channels.get(name)?.setMembers(members, more);
-  if (name === current) showMembers();
-}
-
-function showMembers() {
-  const { members, more } = channels.get(current);
-  const names = [...members.values()].map((member) => member.name).sort((a, b) => a.localeCompare(b));
-  $("member-count").textContent = `${names.length}${more ? "+" : ""}`;
-  $("members").replaceChildren(...names.map((name) => {
-    const item = clone("member-item");
-    item.querySelector(".name").textContent = name;
-    item.querySelector(".avatar").textContent = [...name][0];
-    colour(item, name);
-    return item;
-  }));
-}
-
-const refresh = () => Promise.all([refreshMembers(), refreshDirectory()]);
-
-// Messages
-
-/** Shows a broadcast until the message itself has come, or the server has refused it. */
-function showUnsent(broadcast) {
-  const { channel: name, data, nonce, sent } = broadcast;
-  const channel = channels.get(name);
-  if (!channel) return;
-  const item = channel.log.message("own", "You", data, Date.now());
-  channel.unsent.set(nonce, item);
-  sent.then(
-    ({ message_id }) => channel.unsent.has(nonce) && deliver(channel, nonce, message_id, data),
-    ({ message }) => channel.log.fail(item, message, () => send(name, data)),
-  );
-}
-
-function deliver(channel, nonce, message_id, data) {
-  channel.log.deliver(channel.unsent.get(nonce), message_id, data);
-  session.own(message_id);
-}
-
-function send(name, data) {
-  showUnsent(client.broadcast(name, data));
-}
-
-async function echo(data) {
-  const { log } = channels.get(LOBBY);
-  const reply = await client.request("echo", { data });
-  log.message("own", "You", data, Date.now(), `${log.newest}~`);
-  log.message("other", "Echo", reply.data, Date.now(), `${log.newest}~`);
-}
-
-function receive({ channel: name, message_id, from, data, sent_at, nonce }) {
-  const channel = channels.get(name);
-  if (!channel) return;
-  if (channel.unsent.has(nonce)) {
-    deliver(channel, nonce, message_id, data);
-    channel.unsent.delete(nonce);
-  } else if (session.isOwn(message_id)) channel.log.message("own", "You", data, sent_at, message_id);
-  else if (from) channel.log.message("other", from.name, data, sent_at, message_id);
-  else channel.log.message("notification", "Notification", data, sent_at, message_id);
-
-  if (!session.isNew(name, message_id)) return;
-  if (!from && !client.can("broadcast")) toast(name, readable(data));
-  if (name === current) return read(channel);
-  channel.unread += 1;
-  showTitle();
-}
-
-// What the client hears
-
-function listen() {
-  client.addEventListener("state", ({ detail }) => status.show(detail));
-  client.addEventListener("frame", ({ detail }) => inspector.show(detail));
-  client.addEventListener("fault", ({ detail }) => report(detail.message));
-  client.addEventListener("message", ({ detail }) => receive(detail));
-  client.addEventListener("gap", ({ detail }) => channels.get(detail.channel)?.log.gap());
-  client.addEventListener("resumed", ({ detail }) => {
-    const channel = channels.get(detail.channel);
-    if (channel) session.start(detail.channel, channel.log.newest);
-  });
-  client.addEventListener("presence", ({ detail: { channel: name, event, member } }) => {
-    channels.get(name)?.presence(event, member);
-    if (name === current) showMembers();
-  });
-  client.addEventListener("state", ({ detail: { state } }) => {
-    if (state !== "online") return;
-    report("");
-    showSwitchedOn();
-    attempt(refresh);
-  });
-  // Nothing is pushed about who comes to the lobby, or about channels of others.
-  let hiddenAt = 0;
-  document.addEventListener("visibilitychange", () => {
-    if (document.hidden) hiddenAt = Date.now();
-    else if (Date.now() - hiddenAt > STALE_MS) {
-      client.check();
-      attempt(refresh);
-    }
-  });
-}
-
-function showSwitchedOn() {
-  for (const part of document.querySelectorAll("[data-action]")) {
-    part.hidden = !client.can(part.dataset.action);
-  }
-  const [kind, title] = client.can("broadcast") ? ["chat", "Chat"]
-    : client.can("join") ? ["notifications", "Notifications"] : ["echo", "Echo"];
-  document.body.dataset.kind = kind;
-  $("app-title").textContent = title;
-  $("composer").hidden = kind === "notifications";
-  showTitle();
-}
-
-// What the user does
-
-function serve() {
-  on("name-form", "submit", async () => {
-    await client.setName($("name-input").value.trim());
-    $("name-input").value = client.name;
-    session.name = client.name;
-    channels.get(current).log.note(`You are now ${client.name}`);
-    await refreshMembers();
-  });
-  on("join-form", "submit", async () => {
-    await join($("channel-input").value);
-    $("channel-input").value = "";
-  });
-  on("leave", "click", leave);
-  on("refresh", "click", refresh);
-  on("retry", "click", () => client.connect());
-  on("composer", "submit", async () => {
-    const input = $("message-input");
-    const text = input.value;
-    if (!text.trim()) return;
-    input.value = "";
-    $("log").scrollTop = 0;
-    if (client.can("join")) return send(current, text);
-    await echo(text).catch((error) => {
-      input.value ||= text;
-      throw error;
+  /** @param {string} url the server's */
+  constructor(url) {
+    this.url = url;
+    this.session = new Session(url);
+    this.client = new Client(url, { storage: tab });
+    this.sidebar = new Sidebar(this.client, {
+      onChoose: (name) => this.choose(name),
+      onJoin: (name) => attempt(() => this.join(name)),
     });
-  });
+    const onUnread = () => attention.showUnread(this.sidebar.unread);
+    const onEdit = (/** @type {string} */ text) => this.composer.edit(text);
+    this.conversation = new Conversation(this.client, this.session, { onUnread, onEdit });
+    this.inbox = new Inbox(this.session, onUnread);
+    this.members = new Members(this.client, () => this.channel);
+    this.typing = new Typing(this.client, () => this.current);
+    this.composer = new Composer(this.session, {
+      onSend: (text) => attempt(() => this.send(text)),
+      onInput: () => this.typing.tell(),
+    });
+  }
 
-  // Where the columns are stacked (see style.css) the panels start folded.
-  const wide = matchMedia("(width >= 56rem)");
-  const fold = () => {
-    for (const panel of document.querySelectorAll("main > * > details")) panel.open = wide.matches;
-  };
-  wide.addEventListener("change", fold);
-  fold();
-}
+  get channel() {
+    return this.sidebar.channels.get(this.current) ?? this.sidebar.add(LOBBY);
+  }
 
-function main() {
-  const url = server.address();
-  session = new Session(url);
-  client = new Client(url, sessionStorage);
-  client.name ||= session.name; // a new tab starts with the name last given in any
-  $("name-input").value = client.name;
-  client.channels.forEach(addChannel);
-  listen();
-  serve();
-  select(channels.has(session.current) ? session.current : LOBBY);
-  client.outbox.forEach(showUnsent);
-  client.connect();
+  start() {
+    const { client, session } = this;
+    // A new tab starts with the name last given in any.
+    client.name ||= session.name;
+    for (const name of client.channels) this.sidebar.add(name);
+    this.listen();
+    this.serve();
+    this.current = this.sidebar.channels.has(session.current) ? session.current : LOBBY;
+    this.setKind(session.kind);
+    if (!session.kind) this.select(this.current);
+    for (const broadcast of client.outbox) {
+      const channel = this.sidebar.channels.get(broadcast.channel);
+      if (channel) this.conversation.showUnsent(channel, broadcast);
+    }
+    client.connect();
+  }
+
+  /** The view that the page begins with: an inbox shows all channels. */
+  get first() {
+    return this.kind === "notifications" ? "" : LOBBY;
+  }
+
+  /** @param {string} kind "": not known yet */
+  setKind(kind) {
+    const before = this.kind;
+    this.kind = kind;
+    if (kind) this.session.kind = kind;
+    showKind(this.client, kind);
+    if (kind && kind !== before) this.select(this.current === LOBBY ? this.first : this.current);
+    attention.showUnread(this.sidebar.unread);
+  }
+
+  /** @param {string} name of a channel; "" for all of an inbox */
+  select(name) {
+    this.current = name;
+    this.session.current = name;
+    this.sidebar.setCurrent(name);
+    status.report("");
+    $("title").textContent = name || "All notifications";
+    $("title").classList.toggle("all", !name);
+    $("leave").hidden = !name || name === LOBBY || name.startsWith("@");
+    if (this.kind === "notifications") this.inbox.show(name);
+    else this.conversation.show(this.channel);
+    this.composer.open(this.kind === "echo" ? "" : name);
+    this.typing.show();
+    this.members.show();
+    attempt(() => this.members.refresh());
+  }
+
+  /** The user has chosen a channel. @param {string} name */
+  choose(name) {
+    this.select(name);
+    closePanels();
+  }
+
+  /** @param {string} name */
+  async join(name) {
+    // First, since what comes with the reply is shown in it.
+    this.sidebar.add(name);
+    try {
+      await this.client.join(name);
+    } catch (error) {
+      if (!this.client.channels.includes(name)) this.sidebar.remove(name);
+      throw error;
+    }
+    this.choose(name);
+    this.sidebar.focus(name);
+    await this.sidebar.refresh();
+  }
+
+  async leave() {
+    const name = this.current;
+    const unsent = this.channel.messages.element.querySelector(".pending, .failed");
+    const question = `A message in ${name} is not sent yet. Leave, and lose it?`;
+    if ((unsent || this.composer.text.trim()) && !(await ask(question, "Leave"))) return;
+    await this.client.leave(name);
+    this.session.setDraft(name, "");
+    this.sidebar.remove(name);
+    if (name === this.current) this.select(this.first);
+    this.sidebar.focus(LOBBY);
+    await this.sidebar.refresh();
+  }
+
+  /** @param {string} text */
+  async send(text) {
+    if (this.kind !== "echo") return this.conversation.send(this.channel, text);
+    const { messages } = this.channel;
+    try {
+      const reply = await this.client.request("echo", { data: text });
+      const id = (/** @type {number} */ n) => `${Date.now().toString(16).padStart(12, "0")}-${n}`;
+      messages.add("own", "You", text, Date.now(), id(0));
+      messages.add("other", "Echo", reply.data, Date.now(), id(1));
+    } catch (error) {
+      this.composer.text ||= text;
+      throw error;
+    }
+  }
+
+  /** @param {import("../client/client.js").Message} message */
+  receive(message) {
+    const channel = this.sidebar.add(message.channel);
+    const { isUnread, sender, text } = this.kind === "notifications"
+      ? this.receiveNotification(channel, message)
+      : this.receiveMessage(channel, message);
+    if (isUnread) attention.notify(this.session, channel.name, sender, text);
+  }
+
+  /** @param {import("./channel.js").Channel} channel @param {any} message */
+  receiveMessage(channel, message) {
+    this.conversation.receive(channel, message);
+    this.typing.end(message);
+    const isUnread = this.session.isNew(channel.name, message.message_id);
+    return { isUnread, sender: message.from?.name ?? "Notification", text: readable(message.data) };
+  }
+
+  /** @param {import("./channel.js").Channel} channel @param {any} message */
+  receiveNotification(channel, message) {
+    const { isUnread, text } = this.inbox.receive(channel, message);
+    if (isUnread && !this.client.online) this.missed += 1;
+    else if (isUnread) {
+      announce(`New in ${channel.name}: ${text}`, true);
+      const inView = !this.current || this.current === channel.name;
+      if (!inView) toast(channel.name, text, () => this.choose(channel.name));
+    }
+    return { isUnread, sender: "Notification", text };
+  }
+
+  listen() {
+    const { client, sidebar, session } = this;
+    client.addEventListener("frame", ({ detail }) => inspector.show(detail));
+    client.addEventListener("fault", ({ detail }) => status.report(detail.message));
+    client.addEventListener("actions", () => {
+      this.setKind(kindOf(client));
+      showWelcome(session, client.can("name"));
+    });
+    client.addEventListener("message", ({ detail }) => this.receive(detail));
+    client.addEventListener("ephemeral", ({ detail }) => this.typing.receive(detail));
+    client.addEventListener("gap", ({ detail }) => sidebar.channels.get(detail.channel)?.messages.gap());
+    client.addEventListener("resumed", ({ detail: { channel: name } }) => {
+      const channel = sidebar.add(name);
+      const newest = this.kind === "notifications" ? this.inbox.newest(name) : channel.messages.newest;
+      session.start(name, newest);
+    });
+    client.addEventListener("presence", ({ detail: { channel: name, event, member } }) => {
+      sidebar.channels.get(name)?.presence(event, member);
+      if (name === this.current) this.members.show();
+    });
+    client.addEventListener("state", ({ detail }) => this.showState(detail));
+  }
+
+  /** @param {import("../client/client.js").State} detail */
+  async showState(detail) {
+    status.show(detail);
+    if (detail.state === "online") {
+      status.report("");
+      announceMissed(this.missed);
+      this.missed = 0;
+      await attempt(() => Promise.all([this.members.refresh(), this.sidebar.refresh()]));
+    } else if ((detail.failures ?? 0) >= EXPLAINED_FAILURES) {
+      // Without an answer, nobody knows the kind: messages can be written all the same.
+      if (!this.kind) this.setKind("chat");
+      const reason = await server.explain(this.url);
+      if (!this.client.online) status.report(reason);
+    }
+  }
+
+  serve() {
+    const { client, session } = this;
+    serveName(client, session, () => {
+      this.channel.messages.note(`You are now ${client.name}`);
+      return this.members.refresh();
+    });
+    on("join-form", "submit", async () => {
+      await this.join($("channel-input").value.trim());
+      $("channel-input").value = "";
+      await this.sidebar.refresh();
+    });
+    on("leave", "click", () => this.leave());
+    on("retry", "click", () => {
+      client.connect();
+      $("message-input").focus();
+    });
+    $("all").addEventListener("click", () => this.choose(""));
+    $("storage-note").hidden = tab.isKept;
+    servePanels();
+    serveWelcome(session);
+    showCommand(this.url);
+    attention.serveSwitch(session);
+  }
 }
 
 try {
-  main();
-} catch (error) { // ?url= is no address
-  report(error.message);
+  new Page(await server.address()).start();
+} catch (error) {
+  document.body.dataset.kind = "chat";
+  $("composer").hidden = true;
+  status.show({ state: "closed" });
+  $("retry").hidden = true;
+  status.report(/** @type {Error} */ (error).message);
 }

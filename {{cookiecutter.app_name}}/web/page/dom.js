@@ -15,20 +15,51 @@ export const clone = (id) => $(id).content.firstElementChild.cloneNode(true);
 export const line = (tag, className, textContent) =>
   Object.assign(document.createElement(tag), { className, textContent });
 
-/** @param {unknown} data any JSON value @returns {string} as people read it */
-export const readable = (data) => typeof data === "string" ? data : JSON.stringify(data, null, 2);
-
-/** @param {number} ms @returns {string} the time of day, with the date if that is another */
-export function when(ms) {
-  const then = new Date(ms);
-  const time = then.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  if (then.toDateString() === new Date().toDateString()) return time;
-  return `${then.toLocaleDateString([], { day: "numeric", month: "short" })}, ${time}`;
+/** @param {string} text @param {() => void} onClick @returns {HTMLButtonElement} */
+export function button(text, onClick) {
+  const element = document.createElement("button");
+  Object.assign(element, { type: "button", className: "quiet", textContent: text });
+  element.addEventListener("click", onClick);
+  return element;
 }
 
-/** Gives what belongs to a name its colour. @param {HTMLElement} element @param {string} name */
-export function colour(element, name) {
+/** @param {number} ms @returns {string} the time of day */
+export const timeOf = (ms) =>
+  new Date(ms).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+
+/** @param {number} ms @returns {string} the day, as people say it */
+export function dayOf(ms) {
+  const day = new Date(ms);
+  const today = new Date();
+  const yesterday = new Date(today);
+  yesterday.setDate(today.getDate() - 1);
+  if (day.toDateString() === today.toDateString()) return "Today";
+  if (day.toDateString() === yesterday.toDateString()) return "Yesterday";
+  const year = day.getFullYear() === today.getFullYear() ? undefined : "numeric";
+  return day.toLocaleDateString([], { weekday: "long", day: "numeric", month: "long", year });
+}
+
+/** @param {number} ms @returns {string} the time of day, with the day if that is another */
+export function when(ms) {
+  const day = dayOf(ms);
+  return day === "Today" ? timeOf(ms) : `${day}, ${timeOf(ms)}`;
+}
+
+/** @param {HTMLElement} element a <time> @param {number} ms @param {string} text */
+export function setTime(element, ms, text) {
+  const date = new Date(ms);
+  Object.assign(element, { dateTime: date.toISOString(), title: date.toLocaleString() });
+  element.textContent = text;
+}
+
+/** Show a name in an avatar, in its colour. @param {HTMLElement} element @param {string} name */
+export function setAvatar(element, name) {
   let hash = 0;
   for (const character of name) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 360;
   element.style.setProperty("--hue", String(hash));
+  element.textContent = [...name][0] ?? "?";
 }
+
+/** @param {number} count @returns {string} short: 1.2K */
+export const short = (count) =>
+  new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 }).format(count);

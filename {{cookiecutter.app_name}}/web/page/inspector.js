@@ -2,6 +2,9 @@
 
 import { $, clone } from "./dom.js";
 
+// As in layout.css: on a smaller screen the inspector covers the rest.
+const covers = matchMedia("(width < 56.25rem)");
+
 const LENGTH = 200;
 
 /** @typedef {{sent: boolean, text: string, at: Date}} Passed */
@@ -21,9 +24,19 @@ export function show(frame) {
 /** @param {boolean} open */
 export function open(open) {
   $("inspector").hidden = !open;
+  document.body.toggleAttribute("data-inspecting", open);
+  setInert();
   $("inspect").setAttribute("aria-expanded", String(open));
   $("frames").replaceChildren();
   if (open) passed.forEach(add);
+}
+
+/** The focus must not go on behind it. */
+function setInert() {
+  const covered = covers.matches && !$("inspector").hidden;
+  for (const element of document.querySelectorAll(".bar, main > :not(#inspector)")) {
+    element.toggleAttribute("inert", covered);
+  }
 }
 
 /** @param {Passed} each */
@@ -59,11 +72,18 @@ function parsed(text) {
   }
 }
 
-$("inspect").addEventListener("click", () => open($("inspector").hidden));
-$("close-inspector").addEventListener("click", () => {
+$("inspect").addEventListener("click", () => {
+  open($("inspector").hidden);
+  if (!$("inspector").hidden) $("close-inspector").focus();
+});
+function close() {
   open(false);
   $("inspect").focus();
-});
+}
+
+covers.addEventListener("change", setInert);
+$("close-inspector").addEventListener("click", close);
+$("inspector").addEventListener("keydown", (/** @type {KeyboardEvent} */ { key }) => key === "Escape" && close());
 $("pause").addEventListener("click", () => {
   paused = !paused;
   $("pause").setAttribute("aria-pressed", String(paused));

@@ -1,13 +1,18 @@
-/** The messages of one channel, in the order of their ids. What is on its way comes last. */
+/** The messages of one channel, in the order of their ids. Messages on their way come last. */
 
-import { clone, colour, line, readable, when } from "./dom.js";
+import { clone, dayOf, line } from "./dom.js";
+import { newMessage, setData, setReceipt, setSentAt } from "./message.js";
 
-/** @typedef {Record<string, any>} Frame */
+const MAX_ELEMENTS = 1000;
 
-const LENGTH = 1000;
+// Messages of one sender within this time stand together, under one name.
+const GROUP_MS = 5 * 60_000;
 
-export class Log {
-  element = clone("channel-log");
+// Sorts before each message.
+const START = "000000000000";
+
+export class Messages {
+  element = clone("channel-messages");
 
   /** @param {string} channel */
   constructor(channel) {
@@ -15,31 +20,31 @@ export class Log {
   }
 
   /** The id of the last message, "" if there is none. */
-  get newest() {
-    const last = this.#before("~");
-    return last ? last.dataset.id.slice(0, 29) : "";
-  }
+  newest = "";
+  /** The last of the user's messages, which tells that it has arrived. @type {HTMLElement | null} */
+  #delivered = null;
 
   /**
-   * @param {"own" | "other" | "notification"} kind
+   * Add a message that has arrived.
+   *
+   * @param {"own" | "other"} kind
    * @param {string} sender
    * @param {unknown} data
    * @param {number} sentAt in ms since the epoch
-   * @param {string} [id] none: it is on its way
-   * @returns {HTMLElement}
+   * @param {string} id
    */
-  message(kind, sender, data, sentAt, id) {
-    const item = clone("message-item");
-    item.classList.add(kind);
-    item.querySelector(".sender").textContent = sender;
-    item.querySelector(".avatar").textContent = [...sender][0];
-    colour(item, sender);
-    setData(item, data);
-    setTime(item, sentAt);
-    if (id) this.#insert(item, id);
-    else this.element.append(item);
-    item.classList.toggle("pending", !id);
-    item.querySelector(".receipt").textContent = id ? "" : "Sending…";
+  add(kind, sender, data, sentAt, id) {
+    const item = newMessage(kind, sender, data, sentAt);
+    this.#insertMessage(item, id);
+  }
+
+  /** Add a message of the user's that is on its way. @param {unknown} data @returns {HTMLElement} */
+  addPending(data) {
+    const item = newMessage("own", "You", data, Date.now());
+    item.classList.add("pending");
+    setReceipt(item, "Sending…");
+    this.element.append(item);
+    this.#arrange(item);
     return item;
   }
 
@@ -51,35 +56,46 @@ export class Log {
   deliver(item, id, data) {
     item.classList.remove("pending", "failed");
     setData(item, data);
-    setTime(item, parseInt(id.slice(0, 12), 16));
-    /** @type {HTMLElement} */ (item.querySelector(".receipt")).textContent = "Delivered";
-    this.#insert(item, id);
-  }
-
-  /**
-   * @param {HTMLElement} item a message that was on its way
-   * @param {string} why it is no more
-   * @param {() => void} again sends it again
-   */
-  fail(item, why, again) {
-    item.classList.replace("pending", "failed");
-    const button = Object.assign(line("button", "quiet", "Send again"), { type: "button" });
-    button.addEventListener("click", () => {
-      item.remove();
-      again();
-    });
-    /** @type {HTMLElement} */ (item.querySelector(".receipt")).replaceChildren(`Not sent. ${why} `, button);
+    setSentAt(item, parseInt(id.slice(0, 12), 16));
+    setReceipt(item, "");
+    this.#remove(item);
+    this.#insertMessage(item, id);
   }
 
   /** @param {string} text what has happened just now */
   note(text) {
-    this.#insert(line("p", "note", text), `${this.newest}~`);
+    const note = line("p", "note", text);
+    note.dataset.at = String(Date.now());
+    this.#insert(note, `${this.newest || START}~`);
   }
 
-  /** Says, once, that there may have been others before what comes next. */
+  /** Tell, once, that there may have been others before what comes next. */
   gap() {
     this.element.querySelector(".gap")?.remove();
-    this.#insert(line("p", "note gap", "Older messages are no longer kept."), `${this.newest}~`);
+    this.#insert(line("p", "note gap", "Older messages are no longer kept."), `${this.newest || START}~`);
+  }
+
+  /** Mark where the unread messages begin, unless that is marked. @param {string} id of the first */
+  markUnread(id) {
+    if (this.element.querySelector(".unread")) return;
+    const first = [...this.element.querySelectorAll("[data-id]")].find((each) => each.dataset.id >= id);
+    first?.before(line("p", "unread", "New messages"));
+    if (first) this.#arrange(first);
+  }
+
+  clearUnread() {
+    this.element.querySelector(".unread")?.remove();
+  }
+
+  /** @param {HTMLElement} item @param {string} id */
+  #insertMessage(item, id) {
+    this.#insert(item, id);
+    if (id > this.newest) this.newest = id;
+    const last = this.#delivered;
+    if (!item.classList.contains("own") || (last?.dataset.id ?? "") > id) return;
+    if (last) setReceipt(last, "");
+    setReceipt(item, "Delivered");
+    this.#delivered = item;
   }
 
   /** @param {string} id @returns {any} the last element that belongs before it */
@@ -93,24 +109,53 @@ export class Log {
   #insert(item, id) {
     item.dataset.id = id;
     const before = this.#before(id);
-    if (before === item) return;
     if (before) before.after(item);
     else this.element.prepend(item);
-    if (this.element.children.length > LENGTH) this.element.firstElementChild.remove();
+    this.#arrange(item);
+    this.#arrange(next(item));
+    if (this.element.children.length > MAX_ELEMENTS) this.#remove(this.element.querySelector("[data-id]"));
+  }
+
+  /** @param {HTMLElement} item */
+  #remove(item) {
+    const following = next(item);
+    if (item.previousElementSibling?.matches(".day")) item.previousElementSibling.remove();
+    item.remove();
+    this.#arrange(following);
+  }
+
+  /** Show the day and the sender where they are others than before. @param {HTMLElement | null} item */
+  #arrange(item) {
+    if (!item?.dataset.at) return;
+    const at = Number(item.dataset.at);
+    const before = previous(item);
+    const separator = item.previousElementSibling?.matches(".day") ? item.previousElementSibling : null;
+    separator?.remove();
+    if (!before || dayOf(Number(before.dataset.at)) !== dayOf(at)) {
+      item.before(line("h3", "day", dayOf(at)));
+    }
+    const grouped = before?.dataset.sender !== undefined
+      && before.dataset.sender === item.dataset.sender
+      && Math.abs(at - Number(before.dataset.at)) < GROUP_MS
+      && item.previousElementSibling === before;
+    item.classList.toggle("grouped", grouped);
   }
 }
 
-/** @param {HTMLElement} item @param {unknown} data */
-function setData(item, data) {
-  const body = /** @type {HTMLElement} */ (item.querySelector(".data"));
-  body.textContent = readable(data);
-  body.classList.toggle("json", typeof data !== "string");
+/** @param {Element} item @returns {any} the element before it that has a time */
+function previous(item) {
+  let element = item.previousElementSibling;
+  while (element && !(/** @type {HTMLElement} */ (element).dataset.at)) {
+    element = element.previousElementSibling;
+  }
+  return element;
 }
 
-/** @param {HTMLElement} item @param {number} ms */
-function setTime(item, ms) {
-  const time = /** @type {HTMLTimeElement} */ (item.querySelector("time"));
-  time.dateTime = new Date(ms).toISOString();
-  time.title = new Date(ms).toLocaleString();
-  time.textContent = when(ms);
+/** @param {Element} item @returns {any} the element after it that has a time */
+function next(item) {
+  let element = item.nextElementSibling;
+  while (element && !(/** @type {HTMLElement} */ (element).dataset.at)) {
+    element = element.nextElementSibling;
+  }
+  return element;
 }

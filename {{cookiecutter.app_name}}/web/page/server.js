@@ -1,31 +1,72 @@
-/** Which server the page talks to: its own, or the one that ?url= names. */
+/** The choice of the server: the one that ?url= names, or config.json, or `api` beside the page. */
 
 import { $ } from "./dom.js";
 
-/** @returns {string} its address; throws an Error that says what to write instead */
-export function address() {
-  const own = `${location.protocol.replace("http", "ws")}//${location.host}/api`;
+/** @returns {Promise<string>} its address @throws {Error} with a message that says what to do */
+export async function address() {
   const given = new URLSearchParams(location.search).get("url");
-  const url = given === null ? own : checked(given);
-  const { host, origin } = new URL(url);
-  $("server").textContent = host;
-  $("server").title = url;
-  // A link that somebody made can name any server: whoever follows it shall see that.
-  if (host !== location.host) {
+  const url = given === null ? await own() : checked(given);
+  $("server").textContent = url.host;
+  $("server").title = url.href;
+  // A link that somebody made can name any server: whoever follows it must see that.
+  if (given !== null && url.host !== location.host) {
     $("foreign").hidden = false;
-    $("foreign-host").textContent = url;
+    $("foreign-host").textContent = url.host;
   }
-  // From here on the page reaches this one server and no other, whatever it runs.
-  const policy = { httpEquiv: "Content-Security-Policy", content: `connect-src ${origin}` };
-  document.head.append(Object.assign(document.createElement("meta"), policy));
+  restrict(url);
+  return url.href;
+}
+
+/** @returns {Promise<URL>} */
+async function own() {
+  const url = new URL(await configured(), document.baseURI);
+  url.protocol = url.protocol.replace("http", "ws");
+  url.hash = "";
   return url;
 }
 
-/** @param {string} given */
+/** @returns {Promise<string>} the address, relative to the page */
+async function configured() {
+  try {
+    const response = await fetch("config.json", { cache: "no-cache" });
+    const { url } = await response.json();
+    if (typeof url === "string" && URL.canParse(url, document.baseURI)) return url;
+  } catch {
+    // A host without the file, or one that answers with a page.
+  }
+  return "api";
+}
+
+/** @param {string} given @returns {URL} */
 function checked(given) {
   const url = URL.canParse(given) ? new URL(given) : null;
-  if (!url || !["ws:", "wss:"].includes(url.protocol) || url.hash) {
-    throw new Error(`?url= is no address of a server (got '${given}'); use wss://...`);
+  const isValid = url && ["ws:", "wss:"].includes(url.protocol) && !url.hash
+    // A part before an @ could pass for the host.
+    && !url.username && !url.password;
+  if (isValid) return url;
+  throw new Error(`?url= is not the address of a server (got '${given}'); use ?url=wss://host/stage`);
+}
+
+/** From here on the page reaches this one server and no other. @param {URL} url */
+function restrict({ host, protocol }) {
+  const content = `connect-src ${protocol}//${host} ${protocol.replace("ws", "http")}//${host}`;
+  const policy = { httpEquiv: "Content-Security-Policy", content };
+  document.head.append(Object.assign(document.createElement("meta"), policy));
+}
+
+/**
+ * Find out why no connection opens. A browser does not tell the page.
+ *
+ * @param {string} url
+ * @returns {Promise<string>} a sentence with what to do
+ */
+export async function explain(url) {
+  const { host, pathname } = new URL(url);
+  if (!navigator.onLine) return "This device has no network. Connect it.";
+  try {
+    await fetch(url.replace(/^ws/, "http"), { mode: "no-cors", cache: "no-store" });
+  } catch {
+    return `No server answers at ${host}. Start it, or check the address.`;
   }
-  return url.href;
+  return `The server ${host} answers, but refuses the connection. Check its stage (got '${pathname}') and who may connect.`;
 }

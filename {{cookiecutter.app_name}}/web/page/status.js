@@ -1,13 +1,22 @@
-/** The line that says how the connection is. */
+/** The line that tells the state of the connection, and the one that tells of errors. */
 
 import { $ } from "./dom.js";
 
-const TEXTS = { connecting: "Connecting…", online: "Online", offline: "Offline" };
+/** @typedef {import("../client/events.js").State} State */
+
+const TEXTS = {
+  connecting: "Connecting…",
+  online: "Online",
+  offline: "Offline",
+  closed: "Not connected",
+  signed_out: "Signed out",
+  refused: "Refused",
+};
 
 /** @type {ReturnType<typeof setInterval> | undefined} */ let timer;
 
-/** @param {{state: "connecting" | "online" | "offline", retryMs?: number}} detail */
-export function show({ state, retryMs }) {
+/** @param {State} detail */
+export function show({ state, retryMs, reason }) {
   clearInterval(timer);
   const until = Date.now() + (retryMs ?? 0);
   const count = () => {
@@ -17,8 +26,15 @@ export function show({ state, retryMs }) {
   $("state").dataset.state = state;
   $("state-text").textContent = TEXTS[state];
   $("countdown").textContent = "";
-  $("retry").hidden = retryMs === undefined;
+  $("retry").hidden = !["offline", "closed", "signed_out", "refused"].includes(state);
+  if (reason) report(reason);
   if (retryMs === undefined) return;
-  count(); // beside the text, which alone is read out
+  // Beside the text, which alone is read out.
+  count();
   timer = setInterval(count, 250);
+}
+
+/** Tell the user of an error; "" when it is over. @param {string} text */
+export function report(text) {
+  $("status").textContent = text;
 }

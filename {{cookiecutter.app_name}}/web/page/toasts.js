@@ -1,22 +1,42 @@
-/** Shows for a while what the server has to say. */
+/** Notifications of channels that are not in view. They stand above the composer, over nothing. */
 
 import { $, clone } from "./dom.js";
 
-const MOST = 3;
-const MS = 8_000;
+const MAX_TOASTS = 2;
+const SHOWN_MS = 8_000;
 
-/** @param {string} channel @param {string} text */
-export function toast(channel, text) {
+/** @param {string} channel @param {string} text @param {() => void} onOpen */
+export function toast(channel, text, onOpen) {
   const item = clone("toast-item");
   item.querySelector(".channel-name").textContent = channel;
   item.querySelector(".data").textContent = text;
-  const over = () => item.remove();
-  item.querySelector("button").addEventListener("click", over);
-  let timer = setTimeout(over, MS);
+  const remove = () => {
+    const hadFocus = item.contains(document.activeElement);
+    item.remove();
+    if (hadFocus) $("messages").focus();
+  };
+  item.querySelector(".open").addEventListener("click", () => {
+    onOpen();
+    remove();
+  });
+  item.querySelector(".dismiss").addEventListener("click", remove);
+  let timer = setTimeout(remove, SHOWN_MS);
   for (const type of ["pointerenter", "focusin"]) item.addEventListener(type, () => clearTimeout(timer));
   for (const type of ["pointerleave", "focusout"]) {
-    item.addEventListener(type, () => { timer = setTimeout(over, MS); });
+    item.addEventListener(type, () => { timer = setTimeout(remove, SHOWN_MS); });
   }
   $("toasts").append(item);
-  if ($("toasts").children.length > MOST) $("toasts").firstElementChild.remove();
+  if ($("toasts").children.length > MAX_TOASTS) $("toasts").firstElementChild.remove();
+}
+
+/** Say something once. @param {string} text @param {boolean} [unseen] only to screen readers */
+export function announce(text, unseen = false) {
+  $("announcement").classList.toggle("unseen", unseen);
+  $("announcement").textContent = text;
+}
+
+/** @param {number} count of the notifications that came while the client was away */
+export function announceMissed(count) {
+  const what = count === 1 ? "notification" : "notifications";
+  if (count) announce(`${count} new ${what} while you were away.`);
 }

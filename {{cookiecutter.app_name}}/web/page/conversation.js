@@ -1,0 +1,140 @@
+/** The messages of the channel in view: what has come, what is on its way, what is unread. */
+
+import { $ } from "./dom.js";
+import { fail } from "./message.js";
+import { readable } from "./text.js";
+
+/** @typedef {import("../client/client.js").Client} Client */
+/** @typedef {import("../client/frames.js").Message} Message */
+/** @typedef {import("../client/outbox.js").Broadcast} Broadcast */
+/** @typedef {import("./channel.js").Channel} Channel */
+/** @typedef {import("./session.js").Session} Session */
+
+// The end of the messages counts as seen up to here.
+const END_PIXELS = 60;
+
+export class Conversation {
+  #client;
+  #session;
+  #events;
+  /** @type {Channel | undefined} */ #channel;
+  #atEnd = true;
+
+  /**
+   * @param {Client} client
+   * @param {Session} session
+   * @param {object} events
+   * @param {() => void} events.onUnread
+   * @param {(text: string) => void} events.onEdit
+   */
+  constructor(client, session, events) {
+    this.#client = client;
+    this.#session = session;
+    this.#events = events;
+    $("messages").addEventListener("scroll", () => {
+      this.#atEnd = Math.abs($("messages").scrollTop) < END_PIXELS;
+      this.#showEnd();
+    }, { passive: true });
+    $("to-end").addEventListener("click", () => {
+      this.scrollToEnd();
+      $("messages").focus();
+    });
+    document.addEventListener("visibilitychange", () => this.#readIfSeen());
+  }
+
+  /** @param {Channel} channel */
+  show(channel) {
+    this.#channel?.messages.clearUnread();
+    this.#channel = channel;
+    $("messages").replaceChildren(channel.messages.element);
+    if (channel.unread) channel.messages.markUnread(channel.firstUnread);
+    this.scrollToEnd();
+    this.#readIfSeen();
+  }
+
+  scrollToEnd() {
+    $("messages").scrollTop = 0;
+    this.#atEnd = true;
+    this.#showEnd();
+  }
+
+  /** @param {Channel} channel @param {unknown} data */
+  send(channel, data) {
+    this.#channel?.messages.clearUnread();
+    this.showUnsent(channel, this.#client.broadcast(channel.name, data));
+    this.scrollToEnd();
+  }
+
+  /** Show a broadcast until the message itself has come, or the server has refused it.
+   * @param {Channel} channel @param {Broadcast} broadcast */
+  showUnsent(channel, { nonce, data, sent }) {
+    const item = channel.messages.addPending(data);
+    channel.unsent.set(nonce, { item, data: JSON.stringify(data) });
+    sent.then(
+      ({ message_id }) => this.#deliver(channel, nonce, message_id, data),
+      ({ message }) => {
+        if (!channel.unsent.delete(nonce)) return;
+        const again = () => this.send(channel, data);
+        fail(item, message, { again, edit: () => this.#events.onEdit(readable(data)) });
+      },
+    );
+  }
+
+  /** @param {Channel} channel @param {Message} message */
+  receive(channel, { message_id, from, data, sent_at, nonce }) {
+    if (from) channel.hear(from);
+    const { messages, unsent } = channel;
+    // Others can copy a nonce, not write it before.
+    if (unsent.get(nonce ?? "")?.data === JSON.stringify(data)) {
+      this.#deliver(channel, nonce ?? "", message_id, data);
+      unsent.delete(nonce ?? "");
+    } else if (this.#session.isOwn(message_id)) messages.add("own", "You", data, sent_at, message_id);
+    else {
+      messages.add("other", from?.name ?? "Notification", data, sent_at, message_id);
+      this.#count(channel, message_id);
+    }
+    if (channel === this.#channel) this.#readIfSeen();
+  }
+
+  /** @param {Channel} channel @param {string} id of a message of others */
+  #count(channel, id) {
+    if (!this.#session.isNew(channel.name, id)) return;
+    if (channel === this.#channel && this.#isSeen()) return;
+    if (!channel.unread || id < channel.firstUnread) channel.firstUnread = id;
+    channel.unread += 1;
+    if (channel === this.#channel) {
+      channel.messages.markUnread(channel.firstUnread);
+      this.#showEnd();
+    }
+    this.#events.onUnread();
+  }
+
+  /** @param {Channel} channel @param {string} nonce @param {string} id @param {unknown} data */
+  #deliver(channel, nonce, id, data) {
+    const unsent = channel.unsent.get(nonce);
+    // The message itself has come before the reply. If it comes after, it is found by its nonce.
+    if (!unsent) return;
+    channel.messages.deliver(unsent.item, id, data);
+    this.#session.own(id);
+  }
+
+  #isSeen() {
+    return !document.hidden && this.#atEnd;
+  }
+
+  #readIfSeen() {
+    const channel = this.#channel;
+    if (!channel || !this.#isSeen()) return;
+    this.#session.read(channel.name, channel.messages.newest);
+    if (!channel.unread) return;
+    channel.unread = 0;
+    this.#events.onUnread();
+  }
+
+  #showEnd() {
+    $("to-end").hidden = this.#atEnd;
+    const unread = this.#channel?.unread ?? 0;
+    $("to-end").textContent = unread ? `↓ ${unread} new` : "↓ To the end";
+    this.#readIfSeen();
+  }
+}

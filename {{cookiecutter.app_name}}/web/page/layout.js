@@ -1,0 +1,35 @@
+/** Panels that are columns on a wide screen and drawers on a small one. */
+
+import { $ } from "./dom.js";
+
+// As in layout.css.
+const DRAWERS = [["sidebar", "(width < 43.75rem)"], ["members-panel", "(width < 56.25rem)"]];
+
+/** @param {any} panel */
+const isOpen = (panel) => panel.matches(":popover-open");
+
+/** Keep each panel a drawer where the screen is small. */
+export function servePanels() {
+  for (const [id, query] of DRAWERS) {
+    const panel = $(id);
+    const small = matchMedia(query);
+    const change = () => {
+      if (small.matches) panel.setAttribute("popover", "auto");
+      else panel.removeAttribute("popover");
+    };
+    small.addEventListener("change", change);
+    change();
+    panel.addEventListener("toggle", (/** @type {any} */ { newState }) => {
+      if (newState === "open") panel.querySelector("button, input, [tabindex]")?.focus();
+    });
+    // The focus must not go on behind a drawer.
+    panel.addEventListener("focusout", (/** @type {FocusEvent} */ { relatedTarget }) => {
+      if (relatedTarget && isOpen(panel) && !panel.contains(relatedTarget)) panel.hidePopover();
+    });
+  }
+}
+
+/** Close the drawers, after a choice in one of them. */
+export function closePanels() {
+  for (const [id] of DRAWERS) if (isOpen($(id))) $(id).hidePopover();
+}

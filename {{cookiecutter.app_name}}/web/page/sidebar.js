@@ -1,0 +1,102 @@
+/** The list of the user's channels, and the directory of the others. */
+
+import { inView } from "../client/device.js";
+import { Channel, counted } from "./channel.js";
+import { $, clone, line } from "./dom.js";
+
+/** @typedef {import("../client/client.js").Client} Client */
+
+const REFRESH_MS = 30_000;
+
+export class Sidebar {
+  /** The channels that the user is in, by name. @type {Map<string, Channel>} */
+  channels = new Map();
+  #client;
+  #choose;
+  #join;
+
+  /**
+   * @param {Client} client
+   * @param {object} events
+   * @param {(name: string) => void} events.onChoose a channel of the user's
+   * @param {(name: string) => void} events.onJoin another one
+   */
+  constructor(client, { onChoose, onJoin }) {
+    this.#client = client;
+    this.#choose = onChoose;
+    this.#join = onJoin;
+    $("channel-input").addEventListener("input", () => this.#filter());
+    setInterval(() => inView() && this.refresh().catch(() => {}), REFRESH_MS);
+  }
+
+  get unread() {
+    return [...this.channels.values()].reduce((sum, each) => sum + each.unread, 0);
+  }
+
+  /** @param {string} name @returns {Channel} */
+  add(name) {
+    const channel = this.channels.get(name) ?? new Channel(name, () => this.#choose(name));
+    if (!this.channels.has(name)) $("channels").append(channel.item);
+    this.channels.set(name, channel);
+    return channel;
+  }
+
+  /** @param {string} name */
+  remove(name) {
+    this.channels.get(name)?.item.remove();
+    this.channels.delete(name);
+  }
+
+  /** @param {string} name of the channel in view; "" for all of an inbox */
+  setCurrent(name) {
+    for (const current of $("sidebar").querySelectorAll("[aria-current]")) {
+      current.removeAttribute("aria-current");
+    }
+    const button = this.channels.get(name)?.item.firstElementChild ?? $("all");
+    button.setAttribute("aria-current", "true");
+  }
+
+  /** Move the focus to a channel: what led here may be gone. @param {string} name */
+  focus(name) {
+    /** @type {HTMLElement | undefined} */ (this.channels.get(name)?.item.firstElementChild)?.focus();
+  }
+
+  /** @returns {Promise<void>} */
+  async refresh() {
+    const client = this.#client;
+    if (!client.online || !client.can("channels")) return;
+    const { channels, more } = await client.request("channels");
+    const others = [];
+    for (const { channel, members } of channels) {
+      const own = this.channels.get(channel);
+      if (own) own.count = members;
+      else if (!client.channels.includes(channel)) others.push(this.#item(channel, members));
+    }
+    if (more) others.push(line("li", "note", "There are more. Join them by name."));
+    $("directory").replaceChildren(...others);
+    this.#filter();
+  }
+
+  /** @param {string} channel @param {number} members @returns {HTMLElement} */
+  #item(channel, members) {
+    const item = clone("channel-item");
+    item.dataset.name = channel.toLowerCase();
+    item.querySelector(".name").textContent = channel;
+    item.querySelector(".count").textContent = counted(members);
+    item.firstElementChild.title = channel;
+    item.firstElementChild.addEventListener("click", () => this.#join(channel));
+    return item;
+  }
+
+  /** Show the channels of the directory whose names have the text of the field. */
+  #filter() {
+    const wanted = $("channel-input").value.trim().toLowerCase();
+    let shown = 0;
+    for (const item of $("directory").querySelectorAll("[data-name]")) {
+      item.hidden = !item.dataset.name.includes(wanted);
+      shown += item.hidden ? 0 : 1;
+    }
+    $("directory-note").textContent = shown ? ""
+      : wanted ? "None has this name. Join to open it." : "No others yet.";
+  }
+}
