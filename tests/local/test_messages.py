@@ -6,7 +6,18 @@ import secrets
 import pytest
 from websockets.sync.client import ClientConnection
 
-from tests.local.gateway import ID, KB, SECONDS, Gateway, ask, client, ended, frames, id_of
+from tests.local.gateway import (
+    ID,
+    KB,
+    SECONDS,
+    Gateway,
+    ask,
+    client,
+    ended,
+    frames,
+    id_of,
+    raw_client,
+)
 
 
 @pytest.mark.parametrize("letter", ["x", "é"])
@@ -56,6 +67,15 @@ def test_messages_of_one_connection_run_concurrently(
     finally:
         (bare.project / gate).touch()
     assert guest.recv(timeout=SECONDS) == f"wait {gate}"
+
+
+def test_message_in_the_same_bytes_as_the_close_frame_is_handled(bare: Gateway) -> None:
+    text = f"bye {secrets.token_hex(4)}"
+    frame = bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text.encode()
+    with raw_client(bare, f"mark={text[4:]}") as raw:
+        raw.sendall(frame + b"\x88\x82\0\0\0\0" + (1000).to_bytes(2, "big"))
+        event = bare.wait_for_message(text)
+    assert bare.wait_for_ending(event["requestContext"]["connectionId"])[0] == 1000
 
 
 def test_reply_reaches_its_connection_alone(bare: Gateway) -> None:

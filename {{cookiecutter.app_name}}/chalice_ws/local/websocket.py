@@ -134,7 +134,8 @@ class WebSocket:
     def _receive_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.BINARY:
             self.close(BINARY)
-        if frame.opcode not in (Opcode.TEXT, Opcode.CONT) or self._protocol.close_expected():
+        # The client's own close frame may have come in the same bytes, after this frame.
+        if frame.opcode not in (Opcode.TEXT, Opcode.CONT) or self._ending:
             return
         self._parts.append(bytes(frame.data))
         if frame.fin:
