@@ -43,7 +43,7 @@ def connect(event: WebsocketEvent) -> dict[str, Any]:
 
 @app.on_ws_message()
 def message(event: WebsocketEvent) -> None:
-    reply = router.reply(event)
+    reply = router.handle(event)
     try:
         app.websocket_api.send(event.connection_id, reply)
     except WebsocketDisconnectedError:

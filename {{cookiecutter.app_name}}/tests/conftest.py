@@ -6,18 +6,16 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 
-from chalice_ws.local import services
-from chalice_ws.local.isolation import isolate
 from chalice_ws.project.config import read_config
 from chalice_ws.project.resources import create_tables, read_resources
 from chalicelib import settings
 from chalicelib.actions import router
 from chalicelib.storage import table
 from tests.client import Api, Client, Frame
+from tests.support import aws
 from tests.support.local_server import LocalServer
 from tests.support.policies import STAGES, missing, recorder
 
@@ -30,18 +28,17 @@ SIGN_IN_VARIABLES = {name for name in settings.READERS if name.startswith(("AUTH
 
 
 @pytest.fixture(scope="session")
-def database() -> str:
-    """The URL of DynamoDB and SQS. No AWS settings of this machine are used."""
-    url = services.serve()
-    os.environ.update(isolate(url, gateway="http://127.0.0.1:1/api"))
-    os.environ.update(read_config(PROJECT, "dev").environment_variables)
-    for name in SIGN_IN_VARIABLES:
-        os.environ.pop(name, None)
-    return url
+def database() -> Iterator[None]:
+    """DynamoDB and SQS in this process. No AWS settings of this machine are used."""
+    with aws.serving_in_process():
+        os.environ.update(read_config(PROJECT, "dev").environment_variables)
+        for name in SIGN_IN_VARIABLES:
+            os.environ.pop(name, None)
+        yield
 
 
 @pytest.fixture(scope="session")
-def shared_api(database: str) -> Iterator[Api]:
+def shared_api(database: None) -> Iterator[Api]:
     from app import app
 
     with Api(app, read_config(PROJECT, "dev").api_gateway_stage) as api:
@@ -49,13 +46,13 @@ def shared_api(database: str) -> Iterator[Api]:
 
 
 @pytest.fixture
-def api(shared_api: Api, database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+def api(shared_api: Api, database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """The app with an empty table and all actions switched on.
 
     The test fails if a function calls AWS without permission in its policy file.
     """
     monkeypatch.setenv("WS_ACTIONS", ALL_ACTIONS)
-    urlopen(Request(f"{database}/moto-api/reset", method="POST")).close()
+    aws.reset()
     create_tables(read_resources(read_config(PROJECT, "dev")).tables())
     shared_api.inboxes.clear()
     shared_api.refusals.clear()
@@ -66,7 +63,7 @@ def api(shared_api: Api, database: str, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[LocalServer]:
+def gateway(tmp_path_factory: pytest.TempPathFactory, database: None) -> Iterator[LocalServer]:
     """A local gateway with a copy of this app, and all actions switched on."""
     with serving(tmp_path_factory.mktemp("gateway"), WS_ACTIONS=ALL_ACTIONS) as gateway:
         yield gateway

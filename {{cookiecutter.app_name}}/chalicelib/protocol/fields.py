@@ -1,15 +1,23 @@
 """The fields of requests: the values that each accepts."""
 
-import re
-import string
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from chalicelib.protocol import names
 from chalicelib.protocol.frames import Frame, FrameError
+from chalicelib.protocol.schema import Schema, is_valid
 
 MAX_TEXT_LENGTH = 64
 MAX_DEPTH = 100
 MAX_LIMIT = 100
+
+# Integers of any language's JSON reader are exact below 2**53, and floats go to 1.8e308. An id is
+# repeated as it came, so its size alone is limited.
+NUMBER_END = 10**64
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 class Field(NamedTuple):
@@ -17,11 +25,24 @@ class Field(NamedTuple):
 
     Args:
         description: completes "{field} must be ..."; errors and `help` show it.
-        parse: returns the value to use; raises ValueError for a value that is not valid.
+        convert: returns the value to use; raises ValueError for a value that is not valid, though
+            it matches the schema.
+        schema: the JSON schema of the values, as docs/asyncapi.yaml has it.
     """
 
     description: str
-    parse: Callable[[Any], Any]
+    convert: Callable[[Any], Any] = _same
+    schema: Schema = {}  # noqa: RUF012
+
+    def parse(self, value: Any) -> Any:
+        """Return the value to use.
+
+        Raises:
+            ValueError: the value is not valid.
+        """
+        if not is_valid(self.schema, value):
+            raise ValueError
+        return self.convert(value)
 
     def read(self, name: str, frame: Frame) -> Any:
         """Return the value of the field `name` of a frame.
@@ -35,28 +56,6 @@ class Field(NamedTuple):
             return self.parse(frame[name])
         except ValueError:
             raise FrameError("bad_field", f"{name} must be {self.description}", name) from None
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str) and 1 <= len(value) <= MAX_TEXT_LENGTH:
-        return value
-    raise ValueError
-
-
-def _id(value: Any) -> str | int | float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        _text(str(value))
-        return value
-    return _text(value)
-
-
-def _matching(pattern: str) -> Callable[[Any], str]:
-    def parse(value: Any) -> str:
-        if re.fullmatch(pattern, _text(value)):
-            return str(value)
-        raise ValueError
-
-    return parse
 
 
 def _data(value: Any) -> Any:
@@ -75,30 +74,41 @@ def _children(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list) else ()
 
 
-def _limit(value: Any) -> int:
-    # The type is compared: a bool is an int for isinstance.
-    if type(value) is int and 1 <= value <= MAX_LIMIT:
-        return value
+def _name(value: str) -> str:
+    name = names.normalize(value)
+    # Some letters become several.
+    if 1 <= len(name) <= MAX_TEXT_LENGTH and names.is_visible(name):
+        return name
     raise ValueError
 
 
-# Names use these, though Python calls them not printable: no-break and ideographic space, and
-# the joiners of Persian and Indic words and of emoji.
-_ALSO_PRINTABLE = "\u00a0\u3000\u200c\u200d"
+_TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_LENGTH}
 
 
-def _name(value: Any) -> str:
-    if isinstance(value, str):
-        value = value.strip(string.whitespace + _ALSO_PRINTABLE)
-    if all(c.isprintable() or c in _ALSO_PRINTABLE for c in _text(value)):
-        return str(value)
-    raise ValueError
+def _pattern(pattern: str) -> Schema:
+    # For Python, $ is also before a line break at the end.
+    return {"type": "string", "pattern": f"^{pattern}(?!\\n)$"}
 
 
-ID = Field(f"a string or a number of 1 to {MAX_TEXT_LENGTH} characters", _id)
-CHANNEL = Field("1 to 64 of ASCII letters, digits, _ . -", _matching(r"[A-Za-z0-9_.-]+"))
+_NUMBER: Schema = {
+    "type": "number",
+    "exclusiveMinimum": -NUMBER_END,
+    "exclusiveMaximum": NUMBER_END,
+}
+
+ID = Field(
+    f"a string of 1 to {MAX_TEXT_LENGTH} characters, or a number between -1e64 and 1e64",
+    schema={"anyOf": [_TEXT, _NUMBER]},
+)
+CHANNEL = Field("1 to 64 of ASCII letters, digits, _ . -", schema=_pattern("[A-Za-z0-9_.-]{1,64}"))
 DATA = Field(f"any JSON value, nested at most {MAX_DEPTH} deep", _data)
-LIMIT = Field(f"a whole number from 1 to {MAX_LIMIT}", _limit)
-NAME = Field(f"1 to {MAX_TEXT_LENGTH} printable characters", _name)
-NONCE = Field(f"a string of 1 to {MAX_TEXT_LENGTH} characters", _text)
-SINCE = Field("the message_id of a message", _matching(r"[0-9a-f]{12}-[0-9a-f]{16}"))
+LIMIT = Field(
+    f"a whole number from 1 to {MAX_LIMIT}",
+    int,
+    {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+)
+NAME = Field(
+    f"1 to {MAX_TEXT_LENGTH} visible characters, with one alphabet in a word", _name, _TEXT
+)
+NONCE = Field(f"a string of 1 to {MAX_TEXT_LENGTH} characters", schema=_TEXT)
+SINCE = Field("the message_id of a message", schema=_pattern("[0-9a-f]{12}-[0-9a-f]{16}"))

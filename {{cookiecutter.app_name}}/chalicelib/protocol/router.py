@@ -83,7 +83,7 @@ class Router:
         """Return the actions that WS_ACTIONS switches on."""
         return {name: self.actions[name] for name in settings.ws_actions()}
 
-    def reply(self, event: WebsocketEvent) -> str:
+    def handle(self, event: WebsocketEvent) -> str:
         """Run the action that a frame asks for, and return the text of its one reply.
 
         An exception of the action becomes an error reply.

@@ -9,7 +9,7 @@ from tests.client import Api, Rejected
 from tests.conftest import serving
 
 
-def test_two_people_see_each_other_on_the_gateway(database: str, tmp_path: Path) -> None:
+def test_two_people_see_each_other_on_the_gateway(database: None, tmp_path: Path) -> None:
     with serving(tmp_path, WS_ACTIONS="join", AUTH="jwt") as gateway:
         ann, bob = gateway.connect(user="ann"), gateway.connect(user="bob")
         assert ann.socket.subprotocol == "chalice-ws.v1"

@@ -119,7 +119,7 @@ def test_deepest_message_can_be_read_from_history(ann: Client) -> None:
     [
         ("since", ["", None, 7, "lobby#0", "x" * 100_000]),
         ("since", [NOBODY[1:], NOBODY[:-1], NOBODY + "0", f"{NOBODY}\n", NOBODY.replace("0", "A")]),
-        ("limit", [0, 101, -1, 1.0, "5", True, None, []]),
+        ("limit", [0, 101, -1, 1.5, "5", True, None, []]),
     ],
 )
 def test_invalid_since_or_limit_is_a_bad_field(

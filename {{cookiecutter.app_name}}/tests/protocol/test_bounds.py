@@ -1,0 +1,107 @@
+"""Values at and around each bound. The app accepts those of docs/asyncapi.yaml, and no others."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib.actions import router
+from chalicelib.protocol.fields import ID, Field
+from chalicelib.protocol.schema import Schema
+from tests.client import Api
+from tests.support.asyncapi import DOCUMENT, MESSAGES, REPLIES, problem
+
+# Each field of each action.
+FIELDS = [
+    (action, name, field)
+    for action in REPLIES
+    for name, field in {"id": ID, **router.actions[action].fields}.items()
+]
+
+# Each field once, with an action that has it.
+DIFFERENT_FIELDS = {name: (action, field) for action, name, field in reversed(FIELDS)}
+
+WRONG_TYPES = ["null", "true", "false", "[]", "{}", '["tea"]', '"7"', "7", "7.5", '""']
+
+# Numbers as text: a JSON writer would change some of them.
+NUMBERS = [
+    *["0", "-0", "-0.0", "1.0", "1e0", "1E+2", "1e-400", "0.1", "-1.5", "5e-324"],
+    *["9007199254740991", "9007199254740992", "9007199254740993", "-9007199254740993"],
+    *["1e22", "1e63", "-1e63", "1e64", "-1e64", "9.999999999999999e63", "1e65", "1e308"],
+    *["1e309", "1e400", "-1e400", "9" * 64, "1" + "0" * 64, "9" * 65, "-" + "9" * 64],
+    *["-1" + "0" * 64, "-" + "9" * 65, "9" * 400],
+]
+
+
+def texts_around(schema: Schema) -> Iterator[str]:
+    """Yield strings whose lengths are at and around the bounds of a schema, and some that match."""
+    for length in {schema.get("minLength", 1), schema.get("maxLength", 64), 1, 64, 128}:
+        for size in range(max(0, length - 1), length + 2):
+            # One, two, three and four bytes in UTF-8; the last is two units in UTF-16.
+            for letter in "aü李😀":
+                yield letter * size
+    for text in ("tea", "0198c1d2e3f4-5b6c7d8e9fa0b1c2", "@ann"):
+        for before, after in (("", ""), ("", "\n"), ("\n", ""), (" ", ""), ("", "\u2028")):
+            yield before + text + after
+    yield from ("a b", "a#b", "a\x00b", "0198C1D2E3F4-5B6C7D8E9FA0B1C2", "à", "A" * 12 + "-")
+
+
+def numbers_around(schema: Schema) -> Iterator[str]:
+    """Yield numbers at and around the bounds of a schema, as JSON."""
+    for bound in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
+        if bound in schema:
+            for step in (-1, 0, 1):
+                yield str(schema[bound] + step)
+            yield str(float(schema[bound]))
+            yield f"{schema[bound]}.5"
+
+
+def values_around(schema: Schema) -> list[str]:
+    """Return values at and around the bounds of a schema, as JSON."""
+    parts = schema.get("anyOf", [schema])
+    texts = [json.dumps(text) for part in parts for text in texts_around(part)]
+    numbers = [number for part in parts for number in numbers_around(part)]
+    return list(dict.fromkeys([*WRONG_TYPES, *texts, *NUMBERS, *numbers, '"\\ud800"']))
+
+
+def is_described(action: str, text: str) -> bool:
+    """Return whether a frame is the request of an action in docs/asyncapi.yaml."""
+    return problem(action, json.loads(text)) is None
+
+
+@pytest.mark.parametrize(("action", "name", "field"), FIELDS)
+def test_file_and_code_have_the_same_schema(action: str, name: str, field: Field) -> None:
+    schema = dict(MESSAGES[action]["payload"]["properties"][name])
+    assert schema.pop("description") == field.description
+    assert schema == field.schema
+    assert DOCUMENT["components"]["schemas"]["id"]["anyOf"] == ID.schema["anyOf"]
+
+
+@pytest.mark.parametrize("name", DIFFERENT_FIELDS)
+def test_file_and_app_accept_the_same_values(api: Api, name: str) -> None:
+    client = api.connect()
+    client.request("join", channel="tea")
+    action, field = DIFFERENT_FIELDS[name]
+    example = MESSAGES[action]["examples"][-1]["payload"]
+    fields = {key: value for key, value in example.items() if key not in (name, "id")}
+    beginning = json.dumps(fields)[:-1]
+    for value in values_around(field.schema):
+        text = f'{beginning}, "{name}": {value}}}'
+        client.send(text)
+        frames = [client.receive() for _ in range(client.waiting())]
+        (reply,) = [frame for frame in frames if frame["type"] != "message"]
+        accepted = reply.get("code") not in ("bad_field", "bad_json")
+        if abs(number(value)) == float("inf"):
+            # No JSON schema describes that most readers of JSON have no such number.
+            assert not accepted, text
+        elif name == "name":
+            # The schema of names has their lengths alone.
+            assert not accepted or is_described(action, text), text
+        else:
+            assert accepted == is_described(action, text), text
+
+
+def number(value: str) -> float:
+    """Return a value of JSON if it is a number, or else 0."""
+    parsed = json.loads(value)
+    return parsed if isinstance(parsed, int | float) else 0
