@@ -2,12 +2,12 @@
 
 import pytest
 
-from chalicelib import settings
 from chalicelib.identity.handshake import Refused
 from chalicelib.protocol.frames import Busy
 from chalicelib.storage import channels, connections, table
 from tests.client import Api, Rejected
 from tests.conftest import age, error
+from tests.support.rows import write_rows
 
 
 def test_client_without_a_name_is_a_guest_until_it_chooses_one(api: Api) -> None:
@@ -218,11 +218,3 @@ def test_broadcast_removes_gone_connections_and_reaches_the_others(api: Api) -> 
     assert [bob.push()["type"] for _ in range(bob.waiting())] == ["message"]
     for channel in ("tea", "lobby"):
         assert set(channels.members(channel)) == {ann.connection_id, bob.connection_id}
-
-
-def write_rows(rows: list[table.Row]) -> None:
-    """Write rows to the table."""
-    while rows:
-        batch, rows = rows[:25], rows[25:]
-        requests = [{"PutRequest": {"Item": row}} for row in batch]
-        table.dynamodb().batch_write_item(RequestItems={settings.connections_table(): requests})

@@ -1,6 +1,5 @@
 """The cost of one frame: the requests and the pushes that it can cause."""
 
-import json
 from collections import Counter
 from types import SimpleNamespace
 from typing import Any
@@ -9,9 +8,9 @@ import pytest
 
 from chalicelib.sender import Outcome
 from chalicelib.storage import channels, connections, table
-from tests.client import Api, Client, Frame
+from tests.client import Api, Client
 from tests.storage.test_history import count_requests
-from tests.support.local_server import LocalServer
+from tests.support.rows import write_rows
 
 
 def add_members(channel: str, client: Client, count: int) -> None:
@@ -19,9 +18,7 @@ def add_members(channel: str, client: Client, count: int) -> None:
     row = table.call("get_item", Key=table.key("lobby", client.connection_id))["Item"]
     partition = {"channel": {"S": f"{channel}#0"}}
     rows = [{**row, **partition, "connection_id": {"S": f"{channel}{n:03}"}} for n in range(count)]
-    while rows:
-        batch, rows = rows[:25], rows[25:]
-        list(table.call_batch("batch_write_item", [{"PutRequest": {"Item": row}} for row in batch]))
+    write_rows(rows)
 
 
 @pytest.fixture
@@ -110,16 +107,3 @@ def test_count_that_takes_too_long_gets_try_again(
 ) -> None:
     monkeypatch.setattr("chalicelib.aws.RESERVE_SECONDS", 30)
     assert ann.request("channels")["code"] == "try_again"
-
-
-def test_concurrent_joins_keep_to_the_limit(gateway: LocalServer) -> None:
-    """The frames arrive at once, and several workers process them."""
-    client = gateway.connect()
-    for n in range(connections.MAX_CHANNELS + 10):
-        client.send(json.dumps({"action": "join", "channel": f"c{n}", "id": n}))
-    replies = [client.receive() for _ in range(connections.MAX_CHANNELS + 10)]
-    refused = [reply for reply in replies if reply["type"] == "error"]
-    assert [(each["code"], each["field"]) for each in refused] == [("bad_field", "channel")] * 10
-    counted: list[Frame] = client.request("channels")["channels"]
-    assert len(counted) == 1 + connections.MAX_CHANNELS
-    client.disconnect()

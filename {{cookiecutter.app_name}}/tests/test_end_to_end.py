@@ -1,12 +1,24 @@
-"""A conversation of three clients, through the handlers and through the local gateway."""
+"""The app's handlers and the local gateway: the same frames through both."""
 
+import itertools
 import json
+from collections.abc import Iterator
 
 import pytest
 
-from tests.client import Api
+from chalicelib.storage.connections import MAX_CHANNELS
+from tests.client import Api, Connection, Frame
 from tests.conftest import PROJECT
+from tests.support.asyncapi import MESSAGES, REPLIES, message_name
 from tests.support.local_server import LocalServer
+
+REQUESTS = [(name, each["payload"]) for name in REPLIES for each in MESSAGES[name]["examples"]]
+
+
+def pushes_to(client: Connection) -> Iterator[Frame]:
+    """Yield the pushes to a client, without end."""
+    while True:
+        yield client.push()
 
 
 def test_conversation_of_three_clients(api_or_gateway: Api | LocalServer) -> None:
@@ -67,6 +79,51 @@ def test_conversation_of_three_clients(api_or_gateway: Api | LocalServer) -> Non
     assert (outcome["delivered"], outcome["gone"], outcome["failed"]) == (1, 0, 0)
     for client in (ann, carl):
         client.disconnect()
+
+
+def test_client_that_was_away_gets_the_messages_since(api_or_gateway: Api | LocalServer) -> None:
+    ann, bob = api_or_gateway.connect(), api_or_gateway.connect()
+    ann.request("join", channel="milk")
+    bob.request("broadcast", data="in another channel")
+    first = ann.request("broadcast", channel="milk", data=0)["message_id"]
+    bob.disconnect()
+    ann.request("broadcast", channel="milk", data={"n": 1}, nonce="c")
+    api_or_gateway.run("notify", {"channel": "milk", "data": [2]})
+    pushes = list(
+        itertools.islice((push for push in pushes_to(ann) if push["channel"] == "milk"), 3)
+    )
+
+    bob = api_or_gateway.connect()
+    reply = bob.request("join", channel="milk", since=first)
+    nothing = {"channel": "milk", "more": False, "complete": True}
+    assert reply == {"type": "joined", "messages": pushes, **nothing}
+    exactly = bob.request("history", channel="milk", since=first)
+    assert exactly == {"type": "history", "messages": pushes[1:], **nothing}
+    for client in (ann, bob):
+        client.disconnect()
+
+
+def test_each_example_request_gets_the_reply_of_the_file(api_or_gateway: Api | LocalServer) -> None:
+    client = api_or_gateway.connect(name="Ann")
+    for name, example in REQUESTS:
+        client.send(json.dumps(example))
+        while "id" not in (reply := client.receive()):
+            pass
+        assert (message_name(reply), reply["id"]) == (REPLIES[name][0], example["id"]), reply
+    client.disconnect()
+
+
+def test_concurrent_joins_keep_to_the_limit(gateway: LocalServer) -> None:
+    """The frames arrive at once, and several workers process them."""
+    client = gateway.connect()
+    for n in range(MAX_CHANNELS + 10):
+        client.send(json.dumps({"action": "join", "channel": f"c{n}", "id": n}))
+    replies = [client.receive() for _ in range(MAX_CHANNELS + 10)]
+    refused = [reply for reply in replies if reply["type"] == "error"]
+    assert [(each["code"], each["field"]) for each in refused] == [("bad_field", "channel")] * 10
+    joined = [each["channel"] for each in client.request("channels")["channels"]]
+    assert len([name for name in joined if name[0] == "c"]) == MAX_CHANNELS
+    client.disconnect()
 
 
 def test_gateway_serves_boto3_clients(gateway: LocalServer) -> None:

@@ -26,7 +26,7 @@ def test_policies_allow_what_functions_call_and_nothing_else(api: Api, stage: st
     api.run("notify", {"channel": "tea", "data": 1})
     closed.pop().vanish()
     push = {"type": "message", "channel": "tea", "data": 1}
-    task = {"push": push, "range": [0, " ", "~"], "endpoint": None, "exclude": None}
+    task = {"push": push, "range": [0, " ", "~"], "endpoint": None, "exclude": []}
     api.run("fanout", {"Records": [{"messageId": "1", "body": json.dumps(task)}]})
     closed.pop().vanish()
     bob.disconnect()

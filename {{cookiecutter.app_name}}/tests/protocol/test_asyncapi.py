@@ -11,9 +11,6 @@ from chalicelib.protocol import fields
 from tests.client import Api
 from tests.conftest import PROJECT
 from tests.support.asyncapi import DOCUMENT, MESSAGES, REPLIES, FrameChecker, message_name, problem
-from tests.support.local_server import LocalServer
-
-REQUESTS = [(name, each["payload"]) for name in REPLIES for each in MESSAGES[name]["examples"]]
 
 
 def test_file_and_code_have_the_same_actions() -> None:
@@ -50,16 +47,6 @@ def test_examples_of_each_message_are_valid(name: str) -> None:
     for example in MESSAGES[name]["examples"]:
         assert problem(name, example["payload"]) is None
         assert name in REPLIES or message_name(example["payload"]) == name
-
-
-def test_each_example_request_gets_the_reply_of_the_file(api_or_gateway: Api | LocalServer) -> None:
-    client = api_or_gateway.connect(name="Ann")
-    for name, example in REQUESTS:
-        client.send(json.dumps(example))
-        while "id" not in (reply := client.receive()):
-            pass
-        assert (message_name(reply), reply["id"]) == (REPLIES[name][0], example["id"]), reply
-    client.disconnect()
 
 
 def test_file_and_code_have_the_same_error_codes() -> None:

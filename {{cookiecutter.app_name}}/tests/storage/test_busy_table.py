@@ -10,7 +10,8 @@ import pytest
 from chalicelib.storage import connections, table
 from tests.client import Api
 from tests.conftest import error
-from tests.storage.test_connections import ENDPOINT, NOW, OLD, rows
+from tests.storage.test_connections import rows
+from tests.support.rows import write_members
 
 # The number of items to process of a batch.
 Take = Callable[[int], int]
@@ -76,14 +77,10 @@ def busy(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[BusyTable]:
             events.unregister(name, handler)
 
 
-def add(ids: list[str], connected_at: int = NOW) -> None:
-    for connection_id in ids:
-        connections.add(connection_id, None, ENDPOINT, connected_at)
-
-
 @pytest.mark.parametrize("take", [lambda size: (size + 1) // 2, lambda size: 7, lambda size: 1])
 def test_get_many_reads_keys_that_were_left_out(busy: BusyTable, take: Take) -> None:
-    add(IDS)
+    write_members(IDS)
+    busy.requests = 0
     busy.take = take
     found = connections.get_many([*IDS, "none"])
     assert sorted(each.connection_id for each in found) == IDS
@@ -93,9 +90,8 @@ def test_get_many_reads_keys_that_were_left_out(busy: BusyTable, take: Take) -> 
 
 
 def test_delete_repeats_rows_that_were_left_out(busy: BusyTable) -> None:
-    add(IDS[:30], OLD)
-    for connection_id in IDS[:30]:
-        connections.join(connections.get(connection_id), "tea")
+    write_members(IDS[:30], "tea")
+    busy.requests = 0
     busy.take = lambda size: 7
     connections.remove_gone(IDS[:30], "tea")
     assert rows() == {}

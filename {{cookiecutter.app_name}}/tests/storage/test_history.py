@@ -12,17 +12,10 @@ import pytest
 
 from chalicelib.protocol.frames import Busy
 from chalicelib.storage import channels, connections, history, table
-from tests.client import Api, Client, Connection, Frame
+from tests.client import Api, Client, Frame
 from tests.support.history import message_id_at, page_data, save_message
 from tests.support.interleaving import Choose, call_in_schedule, check_every_order, run_concurrently
-from tests.support.local_server import LocalServer
 from tests.support.policies import recorder
-
-
-def pushes_to(client: Connection) -> Iterator[Frame]:
-    """Yield the pushes to a client, without end."""
-    while True:
-        yield client.push()
 
 
 @contextmanager
@@ -39,28 +32,6 @@ def count_requests() -> Iterator[Counter[str]]:
         yield counts
     finally:
         events.unregister("before-call.dynamodb", unique_id="count")
-
-
-def test_client_that_was_away_gets_the_messages_since(api_or_gateway: Api | LocalServer) -> None:
-    ann, bob = api_or_gateway.connect(), api_or_gateway.connect()
-    ann.request("join", channel="tea")
-    bob.request("broadcast", data="in another channel")
-    first = ann.request("broadcast", channel="tea", data=0)["message_id"]
-    bob.disconnect()
-    ann.request("broadcast", channel="tea", data={"n": 1}, nonce="c")
-    api_or_gateway.run("notify", {"channel": "tea", "data": [2]})
-    pushes = list(
-        itertools.islice((push for push in pushes_to(ann) if push["channel"] == "tea"), 3)
-    )
-
-    bob = api_or_gateway.connect()
-    reply = bob.request("join", channel="tea", since=first)
-    nothing = {"channel": "tea", "more": False, "complete": True}
-    assert reply == {"type": "joined", "messages": pushes, **nothing}
-    exactly = bob.request("history", channel="tea", since=first)
-    assert exactly == {"type": "history", "messages": pushes[1:], **nothing}
-    for client in (ann, bob):
-        client.disconnect()
 
 
 def test_message_sent_during_a_join_is_pushed_or_in_the_page(
@@ -95,7 +66,7 @@ def test_message_sent_during_a_join_is_pushed_or_in_the_page(
         # The recorder knows one function at a time.
         with recorder.function("message"):
             run_concurrently([join, send], choose)
-        found += [push["data"] for push in itertools.islice(pushes_to(bob), bob.waiting())]
+        found += [push["data"] for push in (bob.push() for _ in range(bob.waiting()))]
         assert found in ([1], [1, 1])
 
     assert check_every_order(check) > 20
