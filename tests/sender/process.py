@@ -148,7 +148,8 @@ class SmallBufferSocket(socket.socket):
 
 def set_timeouts() -> None:
     """Set the timeouts of the senders, so that a slow machine does not look like a fault."""
-    from chalicelib.sender import boto, client, pool, sockets
+    from chalicelib import aws
+    from chalicelib.sender import client, pool, sockets
 
     variables = os.environ
     seconds = float(variables.get("TIMEOUT_SECONDS", 60))
@@ -157,7 +158,8 @@ def set_timeouts() -> None:
     pool.CONNECT_TIMEOUT_SECONDS = seconds
     pool.MAX_IDLE_SECONDS = float(variables.get("MAX_IDLE_SECONDS", seconds))
     sockets.ATTEMPT_DELAY_SECONDS = float(variables.get("ATTEMPT_DELAY_SECONDS", seconds))
-    boto.CONNECT_TIMEOUT_SECONDS = boto.READ_TIMEOUT_SECONDS = seconds
+    aws.CONNECT_TIMEOUT_SECONDS = seconds
+    aws.READ_TIMEOUT_SECONDS = client.FIRST_RESPONSE_TIMEOUT_SECONDS
 
 
 def set_addresses(host: str, *addresses: str) -> None:

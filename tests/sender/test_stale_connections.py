@@ -62,6 +62,19 @@ def test_fan_out_over_stale_connections_reaches_each_recipient_once(
         assert len([each for each in api.answered if each.status == 0]) == len(lost)
 
 
+@pytest.mark.parametrize("size", [1, 3, 100])
+@pytest.mark.parametrize("end", STALE)
+def test_boto3_over_stale_connections_reaches_each_recipient_once(
+    app: Path, certificate: Certificate, api: FakeApi, tmp_path: Path, end: str, size: int
+) -> None:
+    variables = environment(certificate, FANOUT_SENDER="boto3", **TIMEOUTS)
+    with run_sender(app, tmp_path / "log", **variables) as sender:
+        opened = open_connections(sender, api)
+        api.override = lambda post: STALE[end] if post.connection_number <= opened else None
+        fan_out(sender, api, size)
+        fan_out(sender, api, size)
+
+
 def test_one_stale_connection_among_many_costs_one_more_request(
     app: Path, certificate: Certificate, api: FakeApi, tmp_path: Path
 ) -> None:

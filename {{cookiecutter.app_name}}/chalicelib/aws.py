@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3.session
+from botocore.config import Config
 from chalice.app import WebsocketEvent
 
 # URL of the management API. If it is set, it replaces the endpoint of each client of that API.
@@ -18,19 +19,32 @@ ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 # (delivery.members.REMOVAL_SECONDS), and 1 to answer.
 RESERVE_SECONDS = 3
 
+# API Gateway waits so long for the function of a WebSocket event, whatever its lambda_timeout:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+INTEGRATION_SECONDS = 29
+
+# boto3 itself waits 60 s. An idle connection may have ended in silence while Lambda had frozen the
+# function. A call over it then fails after the read timeout, and is repeated over a new one.
+CONNECT_TIMEOUT_SECONDS = 1
+READ_TIMEOUT_SECONDS = 2
+MAX_ATTEMPTS = 3
+MAX_CALL_SECONDS = MAX_ATTEMPTS * (CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS)
+
 
 class Session(boto3.session.Session):  # type: ignore[misc]  # boto3 has no types
-    """A boto3 session that can send calls of the management API to an emulator.
+    """A boto3 session whose clients of the management API suit a function.
 
-    Chalice passes the endpoint that it builds from the API's id. boto3 lets an explicit endpoint
-    override the environment. Here AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI overrides both.
+    They have the timeouts of `client_config`, where the caller sets no other. Chalice passes the
+    endpoint that it builds from the API's id, and boto3 lets an explicit endpoint override the
+    environment. Here AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI overrides both, for an emulator.
     """
 
     def client(self, service_name: str, *args: Any, **kwargs: Any) -> Any:
         """Make a client, as boto3.session.Session.client does."""
-        override = os.environ.get(ENDPOINT_VARIABLE)
-        if service_name == "apigatewaymanagementapi" and override:
-            kwargs["endpoint_url"] = override
+        if service_name == "apigatewaymanagementapi":
+            kwargs["config"] = client_config().merge(kwargs.get("config") or Config())
+            if override := os.environ.get(ENDPOINT_VARIABLE):
+                kwargs["endpoint_url"] = override
         return super().client(service_name, *args, **kwargs)
 
 
@@ -53,7 +67,7 @@ class Invocation:
     @classmethod
     def from_event(cls, event: WebsocketEvent) -> "Invocation":
         """Return the invocation for a WebSocket event."""
-        return cls(_deadline(event.context), endpoint_url(event))
+        return cls(_deadline(event.context, INTEGRATION_SECONDS), endpoint_url(event))
 
     @classmethod
     def from_context(cls, context: Any) -> "Invocation":
@@ -73,6 +87,15 @@ def endpoint_url(event: WebsocketEvent) -> str:
     return f"https://{context['apiId']}.execute-api.{region}.{domain}/{context['stage']}"
 
 
-def _deadline(context: Any) -> float:
+def client_config() -> Config:
+    """Return the timeouts and retries of a client whose calls take MAX_CALL_SECONDS at most."""
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=READ_TIMEOUT_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
+    )
+
+
+def _deadline(context: Any, max_seconds: float = float("inf")) -> float:
     remaining_seconds = float(context.get_remaining_time_in_millis()) / 1000
-    return time.monotonic() + remaining_seconds - RESERVE_SECONDS
+    return time.monotonic() + min(remaining_seconds, max_seconds) - RESERVE_SECONDS

@@ -16,10 +16,8 @@ from functools import cache
 from itertools import chain, islice
 from typing import Any
 
-from botocore.config import Config
-
 from chalicelib import settings
-from chalicelib.aws import Invocation, session
+from chalicelib.aws import Invocation, client_config, session
 from chalicelib.delivery.members import recipients, send_to
 from chalicelib.protocol.frames import MAX_PUSH_BYTES, Busy, Frame, encode
 from chalicelib.sender import Outcome
@@ -157,6 +155,4 @@ def _put(task: Task, ranges: Iterable[Range]) -> int:
 @cache
 def sqs() -> Any:
     """Return the SQS client."""
-    retries = {"mode": "standard", "total_max_attempts": 3}
-    config = Config(connect_timeout=2, read_timeout=4, retries=retries)
-    return session.client("sqs", config=config)
+    return session.client("sqs", config=client_config())

@@ -10,20 +10,13 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from chalicelib.aws import session
+from chalicelib.aws import MAX_CALL_SECONDS, session
 from chalicelib.sender.types import Forbidden, OnResult, Recipients, Status
 
 log = logging.getLogger(__name__)
 
 # More threads do not send faster: boto3's own work for each call fills the CPU.
 MAX_THREADS = 16
-
-MAX_ATTEMPTS = 2
-CONNECT_TIMEOUT_SECONDS = 1
-READ_TIMEOUT_SECONDS = 2
-
-# A call that starts later could end after the deadline.
-MAX_CALL_SECONDS = MAX_ATTEMPTS * (CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS)
 
 
 def send(payload: bytes, recipients: Recipients, deadline: float, on_result: OnResult) -> None:
@@ -51,6 +44,7 @@ def send(payload: bytes, recipients: Recipients, deadline: float, on_result: OnR
 
     with ThreadPoolExecutor(MAX_THREADS) as executor:
         for connection_id, endpoint in recipients:
+            # A call that starts later could end after the deadline.
             if time.monotonic() >= deadline - MAX_CALL_SECONDS:
                 with lock:
                     on_result(connection_id, "untried")
@@ -68,10 +62,5 @@ def _http_status(error: ClientError) -> int:
 
 @cache
 def _client(endpoint: str) -> Any:
-    config = Config(
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        read_timeout=READ_TIMEOUT_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
-        max_pool_connections=MAX_THREADS,
-    )
+    config = Config(max_pool_connections=MAX_THREADS)
     return session.client("apigatewaymanagementapi", endpoint_url=endpoint, config=config)

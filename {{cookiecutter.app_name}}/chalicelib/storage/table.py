@@ -13,11 +13,10 @@ from itertools import count, islice
 from typing import Any, NamedTuple, TypeVar
 from zlib import crc32
 
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from chalicelib import settings
-from chalicelib.aws import session
+from chalicelib.aws import client_config, session
 from chalicelib.protocol.frames import Busy
 from chalicelib.storage.threads import interleave
 
@@ -66,9 +65,7 @@ class ConditionFailed(Exception):
 @cache
 def dynamodb() -> Any:
     """Return the DynamoDB client. Its timeouts let several requests fit into 29 seconds."""
-    retries = {"mode": "standard", "total_max_attempts": 3}
-    config = Config(connect_timeout=2, read_timeout=4, retries=retries)
-    return session.client("dynamodb", config=config)
+    return session.client("dynamodb", config=client_config())
 
 
 def shards(connection_id: str | None = None) -> list[int]:
