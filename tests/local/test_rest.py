@@ -273,6 +273,14 @@ def test_context_of_the_authorizer_reaches_the_route_as_text(rest: Gateway) -> N
     }
 
 
+def test_authorizer_has_its_own_header_and_variables(rest: Gateway) -> None:
+    expected = {"principalId": "ticket ann", "own": "of the authorizer"}
+    expected["variable"] = "of the routes"
+    assert value(call(rest, "GET", "/ticket", X_Ticket="ann")) == expected
+    assert value(call(rest, "GET", "/ticket", X_Ticket="ann", Authorization="x")) == expected
+    assert call(rest, "GET", "/ticket", Authorization="ann").status == 401
+
+
 def test_claims_of_a_user_pool_reach_the_route(rest: Gateway) -> None:
     ann = token(sub="ann", exp=1, **{"cognito:groups": ["a", "b"]})
     seen = value(call(rest, "GET", "/pool", Authorization=ann))

@@ -91,6 +91,8 @@ def test_orders_through_a_queue(app: Path, tmp_path: Path) -> None:
         assert receive(guest) == {"watching": order}
         assert receive(guest) == {"order": order, "state": "ready"}
         assert value(call(gateway, "GET", f"/orders/{order}")) == {"state": "ready"}
+        value(post(gateway, "/invoices/ann", {"total": 3}))
+        gateway.prints('invoice for ann: {"total": 3}')
         value(post(gateway, "/orders", {"item": "poison"}))
         gateway.prints("cannot make it")
         # The gateway goes on.

@@ -2,10 +2,12 @@
 
 import os
 import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from chalice import Chalice
-from chalice.app import ChaliceAuthorizer, CognitoUserPoolAuthorizer, RouteEntry
+from chalice.app import Authorizer, ChaliceAuthorizer, CognitoUserPoolAuthorizer, RouteEntry
 from chalice.local import (
     ForbiddenError,
     InvalidAuthorizerError,
@@ -20,6 +22,8 @@ from chalice_ws.local.policies import is_allowed, stringify
 
 Event = dict[str, Any]
 
+Variables = Callable[[str], dict[str, str]]
+
 
 class RouteAuthorizer(LocalGatewayAuthorizer):
     """The authorizers of an app's routes, for one request.
@@ -27,10 +31,12 @@ class RouteAuthorizer(LocalGatewayAuthorizer):
     Args:
         app: the app.
         request: the HTTP request.
+        variables: a function that returns the environment variables of an authorizer's function.
     """
 
-    def __init__(self, app: Chalice, request: Event) -> None:
+    def __init__(self, app: Chalice, request: Event, variables: Variables) -> None:
         super().__init__(app)
+        self._variables = variables
         self.problem: str | None = None
         self._request = request
         # The ARN of the method, as the authorizer gets it.
@@ -63,13 +69,17 @@ class RouteAuthorizer(LocalGatewayAuthorizer):
         return False
 
     def _run(self, route: RouteEntry, raw_path: str, event: Event, context: LambdaContext) -> Event:
-        token = event["headers"].get("authorization")
+        token = event["headers"].get(_header(route.authorizer).lower())
         if not token:
             raise _not_authorized()
         if isinstance(route.authorizer, CognitoUserPoolAuthorizer):
             return self._claims(event, token)
+        # Chalice's gateway takes the token from this header alone.
+        event = {**event, "headers": {**event["headers"], "authorization": token}}
         try:
-            event, _ = super().authorize(raw_path, event, context)
+            # On AWS an authorizer is a function of its own.
+            with _environment(self._variables(_name(route.authorizer))):
+                event, _ = super().authorize(raw_path, event, context)
             context_fields = event["requestContext"]
             context_fields["authorizer"] = stringify(context_fields["authorizer"])
         except LocalGatewayException:
@@ -102,6 +112,31 @@ class RouteAuthorizer(LocalGatewayAuthorizer):
             raise _not_authorized()
         event["requestContext"]["authorizer"] = {"claims": stringify(claims)}
         return event
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _name(authorizer: Authorizer | None) -> str:
+    return authorizer.config.name if isinstance(authorizer, ChaliceAuthorizer) else ""
+
+
+def _header(authorizer: Authorizer | None) -> str:
+    # The header of the token, which an authorizer may name.
+    if isinstance(authorizer, ChaliceAuthorizer):
+        return authorizer.config.header or "Authorization"
+    return str(authorizer.to_swagger()["name"]) if authorizer else "Authorization"
 
 
 def _headers(pairs: list[tuple[str, str]]) -> Event:

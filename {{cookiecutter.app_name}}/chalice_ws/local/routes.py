@@ -17,7 +17,7 @@ from chalice.config import Config
 from chalice.local import ForbiddenError, LambdaContext, LocalGateway, LocalGatewayException
 
 from chalice_ws.local.events import API_ID, new_id
-from chalice_ws.local.route_authorizers import RouteAuthorizer, error_headers
+from chalice_ws.local.route_authorizers import RouteAuthorizer, Variables, error_headers
 
 Event = dict[str, Any]
 
@@ -43,13 +43,15 @@ class RestApi:
     Args:
         app: the app, which has routes.
         config: the settings of the function.
+        variables: a function that returns the environment variables of a function, for authorizers.
     """
 
-    def __init__(self, app: Chalice, config: Config) -> None:
+    def __init__(self, app: Chalice, config: Config, variables: Variables) -> None:
         # With --workers 0 several threads run requests.
         app.__class__ = type(app.__class__.__name__, (_ThreadLocal, app.__class__), {})
         self._app = app
         self._config = config
+        self._variables = variables
 
     def __call__(self, event: Event, context: LambdaContext) -> Event:
         """Answer an HTTP request, or the event that API Gateway would make of one."""
@@ -58,7 +60,8 @@ class RestApi:
         request = event[REQUEST]
         body = base64.b64decode(request["body"])
         headers = {name.lower(): value for name, value in request["headers"]}
-        gateway = _Gateway(self._app, self._config, context, request)
+        authorizer = RouteAuthorizer(self._app, request, self._variables)
+        gateway = _Gateway(self._app, self._config, context, request, authorizer)
         try:
             response = gateway.handle_request(request["method"], request["path"], headers, body)
         except LocalGatewayException as error:
@@ -74,12 +77,17 @@ class _Gateway(LocalGateway):
     # Chalice's gateway for one request.
 
     def __init__(
-        self, app: Chalice, config: Config, context: LambdaContext, request: Event
+        self,
+        app: Chalice,
+        config: Config,
+        context: LambdaContext,
+        request: Event,
+        authorizer: RouteAuthorizer,
     ) -> None:
         super().__init__(app, config)
         self._context = context
         self._request = request
-        self._authorizer: RouteAuthorizer = RouteAuthorizer(app, request)
+        self._authorizer: RouteAuthorizer = authorizer
         self._problem: str | None = None
 
     @property

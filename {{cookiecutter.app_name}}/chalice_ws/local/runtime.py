@@ -58,11 +58,11 @@ class Functions:
         self._resources = read_resources(self._config)
         self._environment = environment
         # Lambda imports app.py once for each function, with that function's variables. Here
-        # the function is not known yet, so the import sees the variables of all routes.
+        # the function is not known yet, so the import sees the variables of all functions.
         region = environment["AWS_REGION"]
         message = LambdaFunction(ROUTES["$default"], None, self._config, region)
         os.environ.update(message.variables())
-        for name in ROUTES.values():
+        for name in self._names():
             os.environ.update(self._variables(name))
         time.tzset()
         redirect_clients()
@@ -77,7 +77,8 @@ class Functions:
         self.triggers = read_event_sources(app)
         strings = {name: each.handler_string for name, each in functions.items()}
         if app.routes:
-            self._handlers["api_handler"] = RestApi(app, self._scope("api_handler"))
+            own = self._scope("api_handler")
+            self._handlers["api_handler"] = RestApi(app, own, lambda name: self._environments[name])
             strings["api_handler"] = "app.app"
         self._functions = {
             name: LambdaFunction(name, string, self._scope(name), region)
@@ -94,7 +95,7 @@ class Functions:
 
     def keep_only_variables_of(self, name: str) -> None:
         """Remove the environment variables that only other functions have."""
-        for other in {*ROUTES.values(), *self._handlers} - {name}:
+        for other in {*self._names(), *self._handlers} - {name}:
             for variable in self._variables(other).keys() - self._environments[name].keys():
                 os.environ.pop(variable, None)
 
@@ -119,6 +120,13 @@ class Functions:
                 raise AppError(f"{CONFIG}: {problem} {got}; put the value in quotes")
         sign_in = sign_in_variables(variables, self._environment.get(ADDRESS_VARIABLE))
         return {**variables, **sign_in, **self._environment}
+
+    def _names(self) -> list[str]:
+        # The functions that have settings of their own, and the routes.
+        content = self._config.config_from_disk
+        stage = content.get("stages", {}).get(self._config.chalice_stage, {})
+        own = [*content.get("lambda_functions", {}), *stage.get("lambda_functions", {})]
+        return [*dict.fromkeys([*own, "api_handler", *ROUTES.values()])]
 
     def _scope(self, name: str) -> Config:
         return self._config.scope(self._config.chalice_stage, name)

@@ -19,7 +19,11 @@ from chalice_ws.local.processes import Channel
 from chalice_ws.project.resources import create_tables
 
 # The properties that CreateQueue is given. The others have no effect on this machine.
-_QUEUE_ATTRIBUTES = {"DelaySeconds", "MessageRetentionPeriod", "RedrivePolicy", "VisibilityTimeout"}
+_QUEUE_ATTRIBUTES = {
+    *("ContentBasedDeduplication", "DelaySeconds", "FifoQueue", "MaximumMessageSize"),
+    *("MessageRetentionPeriod", "ReceiveMessageWaitTimeSeconds", "RedrivePolicy"),
+    "VisibilityTimeout",
+}
 
 # The region in the header Authorization of a signed request.
 _SIGNED_REGION = re.compile(r"(Credential=[^/]+/\d+/)[^/]+")

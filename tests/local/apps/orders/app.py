@@ -73,6 +73,21 @@ def work(event):
             push(json.loads(item["address"]), item["sk"], {"order": order["id"], "state": "ready"})
 
 
+@app.route("/invoices/{customer}", methods=["POST"])
+def create_invoice(customer):
+    url = sqs.get_queue_url(QueueName="invoices.fifo")["QueueUrl"]
+    body = app.current_request.raw_body.decode()
+    sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId=customer)
+    return {}
+
+
+@app.on_sqs_message(queue_arn="arn:aws:sqs:us-east-1:123456789012:invoices.fifo")
+def send_invoice(event):
+    for record in event:
+        group = record.to_dict()["attributes"]["MessageGroupId"]
+        print(f"invoice for {group}: {record.body}")
+
+
 @app.schedule(Cron(0, 3, "*", "*", "?", "*"))
 def clean(event):
     """Delete the orders that are ready."""

@@ -24,6 +24,9 @@ app.websocket_api.session = Session()
 app.api.binary_types.append("multipart/form-data")
 app.api.binary_types.append("application/x-own")
 
+# Each function's variables are there when the app is imported.
+PREFIX = os.environ["PREFIX"]
+
 pool = CognitoUserPoolAuthorizer("pool", ["arn:aws:cognito-idp:us-east-1:1:userpool/x"])
 
 
@@ -154,6 +157,17 @@ def door(request: AuthRequest) -> Any:
 @app.route("/private/{name}", authorizer=door)
 def private(name: str) -> Any:
     return app.current_request.context["authorizer"]
+
+
+@app.authorizer(header="X-Ticket")
+def by_ticket(request: AuthRequest) -> AuthResponse:
+    return AuthResponse(["*"], os.environ["PREFIX"] + request.token, {"own": os.environ["OWN"]})
+
+
+@app.route("/ticket", authorizer=by_ticket)
+def ticket() -> Any:
+    request = app.current_request
+    return {**request.context["authorizer"], "variable": os.environ["OWN"]}
 
 
 @app.route("/pool", authorizer=pool)
