@@ -17,7 +17,7 @@ from chalicelib.storage import table
 from tests.client import Api, Client, Frame
 from tests.support import aws
 from tests.support.local_server import LocalServer
-from tests.support.policies import STAGES, missing, recorder
+from tests.support.policies import recorder, report_missing
 
 PROJECT = Path(__file__).parent.parent
 APP_FILES = ["app.py", "chalicelib", ".chalice", "resources.json", "resources", "web"]
@@ -58,7 +58,7 @@ def api(shared_api: Api, database: None, monkeypatch: pytest.MonkeyPatch) -> Ite
     shared_api.refusals.clear()
     recorder.calls.clear()
     yield shared_api
-    if found := [line for stage in STAGES for line in missing(stage)]:
+    if found := report_missing():
         pytest.fail("\n".join(found), pytrace=False)
 
 

@@ -53,7 +53,7 @@ def build(config: Config, extras: list[str], folder: Path) -> Template:
         _check_changes(template, changes, path)
         template = merge(template, changes)
     _check_function_names(template, f"{config.app_name}-{config.chalice_stage}")
-    template = _with_json_as_text(_with_named_deployment(template))
+    template = _with_json_as_text(_with_named_deployment(_without_old_layers(template)))
     (folder / "template.json").write_text(json.dumps(template, indent=2), encoding="utf-8")
     return template
 
@@ -90,6 +90,14 @@ def _check_function_names(template: Template, stack: str) -> None:
             problem = f"the function name is too long, the maximum is {MAX_FUNCTION_NAME_LENGTH}"
             advice = "use a shorter app_name in .chalice/config.json, or function name in app.py"
             raise DeployError(f"{problem} (got {length} for '{name}-...'); {advice}")
+
+
+def _without_old_layers(template: Template) -> Template:
+    # SAM keeps each version of a layer by default, after make destroy too.
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::LayerVersion":
+            resource["Properties"].setdefault("RetentionPolicy", "Delete")
+    return template
 
 
 def _with_named_deployment(template: Template) -> Template:

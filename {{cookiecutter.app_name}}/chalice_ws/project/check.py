@@ -19,10 +19,15 @@ from typing import NamedTuple
 
 from chalice.constants import DEFAULT_STAGE_NAME
 
-from chalice_ws.project import check_config, check_functions, check_sign_in
+from chalice_ws.project import (
+    check_config,
+    check_functions,
+    check_settings,
+    check_sign_in,
+)
 from chalice_ws.project.config import CONFIG, AppError, read_config, read_json
 from chalice_ws.project.python_version import check_python
-from chalice_ws.project.resources import read_resource_file
+from chalice_ws.project.resources import makefile_extras, read_resource_file
 from chalice_ws.project.stage import Stage, load_stage
 
 SUMMARY = "Check an app for faults that neither Chalice nor AWS would report."
@@ -45,6 +50,11 @@ CHECKS: list[Callable[[Stage], Iterator[str]]] = [
     check_functions.check_unused_policies,
     check_config.check_variables,
     check_sign_in.check_sign_in,
+    check_settings.check_unread,
+    check_settings.check_roles,
+    check_settings.check_grants,
+    check_settings.check_queues,
+    check_settings.check_limits,
 ]
 
 # Nothing fails for these: a warning is printed.
@@ -66,8 +76,10 @@ def check_app(
     Args:
         project_dir: the folder of app.py.
         stage: the only stage to check. None: each stage of .chalice/config.json.
-        extras: the resource files that stages get beside resources.json, by stage.
+        extras: the resource files that stages get beside resources.json, by stage. The Makefile
+            names those of the others.
     """
+    given = extras or {}
     project_dir = project_dir.resolve()
     stages = [stage] if stage else _read_stages(project_dir)
     python = check_python()
@@ -77,7 +89,7 @@ def check_app(
         # A process that took a second stage would have the app of the first one imported.
         futures = {
             each: stack.enter_context(ProcessPoolExecutor(1, get_context("spawn"))).submit(
-                _check_stage, project_dir, each, (extras or {}).get(each, ())
+                _check_stage, project_dir, each, given.get(each, makefile_extras(project_dir, each))
             )
             for each in stages
         }
@@ -111,6 +123,7 @@ def _check_stage(project_dir: Path, name: str, extras: Sequence[str]) -> Finding
         content = read_config(project_dir, name).config_from_disk
     except AppError as error:
         return Findings([*problems, str(error)], [])
+    problems += check_settings.check_stage_values(content, name)
     try:
         stage = load_stage(project_dir, name, extras)
     except AppError as error:

@@ -71,7 +71,9 @@ def read_json(path: Path) -> dict[str, Any]:
         AppError: the file cannot be read, or holds anything else.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_read_object)
+    except _DuplicateError as error:
+        raise AppError(f"{shown(path)} has {error} twice; remove one of them") from None
     except OSError as error:
         raise AppError(f"{shown(path)} cannot be read (got {error.strerror}); restore it") from None
     except (ValueError, RecursionError) as error:
@@ -79,6 +81,18 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         got = type(content).__name__
         raise AppError(f"{shown(path)} is not a JSON object (got a {got}); put it in {{}}")
+    return content
+
+
+class _DuplicateError(Exception):
+    """A name stands twice in an object. Python would take the last one."""
+
+
+def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _DuplicateError(next(repr(name) for name in names if names.count(name) > 1))
     return content
 
 

@@ -5,7 +5,8 @@ that name X among their extras.
 """
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,14 @@ class Resources:
         """The resources by logical id, as the files have them."""
         return self._resources
 
+    def function_queues(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the logical id of each function that a queue of the files calls, with the queue."""
+        queues = self.queues()
+        for source in self.sources():
+            function = source.get("FunctionName")
+            if isinstance(function, dict) and "Ref" in function:
+                yield function["Ref"], queues[source["QueueUrl"]]
+
     def variables(self, logical_id: str) -> dict[str, str]:
         """Return the environment variables that the resource files give to a function.
 
@@ -144,6 +153,15 @@ def merge(old: Any, new: Any) -> Any:
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return new
     return {**old, **{key: merge(old.get(key), value) for key, value in new.items()}}
+
+
+def makefile_extras(project: Path, stage: str) -> list[str]:
+    """Return the extras that the Makefile, or the command line of make, names for a stage."""
+    name, path = f"EXTRAS_{stage}", project / "Makefile"
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    found = re.search(rf"^{re.escape(name)} *[?:]*= *([^#\n]*)", text, re.MULTILINE)
+    # make gives the variables of its command line to the processes that it starts.
+    return os.environ.get(name, found[1] if found else "").split()
 
 
 def resource_files(project: Path, extras: Iterable[str]) -> list[Path]:

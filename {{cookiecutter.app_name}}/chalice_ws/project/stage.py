@@ -86,6 +86,10 @@ def load_stage(project_dir: Path, name: str, extras: Sequence[str] = ()) -> Stag
         application = ApplicationGraphBuilder().build(config, name)
     except ChaliceBuildError as error:
         raise AppError(f"Chalice refuses the app (got {error}); correct {CONFIG}") from None
+    # Chalice raises KeyError, TypeError and others for settings of another form.
+    except Exception as error:
+        got = f"{type(error).__name__}: {error}"
+        raise AppError(f"Chalice cannot read the settings (got {got}); correct {CONFIG}") from None
     functions = {each.resource_name: each for each in _functions(application)}
     readers = getattr(sys.modules.get("chalicelib.settings"), "READERS", {})
     router = getattr(sys.modules.get("chalicelib.actions"), "router", None)

@@ -4,10 +4,15 @@
 """
 
 import json
+import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from chalice_ws.project.config import read_config
+from chalice_ws.project.grants import needed_actions
+from chalice_ws.project.resources import makefile_extras, read_resources
 from tests.support.calls import CallRecorder
 from tests.support.iam import Call, Statement, allows, as_list, grants, is_needed, names
 
@@ -19,6 +24,9 @@ STAGES = list(CONFIG["stages"])
 RECORDED_STACK = f"{CONFIG['app_name']}-dev-"
 
 recorder = CallRecorder(RECORDED_STACK)
+
+
+_reported: set[str] = set()
 
 
 def missing(stage: str) -> list[str]:
@@ -33,16 +41,59 @@ def missing(stage: str) -> list[str]:
     ]
 
 
+def report_missing() -> list[str]:
+    """Return the lines of `missing` for all stages that this function has not returned before.
+
+    One missing permission fails one test, not each test that needs it.
+    """
+    found = [line for stage in STAGES for line in missing(stage)]
+    new = [line for line in dict.fromkeys(found) if line not in _reported]
+    _reported.update(new)
+    return new
+
+
 def unused(stage: str) -> list[str]:
-    """Return a line for each grant that no call needs, or not that widely."""
+    """Return a line for each grant that no call needs, or not that widely.
+
+    A function that no test calls gets one line instead.
+    """
     calls = _calls(stage)
-    return [
-        f'{_line(path, grant.action)}: take out "{grant.action}" on "{grant.resource}"'
-        " (nothing in tests/test_policies.py calls it, or not that widely)"
-        for path in sorted((PROJECT / ".chalice" / stage).glob("*.json"))
-        for grant in grants(_statements(path))
-        if not any(file == path and is_needed(grant, call) for file, call in calls)
-    ]
+    called = {path for path, _ in calls}
+    found = []
+    for path in sorted((PROJECT / ".chalice" / stage).glob("*.json")):
+        if path not in called:
+            need = "or nothing is known of what it needs"
+            file = path.relative_to(PROJECT)
+            found.append(f"{file}: call {path.stem} in tests/test_policies.py, {need}")
+            continue
+        for index, statement in enumerate(_statements(path)):
+            found += [
+                f'{_line(path, grant.action, index)}: take out "{grant.action}" on'
+                f' "{grant.resource}" (nothing in tests/test_policies.py calls it, or not that'
+                " widely)"
+                for grant in grants([statement])
+                if not any(file == path and is_needed(grant, call) for file, call in calls)
+                if grant.action.lower() not in _used_by_services(stage, path)
+            ]
+    return found
+
+
+@cache
+def _used_by_services(stage: str, path: Path) -> set[str]:
+    # What Lambda does itself for a function: chalice_ws/project/grants.py names it.
+    from app import app
+
+    config = read_config(PROJECT, stage, app)
+    resources = read_resources(config, makefile_extras(PROJECT, stage))
+    policy = f"{stage}/{path.name}"
+    functions = CONFIG["stages"][stage]["lambda_functions"]
+    names = [name for name, own in functions.items() if own.get("iam_policy_file") == policy]
+    return {
+        action.lower()
+        for name in names
+        for actions in needed_actions(config.scope(stage, name), resources).values()
+        for action in actions
+    }
 
 
 def _calls(stage: str) -> set[tuple[Path, Call]]:
@@ -54,8 +105,10 @@ def _calls(stage: str) -> set[tuple[Path, Call]]:
 
 
 def _advice(path: Path, statements: list[Statement], call: Call) -> str:
-    line, what = _line(path, call.action), f'"{call.action}" on "{call.widest}"'
+    what = f'"{call.action}" on "{call.widest}"'
     matching = [each for each in statements if names(each, call)]
+    index = statements.index(matching[0]) if matching else None
+    line = _line(path, call.action, index)
     if any(each["Effect"] == "Deny" for each in matching):
         return f'{line}: take out the "Deny" of {what}'
     if matching:
@@ -94,12 +147,32 @@ def _arn(resource: Any, stage: str) -> str:
     return str(resource)
 
 
-def _line(path: Path, action: str) -> str:
-    """Return where an action stands in a file, or one of its service, or else the file's name."""
+def _line(path: Path, action: str, index: int | None = None) -> str:
+    """Return where an action stands in a file, or one of its service, or else the file's name.
+
+    Args:
+        path: the policy.
+        action: the action.
+        index: the number of the only statement to look at.
+    """
     name = path.relative_to(PROJECT)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    for word in (f'"{action}"', f'"{action.split(":")[0]}:'):
-        for number, line in enumerate(lines, 1):
-            if word.lower() in line.lower():
-                return f"{name}:{number}"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    spans = _statement_spans(text)
+    start, end = (0, len(text)) if index is None or index >= len(spans) else spans[index]
+    for word in (f'"{action}"', f'"{action.split(":")[0]}:', '"Statement"'):
+        position = text.lower().find(word.lower(), start, end)
+        if position >= 0:
+            return f"{name}:{text.count(chr(10), 0, position) + 1}"
     return str(name)
+
+
+def _statement_spans(text: str) -> list[tuple[int, int]]:
+    """Return the start and the end of each statement in the text of a policy."""
+    found = re.search(r'"Statement"\s*:\s*\[?\s*', text)
+    spans: list[tuple[int, int]] = []
+    position = found.end() if found else len(text)
+    while text[position : position + 1] == "{":
+        _, end = json.JSONDecoder().raw_decode(text, position)
+        spans.append((position, end))
+        position = end + len(re.match(r"[\s,]*", text[end:])[0])  # type: ignore[index]
+    return spans

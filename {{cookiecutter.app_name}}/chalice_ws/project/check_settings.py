@@ -1,0 +1,158 @@
+"""Check settings that have no effect, or that need something else."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from chalice.deploy.models import FileBasedIAMPolicy, ManagedIAMRole
+from chalice.utils import to_cfn_resource_name
+
+from chalice_ws.project.check_values import MAX_VARIABLES_BYTES, check_values, variables_bytes
+from chalice_ws.project.config import CONFIG, read_json
+from chalice_ws.project.grants import allowed_actions, needed_actions
+from chalice_ws.project.references import references
+from chalice_ws.project.resources import needed_extras
+from chalice_ws.project.stage import Stage
+
+# The settings of REST APIs. A WebSocket API ignores them.
+REST_SETTINGS = (
+    "api_gateway_custom_domain",
+    "api_gateway_endpoint_vpce",
+    "api_gateway_policy_file",
+    "minimum_compression_size",
+)
+# SQS's default.
+VISIBILITY_SECONDS = 30
+# The sender stops three seconds before the function ends.
+MIN_TIMEOUT_SECONDS = 5
+
+
+def levels(content: dict[str, Any], stage: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the objects of settings that apply to a stage, each with its path in config.json."""
+    of_stage = content.get("stages", {}).get(stage, {})
+    for where, settings in (("", content), (f"stages.{stage}.", of_stage)):
+        yield where, settings
+        for name, of_function in settings.get("lambda_functions", {}).items():
+            yield f"{where}lambda_functions.{name}.", of_function
+
+
+def check_stage_values(content: dict[str, Any], stage: str) -> Iterator[str]:
+    """Yield the values that Chalice or AWS would refuse or misread."""
+    for where, settings in levels(content, stage):
+        yield from check_values(where, settings)
+
+
+def check_unread(stage: Stage) -> Iterator[str]:
+    """Yield the settings that have no effect, or not the one that they seem to have."""
+    content, app = stage.config.config_from_disk, stage.app
+    for where, settings in levels(content, stage.name):
+        given = {name for name, value in settings.items() if value is not None}
+        for name in REST_SETTINGS if not app.routes else ():
+            if name in given:
+                yield f"{CONFIG}: {where}{name} is ignored (got no REST route); remove it"
+        if settings.get("api_gateway_endpoint_type") == "PRIVATE" and app.websocket_handlers:
+            problem = f"{where}api_gateway_endpoint_type leaves the WebSocket API public"
+            yield f"{CONFIG}: {problem} (got 'PRIVATE'); remove it, and restrict access in the app"
+        if "websocket_api_custom_domain" in given and not app.websocket_handlers:
+            problem = f"{where}websocket_api_custom_domain is ignored"
+            yield f"{CONFIG}: {problem} (got no WebSocket handler); remove it"
+        if stage.follows_template and "profile" in given:
+            problem = f"make deploy ignores {where}profile (got {settings['profile']!r})"
+            yield f"{CONFIG}: {problem}; remove it, and set AWS_PROFILE"
+        if "log_retention_in_days" in given and (group := _shared_log_group(stage)):
+            problem = f"{where}log_retention_in_days makes log groups that stay empty"
+            use = f"remove it, and set RetentionInDays of {group} in resources.json"
+            yield f"{CONFIG}: {problem} (got {settings['log_retention_in_days']!r}); {use}"
+
+
+def check_roles(stage: Stage) -> Iterator[str]:
+    """Yield roles that are missing, ignored, or needed by a resource file."""
+    resources = stage.read_resources().content
+    named_resources = resources.keys() | references(resources)
+    ignored, missing, named = [], [], []
+    for name in stage.functions:
+        settings = stage.settings(name)
+        role = f"{to_cfn_resource_name(name)}Role"
+        if settings.manage_iam_role and settings.iam_role_arn:
+            ignored.append(name)
+        elif not settings.manage_iam_role and not settings.iam_role_arn:
+            missing.append(name)
+        elif not settings.manage_iam_role and role in named_resources:
+            named.append(role)
+    if ignored:
+        use = 'add "manage_iam_role": false, or remove it'
+        yield f"{stage.where}: Chalice ignores iam_role_arn (got {', '.join(ignored)}); {use}"
+    if missing:
+        problem = f'"manage_iam_role": false leaves no role (got {", ".join(missing)})'
+        yield f'{stage.where}: {problem}; add "iam_role_arn"'
+    if named:
+        extras = dict.fromkeys([*stage.extras, *needed_extras(stage.config)])
+        files = ", ".join(["resources.json", *(f"resources/{each}.json" for each in extras)])
+        problem = f"iam_role_arn leaves no {' and no '.join(named)}, which {files} name"
+        use = "take them out there, and give their permissions to your role"
+        yield f"{stage.where}: {problem}; {use}"
+
+
+def check_grants(stage: Stage) -> Iterator[str]:
+    """Yield permissions that Lambda needs for a setting, and that the function's role lacks."""
+    resources = stage.read_resources()
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for name, function in stage.functions.items():
+        role = function.role
+        if not isinstance(role, ManagedIAMRole) or not isinstance(role.policy, FileBasedIAMPolicy):
+            # Chalice adds the permissions to a policy that it generates.
+            continue
+        path = Path(role.policy.filename)
+        for cause, actions in needed_actions(stage.settings(name), resources).items():
+            missing = {*actions} - allowed_actions(path, name, resources, actions)
+            if missing:
+                lacking.setdefault((cause, ", ".join(sorted(missing))), []).append(name)
+    for (cause, actions_text), names in lacking.items():
+        use = "add them to the policy"
+        extra = {"subnet_ids": "vpc", "xray": "xray"}.get(cause)
+        if extra and (Path(stage.config.project_dir) / f"resources/{extra}.json").exists():
+            use = f"add {extra} to EXTRAS_{stage.name} in the Makefile, or {use}"
+        problem = f"{cause} of {', '.join(names)} needs {actions_text}"
+        yield f"{stage.where}: {problem}, which the policy does not allow; {use}"
+
+
+def check_queues(stage: Stage) -> Iterator[str]:
+    """Yield queues that AWS refuses for a function, which may run longer than they wait."""
+    names = {to_cfn_resource_name(name): name for name in stage.functions}
+    for logical_id, queue in stage.read_resources().function_queues():
+        visibility = queue.get("VisibilityTimeout", VISIBILITY_SECONDS)
+        timeout = stage.settings(names[logical_id]).lambda_timeout if logical_id in names else None
+        if type(timeout) is int and type(visibility) is int and timeout > visibility:
+            problem = f"{names[logical_id]} may run longer than its queue's VisibilityTimeout"
+            use = f"use {6 * timeout} there, six times lambda_timeout"
+            yield f"{stage.where}: {problem} (got {timeout} > {visibility}); {use}"
+
+
+def check_limits(stage: Stage) -> Iterator[str]:
+    """Yield names, timeouts and variables of a stage that AWS would refuse."""
+    if stage.follows_template and "_" in f"{stage.config.app_name}{stage.name}":
+        got = f"(got {stage.config.app_name}-{stage.name})"
+        yield f"{CONFIG}: CloudFormation refuses _ in the stack's name {got}; use -"
+    timeouts = {name: stage.settings(name).lambda_timeout for name in stage.functions}
+    short = [
+        f"{name}: {timeout}"
+        for name, timeout in timeouts.items()
+        if type(timeout) is int and timeout < MIN_TIMEOUT_SECONDS
+    ]
+    if short and stage.follows_template:
+        problem = f"lambda_timeout leaves no time to send (got {', '.join(short)})"
+        yield f"{stage.where}: {problem}; use {MIN_TIMEOUT_SECONDS} or more"
+    for name in stage.functions:
+        size = variables_bytes(stage.settings(name).environment_variables)
+        if size > MAX_VARIABLES_BYTES:
+            problem = f"the environment variables of {name} are too long (got {size} bytes)"
+            yield f"{stage.where}: {problem}; the maximum is {MAX_VARIABLES_BYTES}"
+
+
+def _shared_log_group(stage: Stage) -> str:
+    """Return the log group that resources.json gives to all functions, or an empty string."""
+    path = Path(stage.config.project_dir) / "resources.json"
+    content = read_json(path) if path.exists() else {}
+    logging = content.get("Globals", {}).get("Function", {}).get("LoggingConfig", {})
+    group = logging.get("LogGroup", "")
+    return str(group.get("Ref", "LogGroup") if isinstance(group, dict) else group)
