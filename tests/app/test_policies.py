@@ -76,3 +76,40 @@ def test_parliament_finds_a_wrong_action(bake: Bake) -> None:
         path.write_text(path.read_text().replace("logs:PutLogEvents", "logs:PutLogs"))
     found = parliament(folder)
     assert all(path.name in found for path in folder.iterdir())
+
+
+POLICY_SCRIPT = """
+import json, sys
+sys.path.insert(0, ".")
+from tests.support import iam, policies
+call = iam.Call("s3:GetObject", "arn:aws:s3:::pictures/a", "arn:*:s3:::pictures/*")
+condition = {"Bool": {"aws:SecureTransport": "true"}}
+allowed = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::pictures/*"}
+conditional = {**allowed, "Condition": condition}
+denied = {**conditional, "Effect": "Deny"}
+results = []
+for known in ([], [(condition, True)], [(condition, False)]):
+    iam.KNOWN_CONDITIONS[:] = known
+    results.append([iam.allows([conditional], call), iam.allows([allowed, denied], call)])
+policies.recorder.calls.clear()
+print(json.dumps({"results": results, "uncalled": policies.unused("dev")}))
+"""
+
+
+def test_known_condition_decides_and_uncalled_function_gets_one_line(
+    bake: Bake, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(POLICY_SCRIPT)
+    app = bake()
+    result = run(script, app)
+    # An unknown condition allows nothing, and denies all that it names.
+    assert result["results"] == [[False, False], [True, False], [False, True]]
+    names = sorted(path.stem for path in (app / ".chalice" / "dev").glob("*.json"))
+    assert [line.split(": ", 1) for line in result["uncalled"]] == [
+        [
+            f".chalice/dev/{name}.json",
+            f"call {name} in tests/test_policies.py, or nothing is known of what it needs",
+        ]
+        for name in names
+    ]
