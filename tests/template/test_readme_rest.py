@@ -56,6 +56,9 @@ def with_route(bake: Bake) -> Path:
 def test_route_of_the_readme_works(with_route: Path, tmp_path: Path) -> None:
     app = with_route
     run(app, "chalice_ws", "check")
+    run(app, "ruff", "check", "--fix", "--select=I", "app.py", "tests")
+    run(app, "ruff", "check", ".")
+    run(app, "mypy", f"--cache-dir={tmp_path}", "app.py", "tests/test_route.py")
     tests = ["tests/test_route.py", "tests/test_policies.py"]
     run(app, "pytest", "-p", "no:cacheprovider", *tests)
     with serving(app, app, tmp_path) as gateway, client(gateway.url) as ann:
