@@ -50,6 +50,19 @@ CASES = [
         "pass",
     ),
     Case(
+        "the same with AUTH jwt, HS256",
+        # cryptography is not in the zip.
+        "import os; os.environ['_HANDLER'] = 'app.connect'; sys.modules['cryptography'] = None\n"
+        "import app\nfrom chalicelib.identity import tokens",
+        "pass",
+    ),
+    Case(
+        "the same with AUTH jwt, RS256 or ES256",
+        "import os; os.environ['_HANDLER'] = 'app.connect'; import app\n"
+        "from chalicelib.identity import tokens",
+        "pass",
+    ),
+    Case(
         "the generated app, function message",
         "import app",
         "from chalicelib.sender import send\n"

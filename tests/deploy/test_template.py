@@ -75,7 +75,9 @@ def test_each_kind_is_transformed(bake: Bake, kind: str) -> None:
 
 @pytest.mark.parametrize("region", ["cn-north-1", "us-gov-west-1"])
 def test_template_in_other_partition_has_no_lint_findings(copied: Path, region: str) -> None:
-    extras = [path.stem for path in (copied / "resources").glob("*.json")]
+    extras = {path.stem for path in (copied / "resources").glob("*.json")}
+    # China has no Cognito user pools.
+    extras -= {"cognito"} if region.startswith("cn-") else set()
     template = package(copied, "dev", *extras, region=region)
     assert findings(template, region) == []
     assert findings(transformed(template, region), region) == []

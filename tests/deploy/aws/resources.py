@@ -28,6 +28,7 @@ class Kind:
         update: the calls that update a resource. A property that none of them has replaces it.
         key: the parameter with the id.
         named: the id is a parameter of `create`. If false, `create` returns it.
+        answer: the names that lead to the resource, and to its id, in the answer of `create`.
     """
 
     service: str
@@ -36,6 +37,7 @@ class Kind:
     delete: str
     key: str
     named: bool = False
+    answer: tuple[str, str] | None = None
 
 
 KINDS = {
@@ -61,6 +63,30 @@ KINDS = {
     "AWS::CloudWatch::Alarm": Kind(
         "cloudwatch", "PutMetricAlarm", ("PutMetricAlarm",), "DeleteAlarms", "AlarmName", True
     ),
+    "AWS::Cognito::UserPool": Kind(
+        "cognito-idp",
+        "CreateUserPool",
+        ("UpdateUserPool",),
+        "DeleteUserPool",
+        "UserPoolId",
+        answer=("UserPool", "Id"),
+    ),
+    "AWS::Cognito::UserPoolClient": Kind(
+        "cognito-idp",
+        "CreateUserPoolClient",
+        ("UpdateUserPoolClient",),
+        "DeleteUserPoolClient",
+        "ClientId",
+        answer=("UserPoolClient", "ClientId"),
+    ),
+    "AWS::Cognito::UserPoolDomain": Kind(
+        "cognito-idp",
+        "CreateUserPoolDomain",
+        (),
+        "DeleteUserPoolDomain",
+        "Domain",
+        True,
+    ),
     # moto's functions drop tags and logging. moto cannot delete permissions.
     "AWS::Lambda::Function": Kind(
         "lambda",
@@ -77,6 +103,8 @@ KINDS = {
         "logs", "PutMetricFilter", ("PutMetricFilter",), "DeleteMetricFilter", "FilterName", True
     ),
 }
+# Properties whose parameter has another name.
+PARAMETERS = {"UserPoolName": "PoolName"}
 PATCHED = {"AWS::Lambda::Function", "AWS::Lambda::Permission"}
 
 
@@ -123,12 +151,19 @@ class Resource(CloudFormationModel):
         self.id = next((properties[key] for key in properties if key == kind.key), name)
         given = {**properties, kind.key: self.id} if kind.named else properties
         self.answer = self._call(kind.create, given, strict=True)
-        if not kind.named:
+        if kind.answer:
+            resource, key = kind.answer
+            self.answer = dict(self.answer[resource])
+            self.id = self.answer[key]
+            # An attribute of user pools, which no call returns.
+            self.answer["ProviderURL"] = f"https://cognito-idp.{region}.amazonaws.com/{self.id}"
+        elif not kind.named:
             self.id = self.answer[kind.key]
 
     def _call(self, operation: str, properties: Properties, strict: bool = False) -> Properties:
         client = boto3.client(KINDS[self.type].service, region_name=self.region)
         shape = client.meta.service_model.operation_model(operation).input_shape
+        properties = {PARAMETERS.get(name, name): each for name, each in properties.items()}
         method = {value: key for key, value in client.meta.method_to_api_mapping.items()}[operation]
         answer: Properties = getattr(client, method)(**fit(shape, properties, strict, self.type))
         return answer

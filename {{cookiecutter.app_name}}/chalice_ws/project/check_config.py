@@ -13,6 +13,7 @@ from chalice.utils import to_cfn_resource_name
 from chalice_ws.project import quotas
 from chalice_ws.project.config import CONFIG
 from chalice_ws.project.resources import Resources
+from chalice_ws.project.sign_in import CONNECT
 from chalice_ws.project.stage import Stage
 
 # The levels of config.json.
@@ -121,6 +122,9 @@ def check_variables(stage: Stage) -> Iterator[str]:
         unknown = variables.keys() - strings.keys()
         unknown |= resources.all_variables(to_cfn_resource_name(function)).keys() - given.keys()
         for name in sorted(stage.readers.keys() - unknown):
+            # A resource file may give the issuer to the only function that reads it.
+            if name.startswith("AUTH") and function != CONNECT:
+                continue
             try:
                 value = stage.readers[name]()
             except ValueError as error:

@@ -12,7 +12,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from chalicelib.storage import channels, connections
+from chalicelib import settings
+from chalicelib.storage import channels, connections, table
 from tests.client import Api, Rejected
 from tests.identity.conftest import connect
 from tests.support.issuer import FakeIssuer, private_key, public_jwk
@@ -250,6 +251,23 @@ def test_connection_ends_with_its_token(api: Api, issuer: FakeIssuer) -> None:
     assert connections.get(client.connection_id).expires_at == end
     client = connect(api, issuer.token(exp=end + 90_000))
     assert connections.get(client.connection_id).expires_at < end + 7200 + 600
+
+
+def test_token_is_neither_logged_nor_stored(
+    api: Api, issuer: FakeIssuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    valid, expired = issuer.token(name="Ann"), issuer.token(exp=1)
+    with caplog.at_level("DEBUG", logger="chalicelib"):
+        client = connect(api, valid)
+        client.request("join", channel="tea")
+        client.request("broadcast", channel="tea", data=1)
+        with pytest.raises(Rejected):
+            connect(api, expired)
+    rows = json.dumps(table.dynamodb().scan(TableName=settings.connections_table())["Items"])
+    assert '"ann"' in rows
+    for part in [*valid.split("."), *expired.split(".")]:
+        assert part not in rows
+        assert part not in caplog.text
 
 
 def test_guest_keeps_the_name_action(api: Api) -> None:
