@@ -197,7 +197,10 @@ def test_compressed_body_is_unpacked(rest: Gateway) -> None:
     packed = gzip.compress(b"hello")
     seen = value(call(rest, "POST", "/echo/a/b", packed, Content_Encoding="gzip"))
     assert seen["raw"] == "hello"
-    assert call(rest, "POST", "/echo/a/b", b"not gzip", Content_Encoding="gzip").status == 400
+    for broken in (b"not gzip", packed[:-5]):
+        assert call(rest, "POST", "/echo/a/b", broken, Content_Encoding="gzip").status == 400
+    bomb = gzip.compress(bytes(10 * MB + 1))
+    assert call(rest, "POST", "/echo/a/b", bomb, Content_Encoding="gzip").status == 413
 
 
 def test_body_over_the_maximum_is_413(rest: Gateway) -> None:

@@ -1,10 +1,11 @@
 """Functions without a route: those that are invoked here, and those that are only named."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.local.gateway import Gateway, client, poll, replace, running
+from tests.local.gateway import Gateway, client, environment, poll, replace, running
 
 NAMED = [
     "count (Lambda function)",
@@ -25,8 +26,12 @@ def test_function_that_nothing_invokes_is_named_at_the_start(app: Path, tmp_path
         options = f"--project-dir {gateway.project} --port {gateway.port}"
         for text in NAMED:
             name = text.split()[0]
-            command = f"python -m chalice_ws invoke {name} {options}"
-            assert f"  {text}: run it with {command}" in lines
+            (line,) = [line for line in lines if line.startswith(f"  {text}: run it with ")]
+            assert line.endswith(f"python -m chalice_ws invoke {name} {options}")
+        # The command works as it is printed.
+        command = line.partition("run it with ")[2].split()
+        done = subprocess.run(command, cwd=app, env=environment(tmp_path), capture_output=True)
+        assert done.stdout == b'["{\\"hello\\": \\"world\\"}"]\n', done.stderr
         # Its queue is polled.
         assert not [line for line in lines if "invoke work" in line]
 

@@ -4,6 +4,7 @@ import argparse
 import io
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ import uvloop
 
 from chalice_ws.local.gateway import Limits
 from chalice_ws.local.server import DEFAULT_PORT, run
-from chalice_ws.project.config import AppError
+from chalice_ws.project.config import AppError, shown
 
 log = logging.getLogger("chalice_ws")
 
@@ -38,8 +39,7 @@ def main(
     )
     log.setLevel(logging.INFO)
     options, status = _parser(prog).parse_args(arguments), 0
-    # "chalice-ws" where it is installed.
-    options.command = prog.removesuffix(".local").removesuffix(" local")
+    options.command = _command(prog)
     try:
         # uvloop takes a third less CPU time for each event than asyncio's own loop.
         uvloop.run(run(options))
@@ -51,6 +51,14 @@ def main(
     # Do not wait for threads: with --workers 0 a handler may never return.
     # The child processes notice that this one has ended.
     os._exit(status)
+
+
+def _command(prog: str) -> str:
+    # The command line of the toolkit, as it works in the shell that has started this process.
+    if not prog.startswith("python "):
+        return prog.removesuffix(" local")
+    found, python = shutil.which("python"), Path(sys.executable)
+    return f"{'python' if found and Path(found) == python else shown(python)} -m chalice_ws"
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:

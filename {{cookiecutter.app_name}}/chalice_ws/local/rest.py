@@ -5,7 +5,6 @@ Quotas: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway
 
 import asyncio
 import base64
-import gzip
 import json
 import logging
 import re
@@ -28,6 +27,9 @@ log = logging.getLogger("chalice_ws")
 FUNCTION = "api_handler"
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
+
+# zlib's wbits for gzip and zlib.
+ANY_FORMAT = 47
 
 # Headers of a function's response that API Gateway renames to x-amzn-Remapped-NAME. (AWS)
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
@@ -100,11 +102,13 @@ class Rest:
 
     async def _answer(self, request: web.Request) -> tuple[web.Response, str | None]:
         try:
-            body = await self._read(request)
+            body = self._unpack(request, await self._read(request))
         except web.HTTPRequestEntityTooLarge:
             problem = f"the maximum of a body is {MAX_BODY_BYTES} bytes"
             return _error(413, "RequestTooLargeException", "Request Too Long"), problem
-        except (EOFError, OSError, zlib.error):
+        except OSError:
+            return web.Response(status=400), "the client left before the end of the body"
+        except zlib.error:
             return _error(400, "BadRequestException", "Bad Request"), "the body is not valid gzip"
         event = {REQUEST: self._event(request, body)}
         if len(body) > MAX_INVOKE_BYTES:
@@ -125,12 +129,20 @@ class Rest:
             return _failed(), f"the function's response is not valid ({error})"
 
     async def _read(self, request: web.Request) -> bytes:
-        body = await request.clone(client_max_size=MAX_BODY_BYTES).read()
+        return await request.clone(client_max_size=MAX_BODY_BYTES).read()
+
+    def _unpack(self, request: web.Request, body: bytes) -> bytes:
         encoding = request.headers.get("Content-Encoding", "").lower()
         # With compression switched on API Gateway unpacks bodies too. (AWS)
         if self._compress_from_bytes is None or encoding not in ("gzip", "deflate"):
             return body
-        return gzip.decompress(body) if encoding == "gzip" else zlib.decompress(body)
+        unpacker = zlib.decompressobj(ANY_FORMAT)
+        unpacked = unpacker.decompress(body, MAX_BODY_BYTES + 1)
+        if len(unpacked) > MAX_BODY_BYTES:
+            raise web.HTTPRequestEntityTooLarge(MAX_BODY_BYTES, len(unpacked))
+        if not unpacker.eof:
+            raise zlib.error("incomplete")
+        return unpacked
 
     def _event(self, request: web.Request, body: bytes) -> dict[str, Any]:
         origin = request.headers.get("Origin")
