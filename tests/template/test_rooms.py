@@ -57,6 +57,7 @@ PACKAGES = {
     "chalicelib.settings": set(),
     "chalicelib.identity": {*AWS_PACKAGES, "cryptography", "jwt"},
     "chalice_ws.connect": {"websockets"},
+    "chalice_ws.deploy": {*AWS_PACKAGES, "pathspec"},
     "chalice_ws.local": {
         *AWS_PACKAGES,
         "cryptography",

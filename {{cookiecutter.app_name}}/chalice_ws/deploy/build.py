@@ -59,8 +59,7 @@ def build(config: Config, extras: list[str], folder: Path) -> Template:
 
 
 def _run_chalice(*arguments: str) -> None:
-    main = "import sys, chalice.cli; sys.exit(chalice.cli.main())"
-    command = [sys.executable, "-c", main, *arguments]
+    command = [sys.executable, "-m", "chalice_ws.deploy.run_chalice", *arguments]
     # Chalice caches a zip that lacks a dependency, and would use it again without a message.
     shutil.rmtree(".chalice/deployments", ignore_errors=True)
     result = subprocess.run(command, capture_output=True, text=True)

@@ -1,0 +1,145 @@
+"""The files of an app that its zip gets: those that git would commit.
+
+Strategy: where the app is in a git repository, git lists its files: those that it tracks, and new
+ones that it does not ignore. Elsewhere the files .gitignore are read here. In both cases, what
+systems, editors and Python leave beside the code stays out, and so do files of secrets and virtual
+environments. Links are followed, as Python follows them. Chalice takes `app.py`, `chalicelib` and
+`vendor`, and would fail at a link without a target, such as an editor's lock.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+ROOTS = ("chalicelib", "vendor")
+EXCLUDED = (
+    "__pycache__",
+    "*.py[co]",
+    "*$py.class",
+    # Secrets.
+    ".env",
+    ".env.*",
+    ".envrc",
+    # Files of systems: macOS, Windows.
+    ".DS_Store",
+    "._*",
+    "Thumbs.db",
+    "desktop.ini",
+    # Files of editors, and of git and patch after a conflict.
+    ".idea",
+    ".vscode",
+    ".*.sw[a-p]",
+    "*~",
+    ".#*",
+    "#*#",
+    "*.orig",
+    "*.rej",
+    ".ipynb_checkpoints",
+    # Folders of tools.
+    ".git",
+    ".hg",
+    ".svn",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+)
+# Only a virtual environment has this file.
+ENVIRONMENT_FILE = "pyvenv.cfg"
+
+Walk = Iterator[tuple[str, list[str], list[str]]]
+Rules = list[tuple[Path, GitIgnoreSpec]]
+
+
+class ShippedFiles:
+    """The files of an app that its zip gets.
+
+    Args:
+        project: the folder of app.py.
+    """
+
+    def __init__(self, project: Path) -> None:
+        self._project = project
+        self._listed = _list_with_git(project)
+
+    def walk(self, folder: str, followlinks: bool = False) -> Walk:
+        """Walk a folder as os.walk does. In a folder of the app, only shipped files are yielded."""
+        path = Path(folder)
+        if path not in [self._project / name for name in ROOTS]:
+            return os.walk(folder, followlinks=followlinks)
+        rules = [] if self._listed else _read_rules(self._project)
+        return self._walk(path, rules, {os.path.realpath(path)})
+
+    def _walk(self, folder: Path, rules: Rules, parents: set[str]) -> Walk:
+        if folder != self._project and not self._listed:
+            rules = [*rules, *_read_rules(folder)]
+        files, folders = [], []
+        for name in sorted(os.listdir(folder)):
+            path = folder / name
+            if any(fnmatchcase(name, pattern) for pattern in EXCLUDED):
+                continue
+            if path.is_dir():
+                # A link to a parent would have no end.
+                is_loop = os.path.realpath(path) in parents
+                is_environment = (path / ENVIRONMENT_FILE).exists()
+                if not is_loop and not is_environment and not _is_ignored(path, rules, "/"):
+                    folders.append(name)
+            # A pipe, a socket and a link without a target are no files.
+            elif path.is_file() and self._is_shipped(path, rules):
+                files.append(_checked(path).name)
+        yield str(folder), folders, files
+        for name in folders:
+            path = folder / name
+            yield from self._walk(path, rules, {*parents, os.path.realpath(path)})
+
+    def _is_shipped(self, path: Path, rules: Rules) -> bool:
+        if not self._listed:
+            return not _is_ignored(path, rules)
+        relative = path.relative_to(self._project)
+        # git lists a link to a folder, and a submodule, without the files in it.
+        return any(each.as_posix() in self._listed for each in (relative, *relative.parents))
+
+
+def _list_with_git(project: Path) -> set[str]:
+    """Return the files that git tracks or would add. Empty: there is no git, or no repository."""
+    # In a hook, git sets variables that name another repository.
+    environment = {name: each for name, each in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"]
+    try:
+        done = subprocess.run(
+            [*command, "app.py", *ROOTS], cwd=project, env=environment, capture_output=True
+        )
+    except OSError:
+        return set()
+    names = {os.fsdecode(name) for name in done.stdout.split(b"\0")}
+    # The repository around the app may ignore the app's folder.
+    return names if done.returncode == 0 and "app.py" in names else set()
+
+
+def _read_rules(folder: Path) -> Rules:
+    path = folder / ".gitignore"
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [(folder, GitIgnoreSpec.from_lines(lines))]
+
+
+def _is_ignored(path: Path, rules: Rules, end: str = "") -> bool:
+    ignored = False
+    for folder, spec in rules:
+        result = spec.check_file(path.relative_to(folder).as_posix() + end)
+        ignored = ignored if result.include is None else result.include
+    return ignored
+
+
+def _checked(path: Path) -> Path:
+    # A zip has names in UTF-8.
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        sys.exit(f"the name of a file is not valid UTF-8 (got {str(path)!r}); rename it")
+    return path
