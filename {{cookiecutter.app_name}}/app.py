@@ -16,7 +16,7 @@ from chalicelib.storage import connections
 # does not import the sender.
 if os.environ.get("_HANDLER") != "app.connect":
     from chalicelib.actions import router
-    from chalicelib.delivery import publish, queue
+    from chalicelib.delivery import pushes, queue
 
 # Chalice's own log handler would write plain text among Lambda's JSON.
 app = Chalice(app_name="{{ cookiecutter.app_name }}", configure_logs=False)
@@ -59,13 +59,13 @@ def disconnect(event: WebsocketEvent) -> None:
     connection = connections.remove(event.connection_id)
     if connection is not None:
         for channel in connection.channels:
-            publish.presence(channel, "left", connection, Invocation.from_event(event))
+            pushes.publish_presence(channel, "left", connection, Invocation.from_event(event))
 
 
 @app.lambda_function()
 def notify(event: Any, context: Any) -> dict[str, Any]:
     """Send {"channel", "data"} to a channel from a job, a schedule or another service."""
-    return publish.notify(event, Invocation.from_context(context))
+    return pushes.notify(event, Invocation.from_context(context))
 
 
 @app.lambda_function()

@@ -123,7 +123,7 @@ def measure(members: int, workers: int, ends: Any, endpoint: str) -> float:
         ends.send(members)
         ends.recv()
         begin = time.time()
-        delivery = load("chalicelib.delivery.publish")
+        delivery = load("chalicelib.delivery.pushes")
         push = delivery.message("all", "hello")
         invocation = load("chalicelib.aws").Invocation(time.monotonic() + 26, endpoint)
         delivery.publish(push, invocation)

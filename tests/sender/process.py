@@ -149,17 +149,18 @@ class SmallBufferSocket(socket.socket):
 def set_timeouts() -> None:
     """Set the timeouts of the senders, so that a slow machine does not look like a fault."""
     from chalicelib import aws
-    from chalicelib.sender import client, pool, sockets
+    from chalicelib.sender import management_api, pool, sockets
 
     variables = os.environ
     seconds = float(variables.get("TIMEOUT_SECONDS", 60))
-    client.RESPONSE_TIMEOUT_SECONDS = seconds
-    client.FIRST_RESPONSE_TIMEOUT_SECONDS = float(variables.get("FIRST_TIMEOUT_SECONDS", seconds))
+    first_seconds = float(variables.get("FIRST_TIMEOUT_SECONDS", seconds))
+    management_api.RESPONSE_TIMEOUT_SECONDS = seconds
+    management_api.FIRST_RESPONSE_TIMEOUT_SECONDS = first_seconds
     pool.CONNECT_TIMEOUT_SECONDS = seconds
     pool.MAX_IDLE_SECONDS = float(variables.get("MAX_IDLE_SECONDS", seconds))
     sockets.ATTEMPT_DELAY_SECONDS = float(variables.get("ATTEMPT_DELAY_SECONDS", seconds))
     aws.CONNECT_TIMEOUT_SECONDS = seconds
-    aws.READ_TIMEOUT_SECONDS = client.FIRST_RESPONSE_TIMEOUT_SECONDS
+    aws.READ_TIMEOUT_SECONDS = first_seconds
 
 
 def set_addresses(host: str, *addresses: str) -> None:

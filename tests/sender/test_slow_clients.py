@@ -40,6 +40,22 @@ def test_slow_recipients_fail_after_a_few_tries_and_the_others_are_reached(
     assert f"connection {slow[0]}: not delivered: 429" in sender.log
 
 
+def test_slow_recipient_is_tried_once_in_the_next_fan_out_until_it_reads(
+    sender: SenderProcess, api: FakeApi
+) -> None:
+    (slow,), others = new_ids(1), new_ids(20)
+    api.scripts[slow] = Script(last=FULL)
+    assert sender.send(recipients(api, [slow, *others])).counts["failed"] == 1
+    tries = api.statuses(429)[slow]
+    assert sender.send(recipients(api, [slow, *others])).counts["failed"] == 1
+    assert api.statuses(429)[slow] == tries + 1
+    api.scripts[slow] = Script()
+    assert sender.send(recipients(api, [slow, *others])).counts["delivered"] == 21
+    # It is no slow one any more: a 429 is retried.
+    api.scripts[slow] = Script([FULL])
+    assert sender.send(recipients(api, [slow, *others])).counts["delivered"] == 21
+
+
 def test_others_do_not_wait_for_slow_recipients(sender: SenderProcess, api: FakeApi) -> None:
     """There are more slow recipients than connections."""
     slow, others = new_ids(300), new_ids(300)

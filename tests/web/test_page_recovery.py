@@ -113,7 +113,7 @@ def test_a_heartbeat_brings_what_was_not_delivered(
     change(app / "web" / "client" / "connection.js", "4 * 60_000", "4_000")
     keep = "        history.save(push, text)\n"
     lose = "        if push['data'] == 'lost':\n            return Outcome()\n"
-    change(app / "chalicelib" / "delivery" / "publish.py", keep, keep + lose)
+    change(app / "chalicelib" / "delivery" / "pushes.py", keep, keep + lose)
     with serving(app, app, tmp_path) as gateway:
         ann, bob = two_in("tea", driver, gateway.page)
         for text in ("before", "lost", "after"):
@@ -234,7 +234,7 @@ def test_a_handler_is_edited_in_mid_conversation(
         ann.say("before")
         bob.hears("before")
         actions = app / "chalicelib" / "actions.py"
-        push = "push = message(channel, data, sender=me)"
+        push = "push = new_message(channel, data, sender=me)"
         assert push in actions.read_text()
         replace(actions, actions.read_text().replace(push, push.replace("data", "data.upper()")))
         gateway.prints("loaded again")
@@ -249,7 +249,7 @@ def test_what_the_server_refuses_is_told_and_the_others_go_on(
 ) -> None:
     app = bake(app_name="strict")
     actions = app / "chalicelib" / "actions.py"
-    push = "    push = message(channel, data, sender=me)\n"
+    push = "    push = new_message(channel, data, sender=me)\n"
     rule = '    if data == "coffee":\n        raise FrameError("bad_field", "say tea", "data")\n'
     actions.write_text(actions.read_text().replace(push, rule + push))
     with serving(app, app, tmp_path) as gateway:

@@ -7,7 +7,7 @@ it on in .chalice/config.json under WS_ACTIONS.
 from itertools import islice
 from typing import Any
 
-from chalicelib.delivery.publish import message, presence, publish
+from chalicelib.delivery.pushes import new_message, publish, publish_presence
 from chalicelib.protocol.fields import CHANNEL, DATA, LIMIT, NAME, NONCE, SINCE
 from chalicelib.protocol.frames import Frame, FrameError
 from chalicelib.protocol.router import Request, Router
@@ -44,7 +44,7 @@ def name(request: Request, *, name: str) -> Frame:
         pushes = 0
         for channel in sorted(me.channels):
             if pushes < MAX_NAMED_PUSHES:
-                pushes += presence(channel, "named", me, request.invocation)
+                pushes += publish_presence(channel, "named", me, request.invocation)
     return {"type": "named", "name": name}
 
 
@@ -56,7 +56,7 @@ def join(
     if channel != LOBBY:
         connections.join(me, channel)
         if channel not in me.channels:
-            presence(channel, "joined", me, request.invocation)
+            publish_presence(channel, "joined", me, request.invocation)
     reply = {"type": "joined", "channel": channel}
     if since is None and limit is None:
         return reply
@@ -72,7 +72,7 @@ def leave(request: Request, *, channel: str) -> Frame:
     me = connections.get(request.connection_id)
     if channel in me.channels:
         connections.leave(me, channel)
-        presence(channel, "left", me, request.invocation)
+        publish_presence(channel, "left", me, request.invocation)
     return {"type": "left", "channel": channel}
 
 
@@ -81,7 +81,7 @@ def broadcast(
     request: Request, *, channel: str = LOBBY, data: Any, nonce: str | None = None
 ) -> Frame:
     me = _require_member(request, channel)
-    push = message(channel, data, sender=me)
+    push = new_message(channel, data, sender=me)
     if nonce is not None:
         # The sender recognizes its own message by it, also one that it sent twice.
         push["nonce"] = nonce

@@ -63,7 +63,7 @@ def test_name_in_many_channels_sends_a_limited_number(
 def test_presence_is_for_channels_below_a_size(
     api: Api, pushes: list[str], monkeypatch: pytest.MonkeyPatch, others: int, announced: int
 ) -> None:
-    monkeypatch.setattr("chalicelib.delivery.publish.MAX_PRESENCE_RECIPIENTS", 4)
+    monkeypatch.setattr("chalicelib.delivery.pushes.MAX_PRESENCE_RECIPIENTS", 4)
     client = api.connect()
     add_members("tea", client, others)
 

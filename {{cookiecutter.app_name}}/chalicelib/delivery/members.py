@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 REMOVAL_SECONDS = 2
 
 
-def recipients(
+def recipient_ids(
     push: Frame,
     exclude: Collection[str],
     id_range: Range | None = None,

@@ -18,7 +18,7 @@ from typing import Any
 
 from chalicelib import settings
 from chalicelib.aws import Invocation, client_config, session
-from chalicelib.delivery.members import recipients, send_to
+from chalicelib.delivery.members import recipient_ids, send_to
 from chalicelib.protocol.frames import MAX_PUSH_BYTES, Busy, Frame, encode
 from chalicelib.sender import Outcome
 from chalicelib.storage.table import Range, batches, shards
@@ -87,7 +87,7 @@ def process_batch(event: Any, invocation: Invocation) -> dict[str, Any]:
 def _process(task: Task, deadline: float) -> None:
     push, id_range, limit = task["push"], Range(*task["range"]), settings.fanout_limit()
     exclude: list[str] = task["exclude"]
-    ids = recipients(push, exclude, id_range)
+    ids = recipient_ids(push, exclude, id_range)
     first = list(islice(ids, limit and limit + 1))
     if limit and len(first) > limit:
         _put(task, _split(id_range, limit, chain(first, ids), deadline))

@@ -1,18 +1,18 @@
-"""Send over many connections at once.
+"""Send over many HTTP connections at once.
 
 Strategy:
 
 - `RecipientQueue` reads recipients in a thread. Sending begins with the first of them.
-- Each worker is a task. It takes a recipient from the queue, runs its `Delivery`, and takes the
-  next. A worker uses one connection at a time, so the number of workers sets the number of
+- Each worker is a task. It takes a `Delivery`, makes one attempt, and takes the next one. If
+  another attempt is needed, the delivery waits for its time in one of two heaps.
+- A worker uses one HTTP connection at a time. So the number of workers sets the number of
   connections (`connections_worth_opening`).
-- A `Delivery` attempts to send until the status is final. While it waits to retry, another
-  worker takes its place.
-- One `RateLimit` holds for all workers. A 429 slows all of them down.
-- `Client` signs the request, takes a connection from the `Pool`, and maps the response to a
+- `ManagementAPI` signs the request, takes a connection from the `Pool`, and maps the response to a
   status.
-- The deadline cancels all workers. Recipients with an attempt are then "failed", the others
-  "untried".
+- One `RateLimit` holds for all workers. It slows all of them down where API Gateway answers many
+  of their calls with 429.
+- The deadline cancels all workers. Recipients that API Gateway took no attempt for are then
+  "untried", the others "failed".
 - The pool keeps its connections and its event loop for the next call of `send`. Between two calls
   nothing runs.
 """
@@ -25,22 +25,22 @@ from heapq import heappop, heappush
 from math import isqrt
 
 from chalicelib import settings
-from chalicelib.sender.client import Client
+from chalicelib.sender.management_api import ManagementAPI
 from chalicelib.sender.pool import Pool
 from chalicelib.sender.rate_limit import RateLimit
 from chalicelib.sender.recipients import RecipientQueue
 from chalicelib.sender.retry import Delivery
-from chalicelib.sender.tasks import TaskGroup
+from chalicelib.sender.task_group import TaskGroup
 from chalicelib.sender.types import OnResult, Recipients
 
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 256
 
-# Workers that wait to retry are among them.
+# Workers that wait for the time of a retry are among them.
 MAX_TASKS = 2 * MAX_CONNECTIONS
 
-# Seconds after the deadline to finish reading, and as many to count the untried recipients.
+# Seconds after the deadline for the end of reading, and as many to count the untried recipients.
 COUNTING_SECONDS = 1
 
 # Each thread that sends has a pool of its own: a small fan-out does not wait for a large one.
@@ -69,7 +69,7 @@ class _FanOut:
         self._failed: list[Delivery] = []
         self._throttled: list[Delivery] = []
         self._rate_limit = RateLimit(settings.fanout_rps())
-        self._client = Client(pool, payload, self._rate_limit)
+        self._api = ManagementAPI(pool, payload, self._rate_limit)
         self._tasks = TaskGroup(pool.loop)
         self._idle_count = self._waiting_count = self._final_count = 0
         self._on_result = on_result
@@ -85,8 +85,8 @@ class _FanOut:
                 log.warning("API Gateway said 429", extra={"throttled": throttled})
         if not in_time:
             await self._report_others()
-        if self._client.blocked and not self._rate_limit.accepted_count:
-            raise next(iter(self._client.blocked.values()))
+        if self._api.blocked and not self._rate_limit.accepted_count:
+            raise next(iter(self._api.blocked.values()))
 
     def _add_workers(self) -> None:
         wanted = connections_worth_opening(self._queue.read_count, self._idle_count)
@@ -102,7 +102,7 @@ class _FanOut:
             try:
                 remaining_count = self._queue.read_count - self._final_count
                 is_final = await delivery.attempt(
-                    self._client,
+                    self._api,
                     self._rate_limit,
                     remaining_count if self._queue.is_finished() else None,
                 )
@@ -148,7 +148,7 @@ class _FanOut:
     async def _report_others(self) -> None:
         for delivery in [*self._failed, *self._throttled]:
             self._finish(delivery)
-        if not await self._queue.stop_reading(COUNTING_SECONDS):
+        if not await self._queue.wait_until_stopped(COUNTING_SECONDS):
             log.error("the other recipients could not be read in time, and are not counted")
             return
         end = time.monotonic() + COUNTING_SECONDS
@@ -160,12 +160,12 @@ class _FanOut:
 
 
 def connections_worth_opening(read_count: int, idle_count: int) -> int:
-    """Return the number of connections that sends to the recipients soonest.
+    """Return the number of HTTP connections that sends to the recipients soonest.
 
     To open n connections takes n ms of CPU. To send over n connections takes 10 / n ms for each
     recipient, where a response takes 10 ms. The sum is least at sqrt(10 * recipients). Nearly
-    twice as many cost this fan-out little and make the next one faster. 200 keep a vCPU busy.
-    More help where responses take longer, and cost little beside that many recipients.
+    twice as many cost this fan-out little, and make the next one faster. 200 keep a vCPU busy.
+    Where responses take longer, more connections help.
 
     Args:
         read_count: recipients that were read so far.

@@ -40,7 +40,7 @@ class HTTPConnection:
         self.idle_since = self._loop.time()
         self._loop.add_reader(self._fd, self._read)
 
-    async def post(self, request: bytes, timeout_seconds: float) -> Response:
+    async def send(self, request: bytes, timeout_seconds: float) -> Response:
         """Send a request and return its response.
 
         Args:

@@ -26,7 +26,7 @@ class Pool:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self._idle: defaultdict[Origin, list[HTTPConnection]] = defaultdict(list)
-        # When the fan-out began. Connections that were idle before may have ended in silence.
+        # The time when the fan-out began. Connections that were idle before may have ended.
         self._began_at = 0.0
         self._addresses: dict[Origin, list[str]] = {}
         self._sessions: dict[Origin, ssl.SSLSession | None] = {}
@@ -54,11 +54,11 @@ class Pool:
                 return connection
         return None
 
-    def is_doubtful(self, connection: HTTPConnection) -> bool:
-        """Return whether a connection was idle when the fan-out began."""
+    def is_unconfirmed(self, connection: HTTPConnection) -> bool:
+        """Return whether a connection has not answered since the fan-out began."""
         return connection.idle_since < self._began_at
 
-    def close_doubtful(self) -> None:
+    def close_unconfirmed(self) -> None:
         """Close the idle connections that have not answered since the fan-out began."""
         self._close_idle(self._began_at)
 

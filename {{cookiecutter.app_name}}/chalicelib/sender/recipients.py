@@ -1,20 +1,18 @@
-"""Recipients that are read ahead, in a thread, while the first of them are sent to."""
+"""Recipients that are read in a thread, while the first of them are sent to."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from itertools import chain, islice
+from itertools import chain
 
 from chalicelib.sender.types import Recipients
 
-# Recipients that are read at a time.
-CHUNK_SIZE = 2000
+# The thread pauses where so many recipients wait to be sent to.
+MAX_WAITING = 2000
 
-# The next chunk is read where fewer recipients are waiting.
-LOW_MARK = 1000
-
-# The workers hear of new recipients so often while a chunk is being read.
-PROGRESS_SECONDS = 0.005
+# The workers hear of new recipients so often, and the thread looks so often whether to go on.
+POLL_SECONDS = 0.005
 
 
 class RecipientQueue:
@@ -25,41 +23,35 @@ class RecipientQueue:
 
     def __init__(self, recipients: Recipients) -> None:
         self.read_count = 0
-        self._has_more = True
         self._source = iter(recipients)
         self._waiting: deque[tuple[str, str]] = deque()
-        self._is_low = asyncio.Event()
-        self._reading: asyncio.Future[bool] | None = None
+        self._is_stopped = False
+        self._reading: asyncio.Future[None] | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def is_finished(self) -> bool:
         """Return whether all recipients were read and removed."""
-        return not (self._has_more or self._waiting)
+        return bool(self._reading and self._reading.done() and not self._waiting)
 
     def pop(self) -> tuple[str, str]:
         """Remove the next recipient, and return it."""
-        recipient = self._waiting.popleft()
-        if len(self._waiting) == LOW_MARK:
-            self._is_low.set()
-        return recipient
+        return self._waiting.popleft()
 
     async def fill(self, on_progress: Callable[[], None]) -> None:
-        """Read all recipients; wait while enough of them are in the queue."""
-        while self._has_more:
-            loop = asyncio.get_running_loop()
-            self._reading = loop.run_in_executor(None, self._read_chunk)
+        """Read all recipients. A cancellation stops the thread after the next one."""
+        self._reading = asyncio.get_running_loop().run_in_executor(None, self._read)
+        try:
             while not self._reading.done():
-                await asyncio.wait({self._reading}, timeout=PROGRESS_SECONDS)
+                await asyncio.wait({self._reading}, timeout=POLL_SECONDS)
                 on_progress()
-            self._has_more = self._reading.result()
-            self._is_low.clear()
-            if len(self._waiting) > LOW_MARK:
-                await self._is_low.wait()
+        finally:
+            self._is_stopped = True
+        self._reading.result()
 
-    async def stop_reading(self, timeout_seconds: float) -> bool:
-        """Wait for the chunk that is being read. Return False after the timeout."""
+    async def wait_until_stopped(self, timeout_seconds: float) -> bool:
+        """Wait until the thread has ended. Return False after the timeout."""
         if self._reading:
             await asyncio.wait({self._reading}, timeout=timeout_seconds)
         return not self._reading or self._reading.done()
@@ -68,10 +60,11 @@ class RecipientQueue:
         """Return the recipients that were not removed, those that were not read included."""
         return chain(self._waiting, self._source)
 
-    def _read_chunk(self) -> bool:
-        size = 0
-        for recipient in islice(self._source, CHUNK_SIZE):
+    def _read(self) -> None:
+        for recipient in self._source:
             self._waiting.append(recipient)
             self.read_count += 1
-            size += 1
-        return size == CHUNK_SIZE
+            while len(self._waiting) >= MAX_WAITING and not self._is_stopped:
+                time.sleep(POLL_SECONDS)
+            if self._is_stopped:
+                return

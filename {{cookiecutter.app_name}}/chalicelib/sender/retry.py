@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 
-from chalicelib.sender.client import Blocked, Client, Rejected, Throttled
+from chalicelib.sender.management_api import Blocked, ManagementAPI, Rejected, Throttled
 from chalicelib.sender.rate_limit import RateLimit
 from chalicelib.sender.types import Status
 
@@ -23,6 +23,12 @@ MIN_QUOTA_PROBABILITY = 1e-6
 # second value holds where most recipients get 429: then the quota is the more likely cause.
 MAX_THROTTLED_SECONDS = 3
 MAX_MOST_THROTTLED_SECONDS = 8
+
+# For this time, a client that did not read is tried once in each fan-out.
+SLOW_SECONDS = 60
+
+# The connection ids of such clients, with the end of that time on the monotonic clock.
+_slow_until: dict[str, float] = {}
 
 
 class Delivery:
@@ -50,7 +56,7 @@ class Delivery:
         return self.retry_at < other.retry_at
 
     async def attempt(
-        self, client: Client, rate_limit: RateLimit, remaining_count: int | None
+        self, api: ManagementAPI, rate_limit: RateLimit, remaining_count: int | None
     ) -> bool:
         """Attempt to deliver once; return whether the status is final.
 
@@ -59,17 +65,18 @@ class Delivery:
                 that was not tried.
         """
         if remaining_count and self._is_throttled_too_long(rate_limit, remaining_count):
-            self.status = "failed"
-            return True
+            return self._give_up_slow_client()
         wait_seconds = rate_limit.reserve()
         if wait_seconds > 0:
             await asyncio.sleep(wait_seconds)
-        if self._endpoint in client.blocked:
-            self.status, self.problem = "failed", ""
-            return True
+        # An attempt that is cancelled from here on may have delivered.
         self.status = "failed"
+        if self._endpoint in api.blocked:
+            self.problem = ""
+            return True
         try:
-            self.status = await client.post(self.connection_id, self._endpoint)
+            self.status = await api.post(self.connection_id, self._endpoint)
+            _slow_until.pop(self.connection_id, None)
             return True
         except Blocked:
             self.problem = ""
@@ -79,8 +86,10 @@ class Delivery:
             return True
         except Throttled as error:
             self.problem = str(error)
-            if self._is_improbable(rate_limit):
+            if _slow_until.get(self.connection_id, 0) > time.monotonic():
                 return True
+            if self._is_quota_improbable(rate_limit):
+                return self._give_up_slow_client()
             # API Gateway did not take the payload, so that another fan-out may send it.
             self.status = "untried"
         except OSError as error:
@@ -95,8 +104,13 @@ class Delivery:
         self.retry_at = time.monotonic() + wait_seconds
         return False
 
-    def _is_improbable(self, rate_limit: RateLimit) -> bool:
-        """Return whether the quota is an improbable cause of the 429 until now."""
+    def _give_up_slow_client(self) -> bool:
+        self.status = "failed"
+        _slow_until[self.connection_id] = time.monotonic() + SLOW_SECONDS
+        return True
+
+    def _is_quota_improbable(self, rate_limit: RateLimit) -> bool:
+        """Count a 429; return whether the quota is an improbable cause of all of them."""
         if self._throttled_at:
             accepted = rate_limit.accepted_count - self._accepted_count
             throttled = rate_limit.throttled_count - self._throttled_count
@@ -111,6 +125,6 @@ class Delivery:
         if not self._throttled_at:
             return False
         accepted_at, accepted_count = rate_limit.accepted_at, rate_limit.accepted_count
-        is_alone = accepted_at > self._throttled_at or accepted_count >= remaining_count
-        max_seconds = MAX_THROTTLED_SECONDS if is_alone else MAX_MOST_THROTTLED_SECONDS
+        are_few = accepted_at > self._throttled_at or accepted_count >= remaining_count
+        max_seconds = MAX_THROTTLED_SECONDS if are_few else MAX_MOST_THROTTLED_SECONDS
         return time.monotonic() - max(self._throttled_at, accepted_at) > max_seconds

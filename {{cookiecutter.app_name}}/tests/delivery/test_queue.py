@@ -15,7 +15,7 @@ from chalice_ws.local import services
 from chalice_ws.project.config import read_config
 from chalice_ws.project.resources import Resources
 from chalicelib import aws, sender, settings
-from chalicelib.delivery import members, publish, queue
+from chalicelib.delivery import members, pushes, queue
 from chalicelib.protocol import frames
 from chalicelib.sender import retry
 from chalicelib.storage import channels, connections, table
@@ -377,10 +377,10 @@ def test_longest_message_fits_into_the_queue(scaled: LambdaPoller, letter: str) 
     def size(text: str) -> int:
         return len(frames.encode({**push, "data": text}).encode())
 
-    push = publish.message("tea", "")
+    push = pushes.new_message("tea", "")
     push["data"] = letter * ((frames.MAX_PUSH_BYTES - size("")) // (size(letter) - size("")))
     endpoint = os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"]
-    publish.publish(push, aws.Invocation(time.monotonic() + 20, endpoint))
+    pushes.publish(push, aws.Invocation(time.monotonic() + 20, endpoint))
     scaled.run()
     assert [client.push() for client in clients] == [push] * 4
 

@@ -166,7 +166,7 @@ def test_message_ids_increase_if_the_clock_stops_or_is_set_back(
 ) -> None:
     now = time.time_ns()
     clock = itertools.chain([now, now, now - 10**9, now], itertools.repeat(now + 10**6))
-    monkeypatch.setattr("chalicelib.delivery.publish.time.time_ns", lambda: next(clock))
+    monkeypatch.setattr("chalicelib.delivery.pushes.time.time_ns", lambda: next(clock))
     for n in range(5):
         ann.request("broadcast", channel="tea", data=n)
     assert page_data(ann.request("history", channel="tea")) == list(range(5))

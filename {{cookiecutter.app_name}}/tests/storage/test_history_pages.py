@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.delivery import publish
+from chalicelib.delivery import pushes
 from chalicelib.protocol.fields import MAX_DEPTH
 from chalicelib.protocol.frames import MAX_BYTES, MAX_PUSH_BYTES
 from chalicelib.storage import connections
@@ -75,7 +75,7 @@ def test_page_of_longest_messages_fits_into_one_frame(ann: Client) -> None:
     ann.request("join", channel=channel)
     small, wide = "x" * 30_000, "ü" * 15_000 + "\ud800"
     max_length = MAX_PUSH_BYTES - len(
-        json.dumps(publish.message(channel, ""), separators=(",", ":"))
+        json.dumps(pushes.new_message(channel, ""), separators=(",", ":"))
     )
     largest = "x" * (max_length - len(json.dumps(connections.get(ann.connection_id).member)) + 7)
     bodies = [small, wide, small, wide, small, wide, largest, small, largest, largest]

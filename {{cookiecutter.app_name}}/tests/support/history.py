@@ -3,7 +3,7 @@
 import json
 import time
 
-from chalicelib.delivery.publish import message
+from chalicelib.delivery.pushes import new_message
 from chalicelib.storage import history
 from tests.client import Frame
 
@@ -18,7 +18,7 @@ def message_id_at(seconds: float) -> str:
 def save_message(message_id: str, data: object) -> None:
     """Save a message to the channel tea, sent at the time in its id."""
     sent_at = int(message_id[:12], 16)
-    push = {**message("tea", data), "message_id": message_id, "sent_at": sent_at}
+    push = {**new_message("tea", data), "message_id": message_id, "sent_at": sent_at}
     history.save(push, json.dumps(push))
 
 

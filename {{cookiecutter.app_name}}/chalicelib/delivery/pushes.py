@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib import settings
 from chalicelib.aws import Invocation
 from chalicelib.delivery import queue
-from chalicelib.delivery.members import recipients, send_to
+from chalicelib.delivery.members import recipient_ids, send_to
 from chalicelib.protocol.fields import CHANNEL, DATA
 from chalicelib.protocol.frames import MAX_PUSH_BYTES, Frame, FrameError, encode
 from chalicelib.sender import Outcome
@@ -26,7 +26,7 @@ MAX_PRESENCE_RECIPIENTS = 100
 _last_sent_at = 0
 
 
-def message(channel: str, data: Any, sender: Connection | None = None) -> Frame:
+def new_message(channel: str, data: Any, sender: Connection | None = None) -> Frame:
     """Return a new message to a channel, with an id that sorts by time.
 
     Args:
@@ -43,7 +43,7 @@ def message(channel: str, data: Any, sender: Connection | None = None) -> Frame:
     }
 
 
-def presence(channel: str, event: str, subject: Connection, invocation: Invocation) -> int:
+def publish_presence(channel: str, event: str, subject: Connection, invocation: Invocation) -> int:
     """Send presence to the other members of a channel, if they are MAX_PRESENCE_RECIPIENTS at most.
 
     An error is logged, not raised.
@@ -58,7 +58,7 @@ def presence(channel: str, event: str, subject: Connection, invocation: Invocati
     exclude, maximum = [subject.connection_id], MAX_PRESENCE_RECIPIENTS
     try:
         # One more than the maximum, and the subject: the read of a large channel ends there.
-        found = recipients(push, exclude, page_size=maximum + 2)
+        found = recipient_ids(push, exclude, page_size=maximum + 2)
         ids = list(islice(found, maximum + 1))
         if not 0 < len(ids) <= maximum:
             return 0
@@ -86,7 +86,7 @@ def publish(push: Frame, invocation: Invocation, exclude: Collection[str] = ()) 
     text = encode(push, MAX_PUSH_BYTES)
     if push["type"] == "message":
         history.save(push, text)
-    return _send(push, text, recipients(push, exclude), invocation, exclude)
+    return _send(push, text, recipient_ids(push, exclude), invocation, exclude)
 
 
 def _send(
@@ -107,7 +107,7 @@ def notify(event: Any, invocation: Invocation) -> dict[str, Any]:
     """
     if not isinstance(event, dict):
         raise FrameError("not_an_object", 'send {"channel": ..., "data": ...}')
-    push = message(CHANNEL.read("channel", event), DATA.read("data", event))
+    push = new_message(CHANNEL.read("channel", event), DATA.read("data", event))
     return {"message_id": push["message_id"], **publish(push, invocation).counts()}
 
 

@@ -1,4 +1,4 @@
-"""Tasks that end together."""
+"""A group of tasks that end together."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class TaskGroup:
-    """A group of tasks that the first error ends. (asyncio's comes with Python 3.11.)"""
+    """A group of tasks that the first error ends, as asyncio.TaskGroup of Python 3.11 is."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

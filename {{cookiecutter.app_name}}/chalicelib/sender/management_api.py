@@ -1,4 +1,4 @@
-"""Post one payload to connections, and map each response to a status or an error."""
+"""Post one payload to WebSocket connections, and map each response to a status or an error."""
 
 import logging
 import ssl
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 RESPONSE_TIMEOUT_SECONDS = 3
 
-# For the first request of a fan-out over an idle connection, which may have ended in silence.
+# For the first request over an idle HTTP connection, which may have ended in silence.
 FIRST_RESPONSE_TIMEOUT_SECONDS = 1.5
 
 
@@ -31,8 +31,8 @@ class Blocked(Exception):
     """An error that concerns all recipients of an endpoint. It is logged once."""
 
 
-class Client:
-    """A client of the management API for one payload.
+class ManagementAPI:
+    """The management API, called with one payload.
 
     `blocked` has the error of each endpoint that nothing can be sent to.
     """
@@ -45,7 +45,7 @@ class Client:
         self._signers: dict[str, Signer] = {}
 
     async def post(self, connection_id: str, endpoint: str) -> Status:
-        """Post the payload to a connection; return "delivered" or "gone".
+        """Post the payload to a WebSocket connection; return "delivered" or "gone".
 
         Raises:
             OSError: another attempt may succeed. After a 429 it is Throttled.
@@ -83,14 +83,14 @@ class Client:
         raise OSError(problem)
 
     async def _exchange(self, origin: Origin, request: bytes) -> Response:
-        """Send a request over an idle connection or a new one; return the response."""
+        """Send a request over an idle HTTP connection or a new one; return the response."""
         connection = self._pool.take_idle(origin)
-        if connection and self._pool.is_doubtful(connection):
+        if connection and self._pool.is_unconfirmed(connection):
             try:
                 return await self._send(connection, request, FIRST_RESPONSE_TIMEOUT_SECONDS)
             except ConnectionError:
                 # The others have probably ended too.
-                self._pool.close_doubtful()
+                self._pool.close_unconfirmed()
                 connection = self._pool.take_idle(origin)
         connection = connection or await self._pool.open(origin)
         return await self._send(connection, request, RESPONSE_TIMEOUT_SECONDS)
@@ -98,6 +98,6 @@ class Client:
     async def _send(
         self, connection: HTTPConnection, request: bytes, timeout_seconds: float
     ) -> Response:
-        response = await connection.post(request, timeout_seconds)
+        response = await connection.send(request, timeout_seconds)
         self._pool.put_back(connection)
         return response
