@@ -91,6 +91,11 @@ def test_fixed_path_wins_over_a_parameter(rest: Gateway) -> None:
     assert value(call(rest, "GET", "/echo/fixed/x/")) == {"fixed": "x"}
 
 
+def test_path_like_that_of_a_proxy_is_a_route(rest: Gateway) -> None:
+    assert call(rest, "GET", "/ports/3").body == b"3"
+    assert rest.http("GET", f"/proxy/{rest.port}/{rest.stage}/ports/3").body == b"3"
+
+
 @pytest.mark.parametrize("path", ["", "/"])
 def test_stage_itself_is_the_root_route(rest: Gateway, path: str) -> None:
     assert value(call(rest, "GET", path)) == {"hello": "root"}

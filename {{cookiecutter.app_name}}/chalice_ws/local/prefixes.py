@@ -8,10 +8,10 @@ import re
 from typing import Any
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 # Such as /user/ann/proxy/absolute/8000, /absproxy/8000 and /codeeditor/default/absports/8000.
-_PREFIX = re.compile(r"(/.*?)?/((abs)?proxy|proxy/absolute|(abs)?ports)/\d+")
+_PREFIX = re.compile(r"(/.*?)??/((abs)?proxy|proxy/absolute|(abs)?ports)/\d+")
 
 
 def remove_prefixes(server: web.Server, stage: str) -> None:
@@ -41,9 +41,19 @@ def _without_prefix(path: str, stage: str) -> str:
     return rest if rest.startswith("/") else path
 
 
-@web.middleware
-async def add_slash(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Redirect /proxy/8000 to /proxy/8000/, to which the page's own addresses are relative."""
-    if _PREFIX.fullmatch(request.path):
-        raise web.HTTPFound(request.path.rpartition("/")[2] + "/")
-    return await handler(request)
+def add_slash(stage: str) -> Middleware:
+    """Return a check that redirects /proxy/8000 to /proxy/8000/.
+
+    The page's own addresses are relative to it.
+
+    Args:
+        stage: the API's stage. A path that begins with it is a route of the app.
+    """
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if _PREFIX.fullmatch(request.path) and not request.path.startswith(f"/{stage}/"):
+            raise web.HTTPFound(request.path.rpartition("/")[2] + "/")
+        return await handler(request)
+
+    return check

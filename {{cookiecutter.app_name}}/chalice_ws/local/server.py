@@ -91,7 +91,7 @@ async def run(options: argparse.Namespace) -> None:
         refuse_other_hosts(origins, rest.serves),
         refuse_web_pages(lambda request: rest.serves(request) or request.path == TOKEN_PATH),
         refuse_other_paths(stage),
-        add_slash,
+        add_slash(stage),
     ]
     tokens = IssuerApi(issuer, project, options.stage)
     application = routes(gateway, rest, management, invoke, project / "web", tokens, checks)

@@ -118,6 +118,11 @@ def headers() -> Response:
     )
 
 
+@app.route("/ports/{number}")
+def port(number: str) -> str:
+    return number
+
+
 @app.route("/large")
 def large() -> str:
     return "x" * 20_000
