@@ -216,6 +216,20 @@ def test_body_over_the_maximum_is_413(rest: Gateway) -> None:
         assert (answer.status, json.loads(answer.body)) == (413, {"message": "Request Too Long"})
 
 
+def test_response_over_the_maximum_is_502(rest: Gateway) -> None:
+    assert call(rest, "GET", "/too-large").status == 502
+    rest.prints("GET /too-large: the maximum of a response is 6291456 bytes")
+
+
+def test_scheme_of_a_proxy_in_front_is_kept(rest: Gateway) -> None:
+    seen = value(call(rest, "GET", "/echo/a/b", X_Forwarded_Proto="https", X_Forwarded_Port="443"))
+    assert seen["headers"]["x-forwarded-proto"] == "https"
+    assert seen["headers"]["x-forwarded-port"] == "443"
+    seen = value(call(rest, "GET", "/echo/a/b"))
+    assert seen["headers"]["x-forwarded-proto"] == "http"
+    assert seen["headers"]["x-forwarded-port"] == str(rest.port)
+
+
 def test_start_names_the_addresses_that_the_app_has(rest: Gateway, bare: Gateway) -> None:
     assert f"  REST       http://127.0.0.1:{rest.port}/api/\n" in rest.printed()
     assert "REST" not in bare.printed()

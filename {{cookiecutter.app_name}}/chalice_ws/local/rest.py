@@ -124,6 +124,8 @@ class Rest:
         if result.error:
             return _failed(), str(result.error.get("errorMessage"))
         try:
+            if len(result.value.get("body") or "") > MAX_INVOKE_BYTES:
+                return _failed(), f"the maximum of a response is {MAX_INVOKE_BYTES} bytes"
             return self._response(request, result.value), result.value.get(PROBLEM)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             return _failed(), f"the function's response is not valid ({error})"
@@ -193,16 +195,21 @@ def _is_handshake(request: web.Request) -> bool:
 
 def _headers(request: web.Request) -> list[tuple[str, str]]:
     # API Gateway drops the hop-by-hop headers, and adds those of a proxy.
-    own = {"connection", "upgrade", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}
+    own = {"connection", "upgrade", "x-forwarded-for"}
     headers = [(name, value) for name, value in request.headers.items() if name.lower() not in own]
+    # A proxy in front knows better.
+    scheme = request.headers.get("X-Forwarded-Proto")
     before, port = request.headers.get("X-Forwarded-For"), request.host.rpartition(":")[2]
     client = request.remote or ""
+    own_address = [
+        ("X-Forwarded-Port", port if port.isdigit() else "80"),
+        ("X-Forwarded-Proto", request.scheme),
+    ]
     return [
         *headers,
         ("X-Amzn-Trace-Id", f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}"),
         ("X-Forwarded-For", f"{before}, {client}" if before else client),
-        ("X-Forwarded-Port", port if port.isdigit() else "80"),
-        ("X-Forwarded-Proto", request.scheme),
+        *([] if scheme else own_address),
     ]
 
 

@@ -128,6 +128,11 @@ def large() -> str:
     return "x" * 20_000
 
 
+@app.route("/too-large")
+def too_large() -> str:
+    return "x" * (6 * 1024 * 1024 + 1)
+
+
 @app.route("/public", methods=["GET", "POST"], cors=True)
 def public() -> dict[str, bool]:
     return {"public": True}
