@@ -1,9 +1,10 @@
 """Deliver a push to a channel that is too large for one function, through SQS.
 
 Strategy: a push to a channel with more members than FANOUT_LIMIT becomes one task for each shard.
-A task names a range of the channel. The fanout function splits a large range into smaller tasks.
-It sends to a small range. A task stays in the queue until it is done: if the
-function fails, another run repeats it. A client can drop the repeated message by its message_id.
+A task names a range of the channel. The fanout function splits a large range into smaller tasks,
+and sends to a small range, slice by slice. A task stays in the queue until it is done: if the
+function fails, another run repeats it. If the deadline comes first, a new task takes its place,
+for the members that were not tried. A failed member was tried, and is only counted.
 Without FANOUT_LIMIT nothing here sends a request. More in docs/scale.md.
 """
 
@@ -25,14 +26,14 @@ from chalicelib.storage.table import Range, batches, shards
 
 log = logging.getLogger(__name__)
 
-# SQS takes ten messages with one request, and 1 MiB together; it used to be 256 KiB:
+# The maximum of one request to SQS. The size was 256 KiB, and is 1 MiB now:
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 MAX_BATCH_MESSAGES = 10
 MAX_BATCH_BYTES = 256 * 1024
 _MAX_ATTEMPTS = 3
 
-# The members of one slice, and the seconds that it may take. If less time is left, the rest of the
-# range goes back to the queue.
+# The members of one slice, and the seconds that it may take. If less time is left before the
+# deadline, a new task takes the rest of the range.
 SLICE_MEMBERS = 1000
 SLICE_SECONDS = 5
 
@@ -71,7 +72,7 @@ def process_batch(event: Any, invocation: Invocation) -> dict[str, Any]:
         event: SQS messages, as Lambda passes them.
 
     Returns:
-        The messages to keep in the queue, as ReportBatchItemFailures defines it:
+        The SQS messages to keep in the queue, as ReportBatchItemFailures defines it:
         https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
     failures = []
@@ -85,24 +86,33 @@ def process_batch(event: Any, invocation: Invocation) -> dict[str, Any]:
 
 
 def _process(task: Task, deadline: float) -> None:
-    push, id_range, limit = task["push"], Range(*task["range"]), settings.fanout_limit()
-    exclude: list[str] = task["exclude"]
-    ids = recipient_ids(push, exclude, id_range)
-    first = list(islice(ids, limit and limit + 1))
-    if limit and len(first) > limit:
-        _put(task, _split(id_range, limit, chain(first, ids), deadline))
-        return
-    payload = encode(push, MAX_PUSH_BYTES).encode()
+    id_range, limit = Range(*task["range"]), settings.fanout_limit()
+    ids = recipient_ids(task["push"], task["exclude"], id_range)
+    # One id more than the limit shows that the range is too large.
+    first_ids = list(islice(ids, limit and limit + 1))
+    if limit and len(first_ids) > limit:
+        _put(task, _split(id_range, limit, chain(first_ids, ids), deadline))
+    else:
+        _send_range(task, id_range, first_ids, deadline)
+
+
+def _send_range(task: Task, id_range: Range, ids: list[str], deadline: float) -> None:
+    """Send to the members of a range. Enqueue a task for those that were not tried in time."""
+    payload = encode(task["push"], MAX_PUSH_BYTES).encode()
     invocation = Invocation(deadline, task["endpoint"])
-    remaining, tried, rps = id_range, list[str](), settings.fanout_rps()
-    for ids_slice in batches(first, SLICE_MEMBERS):
+    remaining, rps = id_range, settings.fanout_rps()
+    tried: set[str] = set()
+    for ids_slice in batches(ids, SLICE_MEMBERS):
         started_at = time.monotonic()
         if started_at >= deadline - SLICE_SECONDS:
             break
-        outcome = send_to(push["channel"], payload, ids_slice, invocation)
+        outcome = send_to(task["push"]["channel"], payload, ids_slice, invocation)
         if outcome.untried:
-            # A failed recipient was tried. The push is in the history, if it is a message.
-            tried = sorted({*ids_slice} - {*outcome.untried})
+            first_untried = min(outcome.untried)
+            tried = {*ids_slice} - {*outcome.untried}
+            # Ids are in order.
+            before = [each for each in ids_slice if each < first_untried]
+            remaining = remaining._replace(after=[remaining.after, *before][-1])
             break
         remaining = id_range._replace(after=ids_slice[-1])
         # Each fan-out may begin with a burst. Several of them in turn must keep to the rate.
@@ -111,7 +121,8 @@ def _process(task: Task, deadline: float) -> None:
         return
     if remaining == id_range and not tried:
         raise TimeoutError("there was no time for one slice; use a smaller FANOUT_LIMIT")
-    _put({**task, "exclude": [*exclude, *tried]}, [remaining])
+    exclude = [each for each in {*task["exclude"], *tried} if each > remaining.after]
+    _put({**task, "exclude": exclude}, [remaining])
 
 
 def _split(id_range: Range, limit: int, ids: Iterable[str], deadline: float) -> Iterator[Range]:
