@@ -128,7 +128,9 @@ def test_deploy_again_changes_nothing_and_destroy_deletes_the_pool(
     aws: Account, deployed: Path
 ) -> None:
     assert "No changes" in aws.make(deployed, "deploy", **EXTRAS)
-    aws.make(deployed, "destroy", STAGE="prod", YES="1")
+    pool = resources(aws, STACK)["UserPool"]
+    printed = aws.make(deployed, "destroy", STAGE="prod", YES="1")
+    assert f"the user pool {pool} with its people" in printed
     pools = aws.client("cognito-idp").list_user_pools(MaxResults=10)["UserPools"]
     assert pools == []
 

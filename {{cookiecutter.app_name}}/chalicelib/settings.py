@@ -128,7 +128,9 @@ def is_trusted_url(url: str) -> bool:
     A deployed function takes https alone: a token of the local gateway is never valid there.
     """
     scheme = _TRUSTED_URL.fullmatch(url)
-    is_deployed = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+    # The local gateway sets both variables, Lambda the first.
+    is_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+    is_deployed = is_lambda and "CHALICE_WS_ISSUER" not in os.environ
     return scheme is not None and (scheme[1] == "https" or not is_deployed)
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chalice_ws.local.events import Peer
 from chalicelib.access import may
 from chalicelib.protocol.user import User
 from tests.client import Api, Rejected
@@ -42,6 +43,18 @@ def test_origin_that_is_not_allowed_is_refused_before_the_table_is_touched(
     with pytest.raises(Rejected, match="403"):
         connect_from(api, *origins)
     assert not [call for _, call in recorder.calls if call.action.startswith("dynamodb:")]
+
+
+@pytest.mark.parametrize("left_out", ["headers", "multiValueHeaders"])
+def test_origin_in_either_form_of_the_headers_counts(
+    api: Api, left_out: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Emulators of API Gateway may send one of them."""
+    monkeypatch.setenv("ALLOWED_ORIGINS", ORIGIN)
+    for origin, status in ((ORIGIN, 200), ("https://evil.example.com", 403)):
+        event = Peer("api", "example.com").connect([("Origin", origin)])
+        del event[left_out]
+        assert api.run("connect", event)["statusCode"] == status
 
 
 def test_client_without_origin_connects(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,6 +80,8 @@ def destroy(context: Context) -> None:
     losses = [each.description for each in existing if each.name not in kept]
     if is_created:
         losses.insert(0, f"the stack {stack.name}: its address, functions, logs and alarms")
+        pools = stack.resources("AWS::Cognito::UserPool").values()
+        losses += [f"the user pool {pool} with its people" for pool in pools]
     if bucket.exists:
         losses.append(f"the bucket {bucket.name} with the code")
     if not losses and not stack.has_description():

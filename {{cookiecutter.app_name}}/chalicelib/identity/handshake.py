@@ -95,8 +95,14 @@ def _offered(event: WebsocketEvent) -> list[str]:
 
 
 def _values(event: WebsocketEvent, name: str) -> list[str]:
-    # API Gateway keeps the case of the client's headers.
-    headers = event.to_dict().get("multiValueHeaders") or {}
-    return [
-        value for key, values in headers.items() if key.lower() == name for value in values or ()
-    ]
+    # API Gateway keeps the case of the client's headers. Its `headers` have the last value of each
+    # name, and `multiValueHeaders` have all values; not every emulator sends both.
+    content = event.to_dict()
+    values: dict[str, None] = {}
+    for key, several in (content.get("multiValueHeaders") or {}).items():
+        if key.lower() == name:
+            values |= dict.fromkeys(several or ())
+    for key, value in (content.get("headers") or {}).items():
+        if key.lower() == name:
+            values[value] = None
+    return list(values)

@@ -146,6 +146,19 @@ def test_token_that_is_not_valid_is_refused(
     assert not any(len(part) > 3 and part in caplog.text for part in token.split("."))
 
 
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+def test_token_with_one_changed_letter_is_refused(
+    api: Api, issuer: FakeIssuer, algorithm: str
+) -> None:
+    token = issuer.token(algorithm=algorithm)
+    for position in range(0, len(token), 3):
+        for letter in "A._-9=":
+            changed = token[:position] + letter + token[position + 1 :]
+            if changed != token:
+                with pytest.raises(Rejected, match="401"):
+                    connect(api, changed)
+
+
 @pytest.mark.parametrize(
     "headers",
     [
