@@ -12,14 +12,12 @@ from tests.local.gateway import Gateway, ask, client, poll, running
 # Code that runs another process, and its value.
 STARTS = [
     ("mp.get_context('spawn').Pool(1).map(len, ['four'])", "[4]"),
-    ("mp.get_context('forkserver').Pool(1).map(len, ['four'])", "[4]"),
     (
         "__import__('concurrent.futures').futures.ProcessPoolExecutor(1)"
         ".submit(len, 'four').result()",
         "4",
     ),
     ("__import__('subprocess').check_output(['echo', 'four'])", r"b'four\n'"),
-    ("__import__('asyncio').run(__import__('asyncio').sleep(0, 4))", "4"),
 ]
 
 # Code that starts a process which runs on, and returns its id.
@@ -29,7 +27,7 @@ LASTING = [
 ]
 
 # More levels of lists than Python's JSON parser takes, and some that only a part of the way takes.
-DEPTHS = [100, *range(930, 1010, 5), 100_000]
+DEPTHS = [100, 940, 960, 970, 980, 990, 100_000]
 
 
 @pytest.fixture(scope="module", params=["--workers=1", "--workers=0"])
@@ -40,10 +38,11 @@ def gateway(
         yield each
 
 
-@pytest.fixture
-def single(app: Path, tmp_path: Path) -> Iterator[Gateway]:
+@pytest.fixture(scope="module")
+def single(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway with one worker for each function, which times out after 2 s."""
-    with running(app, "bare", tmp_path, "--workers=1", lambda_timeout=2) as each:
+    tmp = tmp_path_factory.mktemp("single")
+    with running(app, "bare", tmp, "--workers=1", lambda_timeout=2) as each:
         yield each
 
 
@@ -94,8 +93,9 @@ def test_process_of_a_handler_does_not_keep_an_ended_worker(single: Gateway, cod
     poll(lambda: outcome(single, ends) == "Runtime exited" or None)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-@pytest.mark.parametrize("code", LASTING)
+@pytest.mark.parametrize(
+    ("code", "number"), list(zip(LASTING, [signal.SIGKILL, signal.SIGINT], strict=True))
+)
 def test_process_of_a_handler_ends_with_the_gateway(
     app: Path, tmp_path: Path, code: str, number: signal.Signals
 ) -> None:

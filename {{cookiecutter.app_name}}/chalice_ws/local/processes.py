@@ -66,6 +66,8 @@ def _run(main: Main, end: socket.socket, arguments: tuple[Any, ...]) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     main(Channel(end), *arguments)
+    # The gateway has closed the channel, or needs this process no more.
+    _end_group()
 
 
 def _end_with_parent() -> None:
@@ -73,4 +75,8 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
+    _end_group()
+
+
+def _end_group() -> None:
     os.killpg(0, signal.SIGKILL)
