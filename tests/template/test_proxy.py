@@ -96,6 +96,31 @@ def test_commands_of_run_the_app_work_as_printed(
     assert process.returncode == 0
 
 
+def test_connect_in_an_ascii_locale_with_strict_warnings_sends_any_text(
+    app: Path, gateway: Gateway, environment: dict[str, str]
+) -> None:
+    strict = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONWARNINGS": "error"}
+    with subprocess.Popen(
+        ["make", "connect", f"PORT={gateway.port}", *IN_THIS_ENVIRONMENT],
+        cwd=app,
+        env={**environment, **strict, "PYTHONCOERCECLOCALE": "0"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdin.write('{"action": "echo", "data": "h\u00e9\u4f60"}\n')
+        process.stdin.flush()
+        assert process.stdout.readline() == '< {"type":"echo","data":"h\u00e9\u4f60"}\n'
+        # The app ends without a word.
+        os.killpg(gateway.pid, signal.SIGKILL)
+        assert process.stdout.readline() == "Closed: 1006\n"
+    assert process.returncode == 0
+
+
 def test_message_from_another_process_arrives_behind_a_proxy(
     app: Path, gateway: Gateway, environment: dict[str, str]
 ) -> None:

@@ -1,6 +1,7 @@
 """Connect to an app, send the lines of the terminal as frames, and print the frames that come."""
 
 import argparse
+import io
 import re
 import sys
 from collections.abc import Sequence
@@ -24,12 +25,17 @@ CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 def main(arguments: Sequence[str]) -> int:
     """Send and print frames until either side closes; return the exit status."""
     options = _parser().parse_args(arguments)
+    for stream in (sys.stdin, sys.stdout):
+        if isinstance(stream, io.TextIOWrapper):
+            # Frames are UTF-8, whatever the locale is.
+            stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         url = options.url or _local_url(options)
         # A proxy cannot reach this machine.
         proxy: Literal[True] | None = None if urlsplit(url).hostname in LOOPBACK else True
         headers = {"Authorization": f"Bearer {options.token}"} if options.token else None
-        socket = connect(url, proxy=proxy, additional_headers=headers)
+        with connect(url, proxy=proxy, additional_headers=headers) as socket:
+            _exchange_frames(url, socket)
     except AppError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -38,13 +44,6 @@ def main(arguments: Sequence[str]) -> int:
         advice = "start the app, or use its address"
         print(f"error: cannot connect to {url} (got {error}); {advice}", file=sys.stderr)
         return 1
-    print(f"Connected to {url}. Type a frame and press Enter; Ctrl-D ends.", flush=True)
-    # The thread cannot be ended while it waits for a line.
-    Thread(target=_send_lines, args=[socket], daemon=True).start()
-    with suppress(KeyboardInterrupt), socket:
-        for frame in socket:
-            print("<", _printable(frame), flush=True)
-    print(f"Closed: {socket.close_code} {_printable(socket.close_reason or '')}".rstrip())
     return 0
 
 
@@ -73,6 +72,17 @@ def _parser() -> argparse.ArgumentParser:
 def _local_url(options: argparse.Namespace) -> str:
     config = read_config(options.project_dir.resolve(), options.stage)
     return f"ws://127.0.0.1:{options.port}/{config.api_gateway_stage}"
+
+
+def _exchange_frames(url: str, socket: ClientConnection) -> None:
+    print(f"Connected to {url}. Type a frame and press Enter; Ctrl-D ends.", flush=True)
+    # The thread cannot be ended while it waits for a line.
+    Thread(target=_send_lines, args=[socket], daemon=True).start()
+    with suppress(KeyboardInterrupt, ConnectionClosed):
+        for frame in socket:
+            print("<", _printable(frame), flush=True)
+    socket.close()
+    print(f"Closed: {socket.close_code} {_printable(socket.close_reason or '')}".rstrip())
 
 
 def _send_lines(socket: ClientConnection) -> None:
