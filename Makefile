@@ -13,6 +13,9 @@ PYTEST = $(RUN) pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # The template's folder is copied into apps: nothing may be left in it.
 export PYTHONDONTWRITEBYTECODE = 1
 
+# Files and their names are UTF-8, whatever the locale is.
+export PYTHONUTF8 = 1
+
 # They would lead Python to modules of another environment, or past those of this folder, and cd astray.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH CDPATH
 
