@@ -92,7 +92,16 @@ for known in ([], [(condition, True)], [(condition, False)]):
     iam.KNOWN_CONDITIONS[:] = known
     results.append([iam.allows([conditional], call), iam.allows([allowed, denied], call)])
 policies.recorder.calls.clear()
-print(json.dumps({"results": results, "uncalled": policies.unused("dev")}))
+uncalled = policies.unused("dev")
+path = policies.PROJECT / ".chalice/dev/notify.json"
+policy = json.loads(path.read_text())
+policy["Statement"] = [{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}]
+path.write_text(json.dumps(policy, indent=2))
+policies.recorder.calls.add(("notify", call))
+lines = [line for line in policies.unused("dev") if "notify" in line]
+iam.SERVICE_ACTIONS.append(("notify", "kms:Decrypt"))
+lines += [line for line in policies.unused("dev") if "notify" in line]
+print(json.dumps({"results": results, "uncalled": uncalled, "service": lines}))
 """
 
 
@@ -113,3 +122,5 @@ def test_known_condition_decides_and_uncalled_function_gets_one_line(
         ]
         for name in names
     ]
+    (line,) = result["service"]
+    assert line.startswith('.chalice/dev/notify.json:6: take out "kms:Decrypt" on "*"')

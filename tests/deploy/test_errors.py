@@ -180,6 +180,30 @@ def test_app_that_cannot_be_packaged_is_refused(
     assert scripted_aws.changes() == []
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"5000"', "5000", r'FANOUT_RPS is not a string \(got 5000\); use "5000"'),
+        ('"version"', '"subnet_ids": ["subnet-1"], "version"', "you must provide the subnet_ids"),
+        (
+            '"version"',
+            '"websocket_api_custom_domain": {"a": 1}, "version"',
+            "websocket_api_custom_domain.domain_name is missing",
+        ),
+    ],
+)
+def test_settings_that_chalice_refuses_are_named_without_traceback(
+    copy: Path, deploy: Run, old: str, new: str, message: str
+) -> None:
+    config = copy / ".chalice" / "config.json"
+    config.write_text(config.read_text().replace(old, new, 1))
+    failed = deploy("package")
+    assert failed.returncode == 1
+    lines = [each for each in failed.stderr.splitlines() if not each.startswith("warning: ")]
+    assert all(line.startswith("error: ") for line in lines), lines
+    assert any(re.search(message, line) for line in lines), lines
+
+
 def test_python_that_lambda_lacks_is_refused(scripted_aws: ScriptedAws, deploy: Run) -> None:
     assert_one_error(deploy("deploy", version="3.99"), r"Lambda has no Python 3\.99.*; use 3\.")
     assert scripted_aws.changes() == []

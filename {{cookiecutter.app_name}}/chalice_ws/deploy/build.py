@@ -14,6 +14,7 @@ from chalice.config import Config
 
 from chalice_ws.deploy.archive import normalize
 from chalice_ws.deploy.errors import DeployError
+from chalice_ws.project.check import check_app
 from chalice_ws.project.resources import merge, read_resource_file, resource_files
 
 Template = dict[str, Any]
@@ -44,7 +45,7 @@ def build(config: Config, extras: list[str], folder: Path) -> Template:
         DeployError: Chalice cannot package the app, or a resource file does not match it.
     """
     files = resource_files(Path(), extras)
-    _run_chalice("package", "--stage", config.chalice_stage, str(folder))
+    _run_chalice(config.chalice_stage, extras, folder)
     for archive in folder.glob("*.zip"):
         normalize(archive)
     template: Template = json.loads((folder / "sam.json").read_text(encoding="utf-8"))
@@ -58,16 +59,25 @@ def build(config: Config, extras: list[str], folder: Path) -> Template:
     return template
 
 
-def _run_chalice(*arguments: str) -> None:
-    command = [sys.executable, "-m", "chalice_ws.deploy.run_chalice", *arguments]
+def _run_chalice(stage: str, extras: list[str], folder: Path) -> None:
+    module = "chalice_ws.deploy.run_chalice"
+    command = [sys.executable, "-m", module, "package", "--stage", stage, str(folder)]
     # Chalice caches a zip that lacks a dependency, and would use it again without a message.
     shutil.rmtree(".chalice/deployments", ignore_errors=True)
     result = subprocess.run(command, capture_output=True, text=True)
     output = (result.stdout + result.stderr).strip()
     # Chalice goes on without a dependency. The functions would fail at their first import.
     if result.returncode or "Could not install dependencies" in output:
-        print(output, file=sys.stderr)
+        print(_explain(output, stage, extras), file=sys.stderr)
         raise DeployError("Chalice cannot package the app; correct what it reports above")
+
+
+def _explain(output: str, stage: str, extras: list[str]) -> str:
+    """Return the lines that say why Chalice failed, without its traceback."""
+    if "Traceback (most recent call last)" not in output:
+        return output
+    problems = check_app(Path.cwd(), stage, {stage: extras}).problems
+    return "\n".join(f"error: {problem}" for problem in problems) or output.splitlines()[-1]
 
 
 def _check_changes(template: Template, changes: Template, path: Path) -> None:

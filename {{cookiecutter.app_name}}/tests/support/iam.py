@@ -17,6 +17,11 @@ Statement = dict[str, Any]
 # ({"Bool": {"aws:SecureTransport": "true"}}, True).
 KNOWN_CONDITIONS: list[tuple[Any, bool]] = []
 
+# Actions that a service takes with a function's role, and that no code calls, by the function's
+# name in app.py, such as ("notify", "kms:Decrypt"). Those that a setting needs are known already:
+# chalice_ws/project/grants.py has them.
+SERVICE_ACTIONS: list[tuple[str, str]] = []
+
 
 class Call(NamedTuple):
     """An action on a resource that a function needs.

@@ -14,7 +14,16 @@ from chalice_ws.project.config import read_config
 from chalice_ws.project.grants import needed_actions
 from chalice_ws.project.resources import makefile_extras, read_resources
 from tests.support.calls import CallRecorder
-from tests.support.iam import Call, Statement, allows, as_list, grants, is_needed, names
+from tests.support.iam import (
+    SERVICE_ACTIONS,
+    Call,
+    Statement,
+    allows,
+    as_list,
+    grants,
+    is_needed,
+    names,
+)
 
 PROJECT = Path(__file__).parents[2]
 CONFIG = json.loads((PROJECT / ".chalice/config.json").read_text(encoding="utf-8"))
@@ -74,6 +83,7 @@ def unused(stage: str) -> list[str]:
                 for grant in grants([statement])
                 if not any(file == path and is_needed(grant, call) for file, call in calls)
                 if grant.action.lower() not in _used_by_services(stage, path)
+                if (path.stem, grant.action) not in SERVICE_ACTIONS
             ]
     return found
 
