@@ -11,8 +11,8 @@ ANSWERS = json.loads(r'''{{ cookiecutter | tojson }}''')  # fmt: skip
 
 # cookiecutter.json has these two as well: the app is right without this hook.
 KINDS = {
-    "chat": "echo,name,join,leave,broadcast,history,who,channels,help",
-    "notifications": "echo,join,leave,history,help",
+    "chat": "echo,name,join,leave,broadcast,history,read,who,channels,help",
+    "notifications": "echo,join,leave,history,read,help",
     "echo": "echo,help",
 }
 

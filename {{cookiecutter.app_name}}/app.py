@@ -16,7 +16,7 @@ from chalicelib.storage import connections
 # does not import the sender.
 if os.environ.get("_HANDLER") != "app.connect":
     from chalicelib.actions import router
-    from chalicelib.delivery import pushes, queue
+    from chalicelib.delivery import notifications, pushes, queue
 
 # Chalice's own log handler would write plain text among Lambda's JSON.
 app = Chalice(app_name="{{ cookiecutter.app_name }}", configure_logs=False)
@@ -64,8 +64,8 @@ def disconnect(event: WebsocketEvent) -> None:
 
 @app.lambda_function()
 def notify(event: Any, context: Any) -> dict[str, Any]:
-    """Send {"channel", "data"} to a channel from a job, a schedule or another service."""
-    return pushes.notify(event, Invocation.from_context(context))
+    """Send {"channel", "data"} to a channel, or {"user", "data"} to a user, from anywhere."""
+    return notifications.notify(event, Invocation.from_context(context))
 
 
 @app.lambda_function()

@@ -124,7 +124,7 @@ def measure(members: int, workers: int, ends: Any, endpoint: str) -> float:
         ends.recv()
         begin = time.time()
         delivery = load("chalicelib.delivery.pushes")
-        push = delivery.message("all", "hello")
+        push = delivery.new_message("all", "hello")
         invocation = load("chalicelib.aws").Invocation(time.monotonic() + 26, endpoint)
         delivery.publish(push, invocation)
         return float(ends.recv() - begin)

@@ -163,6 +163,19 @@ def main(members: int = 100) -> None:
         step("join again")
         client.disconnect()
         step("disconnect")
+        client = api.connect(user="ann")
+        step("connect, signed in")
+        client.request("join", channel="tea")
+        step("join, signed in")
+        assert client.request("broadcast", channel="tea", data="hello")["type"] == "sent"
+        step("broadcast, signed in")
+        message_id = f"{1:012x}-{1:016x}"
+        assert client.request("read", channel="tea", message_id=message_id)["type"] == "read"
+        step("read")
+        assert api.run("notify", {"user": "ann", "data": 1})["delivered"] == 1
+        step("notify of a user")
+        client.disconnect()
+        step("disconnect, signed in")
     print(json.dumps(steps))
 
 

@@ -42,12 +42,10 @@ def with_route(bake: Bake) -> Path:
         settings["lambda_functions"].update(added)
     (app / ".chalice" / "config.json").write_text(json.dumps(config))
     policies = app / "tests" / "test_policies.py"
-    call = '    api.http("POST", "/messages", {"channel": "tea", "data": 1})\n    closed.pop()'
-    text = policies.read_text()
-    # One more connection that is gone, whose rows the route removes.
-    text = text.replace("range(7)", "range(8)").replace(
-        '    api.run("notify"', f'{call}.vanish()\n    api.run("notify"', 1
-    )
+    call = '    api.http("POST", "/messages", {"channel": "tea", "data": 1, "id": "2"})\n'
+    # The route removes a connection that is gone too.
+    before = '    api.run("notify"'
+    text = policies.read_text().replace(before, f"{call}    lose_member(api)\n{before}", 1)
     policies.write_text(text)
     (app / "tests" / "test_route.py").write_text(test)
     return app

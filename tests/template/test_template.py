@@ -133,7 +133,7 @@ def test_answers_are_in_their_places(bake: Bake) -> None:
     assert {stage: each["environment_variables"] for stage, each in config["stages"].items()} == {
         stage: {
             "CONNECTIONS_TABLE": f"Team-7-{stage}-connections",
-            "WS_ACTIONS": "echo,join,leave,history,help",
+            "WS_ACTIONS": "echo,join,leave,history,read,help",
             "HISTORY_SECONDS": "86400",
             "FANOUT_RPS": "5000",
         }

@@ -32,5 +32,6 @@ def may(user: User | None, action: str, channel: str) -> bool:
         channel: the channel's name. `@` and a user's id is that user's own channel.
     """
     if channel.startswith("@"):
-        return user is not None and channel == f"@{user.id}" and action in ("history", "read")
+        is_own = user is not None and channel == f"@{user.id}"
+        return is_own and action in ("join", "history", "read")
     return True

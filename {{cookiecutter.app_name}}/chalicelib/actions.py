@@ -7,14 +7,21 @@ it on in .chalice/config.json under WS_ACTIONS.
 from itertools import islice
 from typing import Any
 
-from chalicelib.delivery.pushes import new_message, publish, publish_presence
-from chalicelib.protocol.fields import CHANNEL, DATA, LIMIT, NAME, NONCE, SINCE
+from chalicelib import access, settings
+from chalicelib.delivery.pushes import (
+    new_message,
+    publish,
+    publish_presence,
+    publish_to_devices,
+)
+from chalicelib.protocol.fields import CHANNEL, DATA, KEEP, LIMIT, MESSAGE_ID, NAME, NONCE, SINCE
 from chalicelib.protocol.frames import Frame, FrameError
 from chalicelib.protocol.router import Request, Router
-from chalicelib.storage import connections
+from chalicelib.protocol.user import User
+from chalicelib.storage import connections, users
 from chalicelib.storage import history as stored
 from chalicelib.storage.channels import count_members, members
-from chalicelib.storage.rows import LOBBY, Connection
+from chalicelib.storage.rows import LOBBY, OWN, Connection
 
 router = Router()
 
@@ -53,12 +60,18 @@ def join(
     request: Request, *, channel: str, since: str | None = None, limit: int | None = None
 ) -> Frame:
     me = connections.get(request.connection_id)
+    _require(me.user, "join", channel)
+    wants_history = since is not None or limit is not None
+    if wants_history:
+        _require(me.user, "history", channel)
     if channel != LOBBY:
         connections.join(me, channel)
         if channel not in me.channels:
             publish_presence(channel, "joined", me, request.invocation)
-    reply = {"type": "joined", "channel": channel}
-    if since is None and limit is None:
+    reply: Frame = {"type": "joined", "channel": channel}
+    if me.user is not None and (mark := users.read_mark(channel, me.user.id)):
+        reply["read"] = mark
+    if not wants_history:
         return reply
     # The history is read after the join: later messages arrive as pushes.
     start = since and stored.overlap_start(since)
@@ -67,8 +80,9 @@ def join(
 
 @router.action(channel=CHANNEL)
 def leave(request: Request, *, channel: str) -> Frame:
-    if channel == LOBBY:
-        raise FrameError("bad_field", "name another channel: the lobby cannot be left", "channel")
+    if channel == LOBBY or channel.startswith(OWN):
+        problem = "name another channel: the lobby and a user's own channel cannot be left"
+        raise FrameError("bad_field", problem, "channel")
     me = connections.get(request.connection_id)
     if channel in me.channels:
         connections.leave(me, channel)
@@ -76,12 +90,19 @@ def leave(request: Request, *, channel: str) -> Frame:
     return {"type": "left", "channel": channel}
 
 
-@router.action(channel=CHANNEL, data=DATA, nonce=NONCE)
+@router.action(channel=CHANNEL, data=DATA, nonce=NONCE, keep=KEEP)
 def broadcast(
-    request: Request, *, channel: str = LOBBY, data: Any, nonce: str | None = None
+    request: Request,
+    *,
+    channel: str = LOBBY,
+    data: Any,
+    nonce: str | None = None,
+    keep: bool = True,
 ) -> Frame:
-    me = _require_member(request, channel)
+    me = _require_member(request, "broadcast", channel)
     push = new_message(channel, data, sender=me)
+    if not keep:
+        push["keep"] = False
     if nonce is not None:
         # The sender recognizes its own message by it, also one that it sent twice.
         push["nonce"] = nonce
@@ -93,16 +114,31 @@ def broadcast(
 def history(
     request: Request, *, channel: str, since: str | None = None, limit: int = PAGE_SIZE
 ) -> Frame:
-    _require_member(request, channel)
+    _require_member(request, "history", channel)
     return {"type": "history", "channel": channel, **stored.page(channel, since, limit)}
+
+
+@router.action(channel=CHANNEL, message_id=MESSAGE_ID)
+def read(request: Request, *, channel: str, message_id: str) -> Frame:
+    me = _require_member(request, "read", channel)
+    if me.user is None:
+        raise FrameError("forbidden", "sign in first: the mark belongs to a user")
+    mark, has_moved = users.move_mark(channel, me.user.id, message_id)
+    reply = {"type": "read", "channel": channel, "message_id": mark}
+    if has_moved:
+        publish_to_devices(reply, me, request.invocation)
+    return reply
 
 
 @router.action(channel=CHANNEL)
 def who(request: Request, *, channel: str) -> Frame:
+    _require(_user(request), "who", channel)
     found = members(channel, page_size=MAX_MEMBERS_LISTED + 1)
     ids = list(islice(found, MAX_MEMBERS_LISTED + 1))
     rows = connections.get_many(ids[:MAX_MEMBERS_LISTED], request.invocation.deadline)
-    listed = [each.member for each in rows]
+    # A user is listed once, with one of the connections.
+    people = {each.user.id if each.user else (each.connection_id,): each.member for each in rows}
+    listed = list(people.values())
     more = len(ids) > MAX_MEMBERS_LISTED
     return {
         "type": "members",
@@ -115,8 +151,9 @@ def who(request: Request, *, channel: str) -> Frame:
 
 @router.action()
 def channels(request: Request) -> Frame:
-    counts = count_members(request.invocation.deadline)
-    largest = sorted(counts.items(), key=lambda count: (-count[1], count[0]))
+    user, counts = _user(request), count_members(request.invocation.deadline)
+    visible = [each for each in counts.items() if access.may(user, "who", each[0])]
+    largest = sorted(visible, key=lambda count: (-count[1], count[0]))
     rows = [{"channel": channel, "members": n} for channel, n in largest[:MAX_CHANNELS_LISTED]]
     return {"type": "channels", "channels": rows, "more": len(largest) > MAX_CHANNELS_LISTED}
 
@@ -131,9 +168,28 @@ def help(request: Request) -> Frame:
     return {"type": "help", "actions": fields}
 
 
-def _require_member(request: Request, channel: str) -> Connection:
-    """Return the connection of a request; raise FrameError if it is not in the channel."""
+def _user(request: Request) -> User | None:
+    """Return the user of a request; None is a guest."""
+    # A guest's row need not be read.
+    return None if settings.auth() == "none" else connections.get(request.connection_id).user
+
+
+def _require(user: User | None, action: str, channel: str) -> None:
+    """Raise FrameError if a user may not do an action in a channel."""
+    if not access.may(user, action, channel):
+        raise FrameError(
+            "forbidden", f"choose another channel: {action} is not allowed in {channel}"
+        )
+
+
+def _require_member(request: Request, action: str, channel: str) -> Connection:
+    """Return the connection of a request.
+
+    Raises:
+        FrameError: the user may not do the action, or the connection is not in the channel.
+    """
     me = connections.get(request.connection_id)
+    _require(me.user, action, channel)
     if channel != LOBBY and channel not in me.channels:
         raise FrameError("not_a_member", f"join {channel} first, then send this again")
     return me

@@ -92,9 +92,10 @@ def test_each_channel_without_an_at_sign_is_open(user: User | None, action: str)
     [
         (ANN, "history", True),
         (ANN, "read", True),
-        (ANN, "join", False),
+        (ANN, "join", True),
         (ANN, "broadcast", False),
         (ANN, "who", False),
+        (User("bob", "Ann", 2_000_000_000), "join", False),
         (User("bob", "Ann", 2_000_000_000), "history", False),
         (None, "history", False),
     ],

@@ -109,7 +109,9 @@ def test_each_example_request_gets_the_reply_of_the_file(api_or_gateway: Api | L
         client.send(json.dumps(example))
         while "id" not in (reply := client.receive()):
             pass
-        assert (message_name(reply), reply["id"]) == (REPLIES[name][0], example["id"]), reply
+        # A guest has no marks.
+        expected = "error" if name == "read" else REPLIES[name][0]
+        assert (message_name(reply), reply["id"]) == (expected, example["id"]), reply
     client.disconnect()
 
 

@@ -20,13 +20,17 @@ def test_policies_allow_what_functions_call_and_nothing_else(api: Api, stage: st
     ann.request("channels")
     carl.request("leave", channel="tea")
     lose_member(api)
-    api.run("notify", {"channel": "tea", "data": 1})
+    api.run("notify", {"channel": "tea", "data": 1, "id": "1"})
     lose_member(api)
     push = {"type": "message", "channel": "tea", "data": 1}
     task = {"push": push, "range": [0, " ", "~"], "endpoint": None, "exclude": []}
     api.run("fanout", {"Records": [{"messageId": "1", "body": json.dumps(task)}]})
     lose_member(api)
     bob.disconnect()
+    user, device = api.connect(user="ann"), api.connect(user="ann")
+    user.request("join", channel="tea")
+    device.request("read", channel="lobby", message_id="0198c1d2e3f4-5b6c7d8e9fa0b1c2")
+    user.disconnect()
     report_missing()
     if found := [*missing(stage), *unused(stage)]:
         pytest.fail("\n".join(found), pytrace=False)

@@ -1,4 +1,4 @@
-"""Publish pushes to a channel: messages, presence, and messages from outside."""
+"""Publish pushes to a channel: messages and presence."""
 
 import logging
 import secrets
@@ -11,11 +11,12 @@ from chalicelib import settings
 from chalicelib.aws import Invocation
 from chalicelib.delivery import queue
 from chalicelib.delivery.members import recipient_ids, send_to
-from chalicelib.protocol.fields import CHANNEL, DATA
-from chalicelib.protocol.frames import MAX_PUSH_BYTES, Frame, FrameError, encode
+from chalicelib.protocol.frames import MAX_PUSH_BYTES, Frame, encode
 from chalicelib.sender import Outcome
 from chalicelib.storage import history
-from chalicelib.storage.rows import Connection
+from chalicelib.storage.channels import members
+from chalicelib.storage.rows import OWN, Connection, own_channel
+from chalicelib.storage.users import MAX_DEVICES, is_there_without
 
 log = logging.getLogger(__name__)
 
@@ -26,27 +27,36 @@ MAX_PRESENCE_RECIPIENTS = 100
 _last_sent_at = 0
 
 
-def new_message(channel: str, data: Any, sender: Connection | None = None) -> Frame:
-    """Return a new message to a channel, with an id that sorts by time.
+def new_message(
+    channel: str, data: Any, sender: Connection | None = None, message_id: str | None = None
+) -> Frame:
+    """Return a message to a channel.
 
     Args:
         sender: the connection that the message is from; None for one from outside.
+        message_id: the id of an earlier try; None makes a new one.
     """
-    sent_at = _new_sent_at()
+    message_id = message_id or new_message_id()
     return {
         "type": "message",
-        "message_id": f"{sent_at:012x}-{secrets.token_hex(8)}",
+        "message_id": message_id,
         "channel": channel,
         "from": sender and sender.member,
         "data": data,
-        "sent_at": sent_at,
+        "sent_at": int(message_id[:12], 16),
     }
+
+
+def new_message_id() -> str:
+    """Return a new message id. Ids sort by time."""
+    return f"{_new_sent_at():012x}-{secrets.token_hex(8)}"
 
 
 def publish_presence(channel: str, event: str, subject: Connection, invocation: Invocation) -> int:
     """Send presence to the other members of a channel, if they are MAX_PRESENCE_RECIPIENTS at most.
 
-    An error is logged, not raised.
+    A user joins with the first connection, and leaves with the last. A user's own channel has no
+    presence. An error is logged, not raised.
 
     Args:
         event: "joined", "left" or "named".
@@ -54,9 +64,13 @@ def publish_presence(channel: str, event: str, subject: Connection, invocation: 
     Returns:
         The number of the recipients.
     """
+    if channel.startswith(OWN):
+        return 0
     push = {"type": "presence", "channel": channel, "event": event, "member": subject.member}
     exclude, maximum = [subject.connection_id], MAX_PRESENCE_RECIPIENTS
     try:
+        if is_there_without(subject, channel, invocation.deadline):
+            return 0
         # One more than the maximum, and the subject: the read of a large channel ends there.
         found = recipient_ids(push, exclude, page_size=maximum + 2)
         ids = list(islice(found, maximum + 1))
@@ -73,8 +87,8 @@ def publish_presence(channel: str, event: str, subject: Connection, invocation: 
 def publish(push: Frame, invocation: Invocation, exclude: Collection[str] = ()) -> Outcome:
     """Send a push to the members of its channel, and remove connections that are gone.
 
-    A message is saved to the history first. If that fails it is sent to nobody, since clients
-    that are away would miss it.
+    A message is saved to the history first, unless its `keep` is false. If that fails it is sent
+    to nobody, since clients that are away would miss it.
 
     Args:
         exclude: connection ids to leave out.
@@ -84,7 +98,7 @@ def publish(push: Frame, invocation: Invocation, exclude: Collection[str] = ()) 
         Busy: the table or the queue is busy. If the table is, nothing was sent.
     """
     text = encode(push, MAX_PUSH_BYTES)
-    if push["type"] == "message":
+    if push["type"] == "message" and push.get("keep", True):
         history.save(push, text)
     return _send(push, text, recipient_ids(push, exclude), invocation, exclude)
 
@@ -99,16 +113,18 @@ def _send(
     return send_to(push["channel"], text.encode(), ids, invocation)
 
 
-def notify(event: Any, invocation: Invocation) -> dict[str, Any]:
-    """Send {"channel", "data"} to a channel, and return the message's id and the counts.
-
-    Raises:
-        FrameError: the event is not valid, or its data is too large.
-    """
-    if not isinstance(event, dict):
-        raise FrameError("not_an_object", 'send {"channel": ..., "data": ...}')
-    push = new_message(CHANNEL.read("channel", event), DATA.read("data", event))
-    return {"message_id": push["message_id"], **publish(push, invocation).counts()}
+def publish_to_devices(push: Frame, me: Connection, invocation: Invocation) -> None:
+    """Send a push to the other connections of a user. An error is logged, not raised."""
+    if me.user is None:
+        return
+    channel = own_channel(me.user.id)
+    try:
+        ids = list(islice(members(channel), MAX_DEVICES))
+        others = [each for each in ids if each != me.connection_id]
+        send_to(channel, encode(push).encode(), others, invocation)
+    except Exception:
+        # The action is already done. An error here would make the client repeat it.
+        log.exception("a push to the other devices of a user was not sent")
 
 
 def _new_sent_at() -> int:

@@ -100,8 +100,12 @@ ID = Field(
     f"a string of 1 to {MAX_TEXT_LENGTH} characters, or a number between -1e64 and 1e64",
     schema={"anyOf": [_TEXT, _NUMBER]},
 )
-CHANNEL = Field("1 to 64 of ASCII letters, digits, _ . -", schema=_pattern("[A-Za-z0-9_.-]{1,64}"))
+CHANNEL = Field(
+    "1 to 64 of ASCII letters, digits, _ . -, or @ and a user's id",
+    schema=_pattern('([A-Za-z0-9_.-]{1,64}|@[!"$-~]{1,128})'),
+)
 DATA = Field(f"any JSON value, nested at most {MAX_DEPTH} deep", _data)
+KEEP = Field("true, or false for what is worth nothing later", schema={"type": "boolean"})
 LIMIT = Field(
     f"a whole number from 1 to {MAX_LIMIT}",
     int,
@@ -110,5 +114,9 @@ LIMIT = Field(
 NAME = Field(
     f"1 to {MAX_TEXT_LENGTH} visible characters, with one alphabet in a word", _name, _TEXT
 )
+MESSAGE_ID = Field("the message_id of a message", schema=_pattern("[0-9a-f]{12}-[0-9a-f]{16}"))
 NONCE = Field(f"a string of 1 to {MAX_TEXT_LENGTH} characters", schema=_TEXT)
-SINCE = Field("the message_id of a message", schema=_pattern("[0-9a-f]{12}-[0-9a-f]{16}"))
+SINCE = MESSAGE_ID
+USER = Field(
+    "1 to 128 printable ASCII characters without space and #", schema=_pattern('[!"$-~]{1,128}')
+)

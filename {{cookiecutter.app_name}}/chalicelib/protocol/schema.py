@@ -22,6 +22,8 @@ def is_valid(schema: Schema, value: Any) -> bool:
             schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value))
             and re.search(schema.get("pattern", ""), value) is not None
         )
+    if schema.get("type") == "boolean":
+        return isinstance(value, bool)
     if schema.get("type") in ("integer", "number"):
         # A bool is an int for isinstance.
         return (

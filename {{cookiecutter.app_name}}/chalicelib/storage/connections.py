@@ -23,6 +23,7 @@ from chalicelib.storage.rows import (
     NotConnected,
     connection_keys,
     is_expired,
+    own_channel,
     read_connection,
     row_key,
 )
@@ -57,7 +58,8 @@ def add(
         name: the name that others see; None makes one of the connection id.
         endpoint: URL of the management API.
         connected_at: ms since the epoch, from the event.
-        user: the person who is signed in, whose name replaces `name`; None is a guest.
+        user: the person who is signed in, whose name replaces `name`; None is a guest. The
+            connection is in the user's own channel from now on.
     """
     expires_at = connected_at // 1000 + LIFETIME_SECONDS
     row = {
@@ -78,8 +80,15 @@ def add(
             row["claims"] = {"S": json.dumps(user.claims)}
     # The condition fails where an earlier try was written. Without it, a retry would delete the
     # channels that were joined in between.
+    put = {"Item": row, "ConditionExpression": "attribute_not_exists(connection_id)"}
     with suppress(ConditionFailed):
-        call("put_item", Item=row, ConditionExpression="attribute_not_exists(connection_id)")
+        if user is None:
+            call("put_item", **put)
+            return
+        channel = own_channel(user.id)
+        row["channels"] = {"SS": [channel]}
+        membership = {**key(channel, connection_id), "expires_at": row["expires_at"]}
+        table.transact({"Put": put}, {"Put": {"Item": membership}})
 
 
 def get(connection_id: str) -> Connection:
@@ -111,7 +120,8 @@ def join(connection: Connection, channel: str) -> None:
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
     update["ExpressionAttributeValues"] |= {
-        ":max": {"N": str(MAX_CHANNELS)},
+        # The user's own channel does not count.
+        ":max": {"N": str(MAX_CHANNELS + (connection.user is not None))},
         ":name": {"S": channel},
     }
     try:

@@ -9,11 +9,43 @@ import time
 
 from chalicelib import settings
 from chalicelib.protocol.frames import MAX_PUSH_BYTES, Frame
-from chalicelib.storage.table import call
+from chalicelib.storage.table import ConditionFailed, call
 
 # A message may be written up to 29 s after its id was made, when its function ends. Clocks may
 # differ by 1 s.
 OVERLAP_MS = 30_000
+
+
+# An asynchronous invoke of a function is tried again within minutes:
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+ID_SECONDS = 600
+
+
+def first_message_id(channel: str, given_id: str, message_id: str) -> str:
+    """Return the message id that belongs to an id that the sender gave.
+
+    Args:
+        given_id: the same for each try to send the same message.
+        message_id: the message id to use if this is the first try within ID_SECONDS.
+    """
+    now = int(time.time())
+    try:
+        call(
+            "update_item",
+            Key={"channel": {"S": f"{channel}#ids"}, "connection_id": {"S": given_id}},
+            UpdateExpression="SET message_id = :id, expires_at = :end",
+            # TTL deletes days late.
+            ConditionExpression="attribute_not_exists(message_id) OR expires_at <= :now",
+            ExpressionAttributeValues={
+                ":id": {"S": message_id},
+                ":end": {"N": str(now + ID_SECONDS)},
+                ":now": {"N": str(now)},
+            },
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ConditionFailed as error:
+        return str(error.row["message_id"]["S"] if error.row else message_id)
+    return message_id
 
 
 def save(push: Frame, text: str) -> None:

@@ -10,6 +10,14 @@ from chalicelib.storage.table import Row, key, shards
 
 LOBBY = "lobby"
 
+# The first character of the channels that belong to users. Each connection of the user is in it.
+OWN = "@"
+
+
+def own_channel(user_id: str) -> str:
+    """Return the channel that each connection of a user is in."""
+    return OWN + user_id
+
 
 class NotConnected(FrameError):
     """The connection has no connection row: it ended, or never existed."""

@@ -1,12 +1,15 @@
 """Messages from outside, sent with the notify function."""
 
 import logging
+import time
+from types import SimpleNamespace
 
 import pytest
 
+from chalicelib.protocol.frames import Busy, FrameError
 from chalicelib.sender.types import Forbidden
-from chalicelib.storage import channels
-from tests.client import Api
+from chalicelib.storage import channels, history
+from tests.client import Api, Frame
 from tests.conftest import age
 
 
@@ -64,3 +67,93 @@ def test_notify_without_time_left_returns_untried(api: Api) -> None:
 def test_notify_of_an_invalid_event_raises_an_error(api: Api, event: object) -> None:
     with pytest.raises(Exception, match=r"channel|data"):
         api.run("notify", event)
+
+
+def test_notify_of_several_channels_or_users_returns_the_counts_of_each(api: Api) -> None:
+    guest, ann, bob = api.connect(), api.connect(user="ann"), api.connect(user="bob")
+    guest.request("join", channel="tea")
+    outcome = api.run("notify", {"channels": ["lobby", "tea", "tea"], "data": 1})
+    assert [(each["channel"], each["delivered"]) for each in outcome["results"]] == [
+        ("lobby", 3),
+        ("tea", 1),
+    ]
+    assert [guest.push()["message_id"] for _ in range(2)] == [
+        each["message_id"] for each in outcome["results"]
+    ]
+    outcome = api.run("notify", {"users": ["ann", "bob", "carl"], "data": 2})
+    assert [(each["user"], each["delivered"]) for each in outcome["results"]] == [
+        ("ann", 1),
+        ("bob", 1),
+        ("carl", 0),
+    ]
+    for client, channel in ((ann, "@ann"), (bob, "@bob")):
+        client.push()
+        assert client.push()["channel"] == channel
+
+
+def test_notify_with_the_same_id_is_the_same_message(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = api.connect()
+    event = {"channels": ["lobby", "tea"], "data": 1, "id": "job-7"}
+    first, second = api.run("notify", event), api.run("notify", event)
+    assert first == second
+    assert len({each["message_id"] for each in first["results"]}) == 2
+    pushes = [ann.push(), ann.push()]
+    assert pushes[0] == pushes[1]
+    reply = ann.request("history", channel="lobby")
+    assert reply["messages"] == pushes[:1]
+    assert api.run("notify", {**event, "id": "job-8"}) != first
+    # DynamoDB's TTL deletes the row of the id days late.
+    later = time.time() + 601
+    monkeypatch.setattr("chalicelib.storage.history.time", SimpleNamespace(time=lambda: later))
+    assert api.run("notify", event) != first
+
+
+def test_notify_of_many_tells_of_those_that_failed(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = history.save
+
+    def busy_for_tea(push: Frame, text: str) -> None:
+        if push["channel"] == "tea":
+            raise Busy
+        save(push, text)
+
+    monkeypatch.setattr("chalicelib.storage.history.save", busy_for_tea)
+    ann = api.connect()
+    event = {"channels": ["tea", "lobby"], "data": 1}
+    failed, sent = api.run("notify", event)["results"]
+    assert failed == {"channel": "tea", "error": "try_again"}
+    assert sent["delivered"] == 1
+    # Lambda tries again, and the lobby gets the same message.
+    with pytest.raises(Busy):
+        api.run("notify", {**event, "id": "1"})
+    monkeypatch.setattr("chalicelib.storage.history.save", save)
+    api.run("notify", {**event, "id": "1"})
+    ids = [ann.push()["message_id"] for _ in range(3)]
+    assert (ids[0], ids[1]) == (sent["message_id"], ids[2])
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"channel": "tea", "user": "ann", "data": 1},
+        {"channels": [], "data": 1},
+        {"channels": "tea", "data": 1},
+        {"channels": ["a b"], "data": 1},
+        {"channels": ["tea"] * 101, "data": 1},
+        {"user": "ann b", "data": 1},
+        {"user": "ann#1", "data": 1},
+        {"users": [None], "data": 1},
+        {"users": ["ann"]},
+        {"channel": "tea", "data": 1, "id": ""},
+        {"channel": "tea", "data": 1, "id": 7},
+    ],
+)
+def test_notify_of_an_invalid_event_sends_nothing(api: Api, event: object) -> None:
+    ann = api.connect(user="ann")
+    ann.request("join", channel="tea")
+    with pytest.raises(FrameError, match=r"channel|user|data|id"):
+        api.run("notify", event)
+    assert ann.waiting() == 0

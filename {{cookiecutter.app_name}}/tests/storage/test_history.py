@@ -170,3 +170,14 @@ def test_message_ids_increase_if_the_clock_stops_or_is_set_back(
     for n in range(5):
         ann.request("broadcast", channel="tea", data=n)
     assert page_data(ann.request("history", channel="tea")) == list(range(5))
+
+
+def test_message_with_keep_false_is_sent_and_not_saved(ann: Client) -> None:
+    with count_requests() as sent:
+        ann.request("broadcast", channel="tea", data="typing", keep=False)
+    assert sent == {"GetItem": 1, "Query": 1}
+    push = ann.push()
+    assert (push["data"], push["keep"]) == ("typing", False)
+    ann.request("broadcast", channel="tea", data=1, keep=True)
+    assert "keep" not in ann.push()
+    assert page_data(ann.request("history", channel="tea")) == [1]

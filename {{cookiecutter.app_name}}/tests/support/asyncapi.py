@@ -27,6 +27,9 @@ REPLIES = {
     if operation["action"] == "receive"
 }
 
+# The messages that come without a request. A reply may be one of them too.
+_PUSHES = _message_names(DOCUMENT["operations"]["push"]["messages"])
+
 # The messages that the app sends, by the `type` of their frames.
 _MESSAGES_BY_TYPE = {
     each["payload"]["properties"].get("type", {}).get("const"): name
@@ -92,6 +95,8 @@ class FrameChecker:
         if not any(message in each for each in REPLIES.values()):
             return
         requests = self._requests[frame.get("id")]
+        if message in _PUSHES and not requests:
+            return
         assert requests, f"send one reply for each request (got another: {str(frame)[:500]})"
         request = requests.popleft()
         if message != "error":

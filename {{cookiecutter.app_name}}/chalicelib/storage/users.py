@@ -1,0 +1,57 @@
+"""Users: their connections, and the marks up to which they have read a channel.
+
+A mark is a row with the key `{channel}#read` and the user's id. It moves forward only.
+"""
+
+from itertools import islice
+
+from chalicelib.storage.channels import members
+from chalicelib.storage.connections import get_many
+from chalicelib.storage.rows import Connection, own_channel
+from chalicelib.storage.table import ConditionFailed, Row, call
+
+# The maximum of a user's connections that are looked at.
+MAX_DEVICES = 100
+
+
+def is_there_without(connection: Connection, channel: str, deadline: float | None = None) -> bool:
+    """Return whether the user of a connection is in a channel with another connection too.
+
+    Args:
+        deadline: the end of retries, in seconds of time.monotonic().
+    """
+    if connection.user is None:
+        return False
+    ids = islice(members(own_channel(connection.user.id), consistent=True), MAX_DEVICES)
+    others = [each for each in ids if each != connection.connection_id]
+    return any(channel in other.channels for other in get_many(others, deadline))
+
+
+def read_mark(channel: str, user_id: str) -> str | None:
+    """Return the id of the last message that a user has read; None if there is no mark."""
+    row = call("get_item", Key=_mark_key(channel, user_id)).get("Item")
+    return row and str(row["message_id"]["S"])
+
+
+def move_mark(channel: str, user_id: str, message_id: str) -> tuple[str, bool]:
+    """Move a user's mark forward to a message.
+
+    Returns:
+        The mark, and whether it has moved. A mark that is further on stays.
+    """
+    try:
+        call(
+            "update_item",
+            Key=_mark_key(channel, user_id),
+            UpdateExpression="SET message_id = :id",
+            ConditionExpression="attribute_not_exists(message_id) OR message_id < :id",
+            ExpressionAttributeValues={":id": {"S": message_id}},
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ConditionFailed as error:
+        return str(error.row["message_id"]["S"] if error.row else message_id), False
+    return message_id, True
+
+
+def _mark_key(channel: str, user_id: str) -> Row:
+    return {"channel": {"S": f"{channel}#read"}, "connection_id": {"S": user_id}}
