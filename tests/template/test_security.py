@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Bake
 
 
 def test_each_test_in_the_table_of_threats_exists(app: Path) -> None:
@@ -47,3 +47,35 @@ print([name for name in {names} if name in sys.modules])
         text=True,
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+CLAIMS_TEST = """
+from tests.client import Api
+
+
+def test_claim_opens_its_channels(api: Api) -> None:
+    ann, guest = api.connect(user="ann", claims={"channels": ["tea"]}), api.connect()
+    assert ann.request("join", channel="tea")["type"] == "joined"
+    assert ann.request("join", channel="coffee")["code"] == "forbidden"
+    assert guest.request("join", channel="tea")["code"] == "forbidden"
+    assert guest.request("who", channel="tea")["code"] == "forbidden"
+"""
+
+
+def test_example_of_channels_by_a_claim_works(bake: Bake) -> None:
+    app = bake()
+    example = re.findall(r"```python\n(.*?)```", (app / "docs" / "security.md").read_text(), re.S)
+    path = app / "chalicelib" / "access.py"
+    source = path.read_text()
+    kept, function = example[0].split("\n\n\n")
+    source = re.sub(r"KEPT_CLAIMS: .*\n", f"{kept}\n", source)
+    source = re.sub(r"def may\(.*", function, source, flags=re.S)
+    path.write_text(source)
+    (app / "tests" / "test_claims.py").write_text(CLAIMS_TEST)
+    done = subprocess.run(
+        [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "tests/test_claims.py"],
+        cwd=app,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout

@@ -88,16 +88,19 @@ class Connection:
 class Client(Connection):
     """A connection to the handlers in this process."""
 
-    def __init__(self, api: "Api", peer: Peer, answer: Any) -> None:
+    def __init__(self, api: "Api", peer: Peer, answer: Any, variables: Mapping[str, str]) -> None:
         super().__init__()
         # The result of the connect handler.
         self.answer = answer
         self._api = api
         self._peer = peer
+        # Those of sign-in, for each event of this client.
+        self._variables = variables
         self.connection_id = peer.connection_id
 
     def _send(self, text: str) -> None:
-        self._api.run("message", self._peer.message(text))
+        with patch.dict(os.environ, self._variables):
+            self._api.run("message", self._peer.message(text))
 
     def _receive(self) -> Frame:
         inbox = self._api.inboxes[self.connection_id]
@@ -115,7 +118,8 @@ class Client(Connection):
     def disconnect(self) -> None:
         """Close the connection as a browser does."""
         self.vanish()
-        self._api.run("disconnect", self._peer.disconnect(1001, "Going away"))
+        with patch.dict(os.environ, self._variables):
+            self._api.run("disconnect", self._peer.disconnect(1001, "Going away"))
 
 
 class Api:
@@ -176,7 +180,7 @@ class Api:
         if not 200 <= answer["statusCode"] < 300:
             raise Rejected(answer["statusCode"])
         self.inboxes[peer.connection_id] = deque()
-        return Client(self, peer, answer)
+        return Client(self, peer, answer, variables)
 
     def http(self, method: str, path: str, body: Any = None, **headers: str) -> HTTPResponse:
         """Send a request to a REST route, with a JSON body, and return the response."""

@@ -3,8 +3,10 @@
 import pytest
 
 from chalice_ws.local.events import Peer
+from chalicelib import access
 from chalicelib.access import may
 from chalicelib.protocol.user import User
+from chalicelib.storage import connections
 from tests.client import Api, Rejected
 from tests.support.policies import recorder
 
@@ -102,3 +104,18 @@ def test_each_channel_without_an_at_sign_is_open(user: User | None, action: str)
 )
 def test_own_channel_is_for_its_user_alone(user: User | None, action: str, allowed: bool) -> None:
     assert may(user, action, "@ann") == allowed
+
+
+def test_connection_keeps_the_claims_that_access_names(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = {"name": "Ann", "channels": ["tea"], "email": "ann@example.com"}
+    client = api.connect(user="ann", claims=claims)
+    user = connections.get(client.connection_id).user
+    assert user is not None
+    assert user.claims == {}
+    monkeypatch.setattr(access, "KEPT_CLAIMS", ("channels", "missing"))
+    client = api.connect(user="ann", claims=claims)
+    user = connections.get(client.connection_id).user
+    assert user is not None
+    assert (user.id, user.name, user.claims) == ("ann", "Ann", {"channels": ["tea"]})
