@@ -126,3 +126,15 @@ def test_quota_that_is_used_up_for_seconds_loses_nobody(
     assert result.counts["delivered"] == size, result
     # The sender slows down: 50 calls a second, after half a second.
     assert api.statuses(429).total() < 10 * size
+
+
+def test_recipients_that_were_only_refused_are_untried_at_the_deadline(
+    sender: SenderProcess, api: FakeApi
+) -> None:
+    """API Gateway took no attempt, so that the queue may send to them again."""
+    api.override = lambda post: FULL
+    ids = new_ids(200)
+    result = sender.send(recipients(api, ids), seconds=3)
+    assert_consistent(result, ids, api)
+    assert result.counts["delivered"] == 0
+    assert result.counts["untried"] > result.counts["failed"]

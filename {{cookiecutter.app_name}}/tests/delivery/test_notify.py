@@ -54,6 +54,16 @@ def test_notify_returns_counts_by_status(api: Api) -> None:
     }
 
 
+@pytest.mark.parametrize("sender", ["concurrent", "boto3"])
+def test_notify_in_a_function_with_a_short_timeout_sends(
+    api: Api, sender: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FANOUT_SENDER", sender)
+    ann = api.connect()
+    assert api.run("notify", {"channel": "lobby", "data": 1}, seconds=10)["delivered"] == 1
+    assert ann.push()["data"] == 1
+
+
 def test_notify_without_time_left_returns_untried(api: Api) -> None:
     client = api.connect()
     outcome = api.run("notify", {"channel": "lobby", "data": 1}, seconds=0)

@@ -4,88 +4,19 @@ import itertools
 import json
 import os
 import time
-from collections import deque
 from collections.abc import Iterable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from chalice_ws.local import services
-from chalice_ws.project.config import read_config
-from chalice_ws.project.resources import Resources
-from chalicelib import aws, sender, settings
+from chalicelib import aws, sender
 from chalicelib.delivery import members, pushes, queue
 from chalicelib.protocol import frames
-from chalicelib.sender import retry
-from chalicelib.storage import channels, connections, table
+from chalicelib.storage import channels, table
 from chalicelib.storage.table import Range
-from tests.client import Api, Client
-from tests.conftest import PROJECT, age
-
-# The members of a large channel. The template's tests set it to thousands.
-MEMBERS = int(os.environ.get("QUEUE_TEST_MEMBERS", "300"))
-
-
-class LambdaPoller:
-    """A poller that runs the fanout function for one message of the queue after the other."""
-
-    def __init__(self, api: Api, url: str) -> None:
-        self.api = api
-        self.request = {"QueueUrl": url}
-        self.ranges: list[Range] = []
-
-    def take(self) -> list[dict[str, Any]]:
-        """Return the next message of the queue, or none."""
-        found = queue.sqs().receive_message(**self.request, MaxNumberOfMessages=1)
-        return list(found.get("Messages", []))
-
-    def run(self, seconds: float = 29) -> None:
-        """Run the worker until the queue is empty. A task that fails comes again."""
-        while messages := self.take():
-            for message in messages:
-                self.ranges.append(Range(*json.loads(message["Body"])["range"]))
-                record = {"messageId": message["MessageId"], "body": message["Body"]}
-                try:
-                    answer = self.api.run("fanout", {"Records": [record]}, seconds)
-                except KeyboardInterrupt:
-                    # The worker was killed.
-                    answer = {"batchItemFailures": [{"itemIdentifier": message["MessageId"]}]}
-                receipt = {**self.request, "ReceiptHandle": message["ReceiptHandle"]}
-                if answer == {"batchItemFailures": []}:
-                    queue.sqs().delete_message(**receipt)
-                else:
-                    assert answer["batchItemFailures"][0]["itemIdentifier"] == message["MessageId"]
-                    queue.sqs().change_message_visibility(**receipt, VisibilityTimeout=0)
-
-
-@pytest.fixture
-def scaled(api: Api, monkeypatch: pytest.MonkeyPatch) -> LambdaPoller:
-    """The app with its queue. One function sends to three members at most."""
-    monkeypatch.setenv("FANOUT_LIMIT", "3")
-    stack = f"{read_config(PROJECT, 'dev').app_name}-dev"
-    template = Resources([PROJECT / "resources.json", PROJECT / "resources/scale.json"], stack)
-    services.create_queues(template.queues())
-    (source,) = template.sources()
-    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    variables = template.variables("WebsocketMessage")
-    assert variables == template.variables("Notify") == template.variables("Fanout")
-    monkeypatch.setenv("FANOUT_QUEUE", variables["FANOUT_QUEUE"])
-    return LambdaPoller(api, source["QueueUrl"])
-
-
-def join_many(api: Api, size: int) -> list[Client]:
-    clients = [api.connect() for _ in range(size)]
-    for client in clients:
-        connections.join(connections.get(client.connection_id), "tea")
-    return clients
-
-
-def received_counts(clients: list[Client]) -> list[int]:
-    """Return how often each client received the one message that was sent."""
-    pushes = [[client.push() for _ in range(client.waiting())] for client in clients]
-    assert len({push["message_id"] for each in pushes for push in each}) <= 1
-    return [len(each) for each in pushes]
+from tests.client import Api
+from tests.conftest import age
+from tests.support.queue import LambdaPoller, join_many, received_counts
 
 
 @pytest.mark.parametrize("shards", ["1", "3"])
@@ -172,93 +103,6 @@ def test_worker_that_fails_during_a_split_leaves_no_member_out(scaled: LambdaPol
     assert max(counts) == 2
 
 
-def test_range_without_time_left_continues_in_the_next_run(
-    scaled: LambdaPoller, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each worker has time for one slice only."""
-    late, work = [0], queue.process_batch
-
-    def send(*arguments: Any) -> Any:
-        late[0] = aws.RESERVE_SECONDS + 29
-        return members.send_to(*arguments)
-
-    def be_early(*arguments: Any) -> Any:
-        late[0] = 0
-        return work(*arguments)
-
-    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + late[0], sleep=time.sleep)
-    monkeypatch.setattr(queue, "time", clock)
-    monkeypatch.setattr(queue, "send_to", send)
-    monkeypatch.setattr(queue, "process_batch", be_early)
-    monkeypatch.setattr(queue, "SLICE_MEMBERS", 2)
-    clients = join_many(scaled.api, 6)
-    clients[0].request("broadcast", channel="tea", data=1)
-    scaled.run()
-    assert received_counts(clients) == [1] * 6
-    # One to split, two of three members each, and the rest of both.
-    assert len(scaled.ranges) == 1 + 2 + 2
-
-
-def add_members(api: Api, size: int) -> list[str]:
-    """Add members to the channel tea without their handshakes; return their ids, in order."""
-    ids = [f"{number:015}=" for number in range(size)]
-    for batch in table.batches(ids, 25):
-        rows = [{**table.key("tea", each), "expires_at": {"N": "9999999999"}} for each in batch]
-        requests = [{"PutRequest": {"Item": row}} for row in rows]
-        table.call("batch_write_item", RequestItems={settings.connections_table(): requests})
-    for each in ids:
-        api.inboxes[each] = deque()
-    return ids
-
-
-def test_member_that_does_not_read_has_no_range_sent_again(
-    scaled: LambdaPoller, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """API Gateway answers 429 for one member, and 200 for the others."""
-    monkeypatch.setenv("FANOUT_LIMIT", str(MEMBERS * 6 // 10))
-    monkeypatch.setenv("FANOUT_RPS", "0")
-    monkeypatch.setattr(queue, "SLICE_MEMBERS", MEMBERS // 3)
-    monkeypatch.setattr(retry, "MAX_THROTTLED_SECONDS", 0.5)
-    ids = add_members(scaled.api, MEMBERS)
-    slow = ids[MEMBERS // 6]
-    scaled.api.refusals[slow] = (429, "LimitExceededException")
-    (client,) = join_many(scaled.api, 1)
-    client.request("broadcast", channel="tea", data=1)
-    scaled.run()
-    assert received_counts([client]) == [1]
-    counts = {each: len(scaled.api.inboxes[each]) for each in ids}
-    assert counts.pop(slow) == 0
-    assert set(counts.values()) == {1}
-    # One task to split, and one for each half.
-    assert len(scaled.ranges) == 1 + 2
-
-
-def test_range_continues_after_the_deadline_with_untried_members_alone(
-    scaled: LambdaPoller, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In each run of the function, the deadline comes after two members, not the first ones."""
-    monkeypatch.setenv("FANOUT_LIMIT", "6")
-    failing = 3
-
-    def deliver(payload: bytes, recipients: Iterable[Any], deadline: float) -> Any:
-        all_recipients = list(recipients)
-        tried = all_recipients[1:3] or all_recipients
-        outcome = sender.send(payload, tried, deadline)
-        outcome.untried += [each for each, _ in all_recipients if (each, _) not in tried]
-        return outcome
-
-    monkeypatch.setattr(members, "send", deliver)
-    ids = add_members(scaled.api, 13)
-    scaled.api.refusals[ids[failing]] = (400, "BadRequestException")
-    (client,) = join_many(scaled.api, 1)
-    client.request("broadcast", channel="tea", data=1)
-    scaled.run()
-    assert received_counts([client]) == [1]
-    counts = [len(scaled.api.inboxes[each]) for each in ids]
-    assert counts.pop(failing) == 0
-    assert counts == [1] * 12
-
-
 @pytest.mark.parametrize("rps", ["0", "5000"])
 def test_fanout_with_or_without_rate_limit_sends_each_range_once(
     scaled: LambdaPoller, monkeypatch: pytest.MonkeyPatch, rps: str
@@ -270,24 +114,6 @@ def test_fanout_with_or_without_rate_limit_sends_each_range_once(
     scaled.run()
     assert [client.push()["data"] for client in clients] == [1] * 4
     assert [client.waiting() for client in clients] == [0] * 4
-
-
-def test_worker_keeps_the_rate_limit_across_slices(
-    scaled: LambdaPoller, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each slice is a fan-out of its own, and may begin with a burst."""
-    waits: list[float] = []
-    now = time.monotonic()
-    clock = SimpleNamespace(monotonic=lambda: now, sleep=waits.append)
-    monkeypatch.setattr(queue, "time", clock)
-    monkeypatch.setattr(queue, "SLICE_MEMBERS", 2)
-    monkeypatch.setenv("FANOUT_RPS", "10")
-    clients = join_many(scaled.api, 4)
-    clients[0].request("broadcast", channel="tea", data=1)
-    scaled.run()
-    assert received_counts(clients) == [1] * 4
-    # A range of three members, and a range of one.
-    assert waits == pytest.approx([0.2, 0.1, 0.1])
 
 
 def test_task_that_always_fails_goes_to_the_dead_letter_queue(scaled: LambdaPoller) -> None:
