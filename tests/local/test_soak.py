@@ -26,6 +26,10 @@ MAX_CONCURRENCY = 20
 # message or connection would add more.
 LATE_WORKERS = 6
 
+# A worker that has just started takes more memory as it loads the app. A leak of 1 KB in each
+# message of a long run would add more.
+MAX_GROWTH_BYTES = 64 * MB
+
 T = TypeVar("T")
 
 
@@ -199,7 +203,7 @@ def test_many_connections_stay_open(
     assert after.processes <= before.processes + LATE_WORKERS
     assert after.files <= before.files + LATE_WORKERS
     # Python returns little memory to the system.
-    assert after.memory - before.memory < 16 * MB
+    assert after.memory - before.memory < MAX_GROWTH_BYTES
 
 
 # Many connections one after the other
@@ -223,7 +227,7 @@ def test_ended_connections_leave_no_resources(bare: Gateway, count: int) -> None
     max_files = before.files + LATE_WORKERS
     after = poll(lambda: now if (now := use(bare)).files <= max_files else None)
     assert after.processes <= before.processes + LATE_WORKERS
-    assert after.memory - before.memory < 16 * MB
+    assert after.memory - before.memory < MAX_GROWTH_BYTES
 
 
 @pytest.mark.parametrize("count", [30, pytest.param(500, marks=pytest.mark.full)])
