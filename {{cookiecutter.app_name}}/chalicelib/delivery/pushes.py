@@ -16,7 +16,7 @@ from chalicelib.sender import Outcome
 from chalicelib.storage import history
 from chalicelib.storage.channels import members
 from chalicelib.storage.rows import OWN, Connection, own_channel
-from chalicelib.storage.users import MAX_DEVICES, is_there_without
+from chalicelib.storage.users import MAX_DEVICES, has_other_connection
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def publish_presence(channel: str, event: str, subject: Connection, invocation: 
     push = {"type": "presence", "channel": channel, "event": event, "member": subject.member}
     exclude, maximum = [subject.connection_id], MAX_PRESENCE_RECIPIENTS
     try:
-        if is_there_without(subject, channel, invocation.deadline):
+        if has_other_connection(subject, channel, invocation.deadline):
             return 0
         # One more than the maximum, and the subject: the read of a large channel ends there.
         found = recipient_ids(push, exclude, page_size=maximum + 2)

@@ -1,8 +1,9 @@
 """Connections and their channels, in DynamoDB.
 
 Strategy: a connection has one connection row, with its name and its channels, in the lobby. For
-each other channel that it joined it has one membership row there. Each write can be repeated, and
-is safe concurrently with any other. Comments say which failure a simpler write would cause.
+each other channel that it joined it has one membership row there. A connection of a user has joined
+the user's own channel, in the transaction that registers it. Each write can be repeated, and is
+safe concurrently with any other. Comments say which failure a simpler write would cause.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The history of a channel: messages kept for clients that were away.
+"""The history of a channel: messages saved for clients that were away.
 
 A message is a row with the key `{channel}#history`. No member has that key: a channel's name has
 no "#", and the keys of members end in a number. The sort key is the message's id.
@@ -81,7 +81,7 @@ def page(channel: str, since: str | None, limit: int) -> Frame:
 
     Returns:
         `messages`; `more`, true if others follow; `complete`, true if all messages after `since`
-        are still kept.
+        are still saved.
     """
     seconds = settings.history_seconds()
     if not seconds:

@@ -14,7 +14,9 @@ from chalicelib.storage.table import ConditionFailed, Row, call
 MAX_DEVICES = 100
 
 
-def is_there_without(connection: Connection, channel: str, deadline: float | None = None) -> bool:
+def has_other_connection(
+    connection: Connection, channel: str, deadline: float | None = None
+) -> bool:
     """Return whether the user of a connection is in a channel with another connection too.
 
     Args:

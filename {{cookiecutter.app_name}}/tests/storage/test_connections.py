@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.protocol.frames import Busy, FrameError
+from chalicelib.protocol.user import User
 from chalicelib.storage import channels, connections, table
 from chalicelib.storage.rows import Connection, NotConnected
 from tests.client import Api
@@ -212,6 +213,34 @@ def test_remove_gone_within_the_grace_period_changes_nothing_in_any_order(
         joined = connections.get("c1").channels
         assert joined == ({"tea"} if other == "join" or (member and other != "leave") else set())
         assert_memberships_match()
+
+    assert check_every_order(check) > 1
+
+
+@pytest.mark.parametrize("end", ["disconnect", "remove gone"])
+def test_connect_of_a_user_writes_both_rows_or_none_in_any_order(
+    api: Api, end: str, scheduled: None
+) -> None:
+    now = time.time_ns() // 1_000_000
+    ann = User("ann", "Ann", now // 1000 + 9000)
+
+    def connect() -> None:
+        connections.add("c1", None, ENDPOINT, now, ann)
+
+    def remove() -> None:
+        if end == "disconnect":
+            connections.remove("c1")
+        else:
+            # A push finds the connection before it meets a 410.
+            connections.remove_gone(list(channels.members("@ann")), "@ann")
+
+    def check(choose: Choose) -> None:
+        connections.remove("c1")
+        run_concurrently([connect, remove], choose)
+        found = rows().keys()
+        assert found in (set(), {("lobby#0", "c1"), ("@ann#0", "c1")})
+        # The grace period protects a connection whose $connect has not ended.
+        assert found or end == "disconnect"
 
     assert check_every_order(check) > 1
 
