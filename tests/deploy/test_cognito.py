@@ -118,7 +118,8 @@ def test_people_of_the_user_pool_connect(
         assert answer == {"statusCode": 401}
         assert "refused: the token" in log
 
-    (row,) = aws.client("dynamodb").scan(TableName=f"{STACK}-connections")["Items"]
+    rows = aws.client("dynamodb").scan(TableName=f"{STACK}-connections")["Items"]
+    (row,) = [each for each in rows if each["channel"]["S"].startswith("lobby#")]
     (person,) = aws.client("cognito-idp").list_users(UserPoolId=made["UserPool"])["Users"]
     attributes = {each["Name"]: each["Value"] for each in person["Attributes"]}
     assert row["user"] == {"S": attributes["sub"]}
