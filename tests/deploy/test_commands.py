@@ -255,6 +255,11 @@ def test_deploy_waits_when_account_update_is_limited(
     assert scripted_aws.changes().count("UpdateAccount") == 2
 
 
+def test_logs_of_stack_without_log_group_fail(scripted_aws: ScriptedAws, deploy: Run) -> None:
+    scripted_aws.answers["DescribeStacks"] = [stack_answer("CREATE_COMPLETE", ADDRESS)]
+    assert_one_error(deploy("logs"), r"no log group Logs \(got chalice-ws-app-dev\); add it to")
+
+
 @pytest.mark.parametrize(("quota", "is_low"), [(2500, True), (10000, False)])
 def test_deploy_with_rate_above_quota_of_account_warns(
     scripted_aws: ScriptedAws, deploy: Run, quota: int, is_low: bool

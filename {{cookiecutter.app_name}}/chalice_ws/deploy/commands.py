@@ -63,7 +63,10 @@ def print_logs(context: Context) -> None:
     """Print the logs of the functions."""
     # Raises an error that names the missing stack.
     context.stack.outputs()
-    group = context.stack.resources("AWS::Logs::LogGroup")["Logs"]
+    group = context.stack.resources(LOG_GROUP).get("Logs")
+    if group is None:
+        use = "add it to resources.json, as the template has it"
+        raise DeployError(f"the stack has no log group Logs (got {context.stack.name}); {use}")
     options = context.options
     print_log_group(context.session.client("logs"), group, options.minutes, options.follow)
 
@@ -168,7 +171,8 @@ def _require_no_leftovers(context: Context) -> None:
         problem = f"the {kind} exists outside of the stack (got {names})"
         raise DeployError(f"{problem}; delete it, or import it in CloudFormation's console")
     problem = f"the {kind} exists without a stack (got {names})"
-    raise DeployError(f"{problem}; run make destroy first, or use chalice deploy")
+    use = "run make destroy first" + (", or use chalice deploy" if kind == "table" else "")
+    raise DeployError(f"{problem}; {use}")
 
 
 def _upload(context: Context, bucket: Bucket, template: Template) -> str:

@@ -77,7 +77,9 @@ class Resources:
     def retained_by_name(self, kind: str) -> dict[str, bool]:
         """Return the names of the tables or log groups, each with whether it outlives the stack."""
         return {
-            self._names[logical_id]: self._resources[logical_id].get("DeletionPolicy") == "Retain"
+            self._names[logical_id]: str(
+                self._resources[logical_id].get("DeletionPolicy")
+            ).startswith("Retain")
             for logical_id, _ in self._properties(kind)
         }
 
