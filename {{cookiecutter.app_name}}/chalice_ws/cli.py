@@ -39,7 +39,7 @@ def main() -> int:
     if command == "invoke":
         from chalice_ws.local.invoke import main as invoke
 
-        return invoke(arguments, f"{prog} invoke")
+        invoke(arguments, f"{prog} invoke")
     from chalice_ws.local.cli import main as run_local
 
     run_local(arguments, f"{prog} local")

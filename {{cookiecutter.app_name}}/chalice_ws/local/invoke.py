@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from chalice_ws.local.isolation import isolate
 from chalice_ws.local.runtime import Result
@@ -27,14 +27,23 @@ empty tables. The exit status is 1 if the function fails, and 2 if it cannot be 
 HOST = "127.0.0.1"
 
 
-def main(arguments: Sequence[str] | None = None, prog: str = "python -m chalice_ws invoke") -> int:
-    """Run a function; return the exit status.
+def main(
+    arguments: Sequence[str] | None = None, prog: str = "python -m chalice_ws invoke"
+) -> NoReturn:
+    """Run a function, then end the process with its exit status.
 
     Args:
         arguments: the command line without the program's name; None: that of this process.
         prog: the program's name in the help.
     """
-    options = _parser(prog).parse_args(arguments)
+    status = _invoke(_parser(prog).parse_args(arguments))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Do not wait for the process of DynamoDB, which notices that this one has ended.
+    os._exit(status)
+
+
+def _invoke(options: argparse.Namespace) -> int:
     # The result alone goes to stdout. What the function prints goes to stderr.
     sys.stdout.flush()
     result_file = os.fdopen(os.dup(1), "w")
