@@ -19,7 +19,7 @@ export PYTHONUTF8 = 1
 # They would lead Python to modules of another environment, or past those of this folder, and cd astray.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH CDPATH
 
-.PHONY: help demo test test-all lint pictures protocol install
+.PHONY: help demo test test-all lint pictures protocol types install
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ pictures: install ## make the README's pictures of the running demo
 
 protocol: install ## make the generated app's docs/protocol.md from its asyncapi.yaml
 	$(RUN) docs.protocol
+
+types: install ## make the types of the generated app's web/client/ with tsc
+	$(RUN) docs.types
 
 install: ## install what the other targets need into VENV, if something has changed
 	@sh '$(APP)/chalice_ws/install.sh' "$(VENV)" "$(PYTHON)" $(REQUIREMENTS)

@@ -32,6 +32,11 @@ PACKAGES = [
     "@aws-sdk/client-apigatewaymanagementapi@3",
     "@asyncapi/specs@6",
     "typescript@5",
+    "axe-core@4",
+    "esbuild@0",
+    "vite@7",
+    "node22@npm:node@22",
+    "node24@npm:node@24",
 ]
 
 # Tests that use one of these fixtures run with `make test-all` alone.

@@ -3,95 +3,9 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 
-// Node 18 has no CustomEvent.
-globalThis.CustomEvent ??= class extends Event {
-  constructor(type, { detail }) {
-    super(type);
-    this.detail = detail;
-  }
-};
-globalThis.crypto ??= (await import("node:crypto")).webcrypto;
-
-const { Client } = await import(process.env.CLIENT);
-
-const MAX_STATE_READS = 1_000;
-const URL = "ws://app.example/api";
-
-/** A WebSocket whose server is the test. `replies` has a function for each action. */
-class SimulatedSocket extends EventTarget {
-  static OPEN = 1;
-  static sockets = [];
-
-  state = 0;
-  stateReads = 0;
-  requests = [];
-  replies = {
-    help: () => ({ type: "help", actions: { broadcast: {}, join: {} } }),
-    join: ({ channel }) => ({ type: "joined", channel, messages: [], more: false, complete: true }),
-    broadcast: ({ channel }) => ({ type: "sent", channel, message_id: "1" }),
-  };
-
-  constructor() {
-    super();
-    SimulatedSocket.sockets.push(this);
-  }
-
-  get readyState() {
-    // An endless loop of microtasks would end no other way.
-    this.stateReads += 1;
-    assert(this.stateReads < MAX_STATE_READS, "the client repeats a request without a pause");
-    return this.state;
-  }
-
-  send(text) {
-    const request = JSON.parse(text);
-    this.requests.push(request);
-    setTimeout(() => {
-      const reply = { ...this.replies[request.action](request), id: request.id };
-      if (this.state < 3) this.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(reply) }));
-    });
-  }
-
-  close() {
-    this.state = Math.max(this.state, 2);
-  }
-
-  /** Complete the handshake. */
-  open() {
-    this.state = 1;
-    this.dispatchEvent(new Event("open"));
-  }
-
-  /** Receive a close frame. The TCP connection stays open. */
-  receiveCloseFrame() {
-    this.state = 2;
-  }
-
-  /** End the TCP connection. */
-  end() {
-    this.state = 3;
-    this.dispatchEvent(new Event("close"));
-  }
-
-  actions() {
-    return this.requests.map(({ action }) => action);
-  }
-}
-
-globalThis.WebSocket = SimulatedSocket;
-
-const turn = () => new Promise((resolve) => setTimeout(resolve));
-
-/** Return the socket with this index, as soon as the client has made it. */
-async function socketAt(index) {
-  while (!SimulatedSocket.sockets[index]) await turn();
-  return SimulatedSocket.sockets[index];
-}
-
-/** Return when the client has this state. */
-const stateOf = (client, expected) => new Promise((resolve) => {
-  client.addEventListener("state", ({ detail }) => detail.state === expected && resolve(detail));
-});
+import {
+  Client, MemoryStorage, message, online, SimulatedSocket, socketAt, stateOf, turn, URL_OF_SERVER,
+} from "./simulated.mjs";
 
 const { random } = Math;
 let client;
@@ -100,7 +14,7 @@ beforeEach(() => {
   // Random waits become a few milliseconds, and keep their proportions.
   Math.random = () => 1 / 1024;
   SimulatedSocket.sockets = [];
-  client = new Client(URL);
+  client = new Client(URL_OF_SERVER);
 });
 
 afterEach(() => {
@@ -160,16 +74,8 @@ test("a connection that closes in the first requests is a failure", async () => 
 async function handedOut(...pushes) {
   const data = [];
   client.addEventListener("message", ({ detail }) => data.push(detail.data));
-  client.connect();
-  const socket = await socketAt(0);
-  const online = stateOf(client, "online");
-  socket.open();
-  await online;
-  pushes.forEach((push, number) => {
-    const message_id = `${String(number + 1).padStart(12, "0")}-0000000000000000`;
-    const frame = { type: "message", message_id, channel: "lobby", sent_at: number, ...push };
-    socket.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(frame) }));
-  });
+  const socket = await online(client);
+  pushes.forEach((push, number) => socket.receive(message(number + 1, push)));
   return data;
 }
 
@@ -198,4 +104,209 @@ test("a nonce that another sender has used hides no message", async () => {
     ),
     ["theirs", "mine", "same", "same", "same", "same"],
   );
+});
+
+test("a push cannot pass for an event of the client", async () => {
+  const socket = await online(client);
+  const heard = [];
+  for (const type of ["state", "close", "frame", "fault", "gap", "resumed", "order"]) {
+    client.addEventListener(type, ({ detail }) => type !== "frame" && heard.push([type, detail]));
+  }
+  client.addEventListener("push", ({ detail }) => heard.push(["push", detail.type]));
+  for (const type of ["state", "close", "frame", "gap", "order"]) socket.receive({ type, state: "online" });
+  assert.deepEqual(heard, ["state", "close", "frame", "gap", "order"].map((type) => ["push", type]));
+});
+
+test("a frame that does not fit is one fault, and the connection goes on", async () => {
+  const socket = await online(client);
+  const faults = [];
+  client.addEventListener("fault", ({ detail }) => faults.push(detail.code));
+  const frames = [
+    "not JSON", "null", "[]", '"text"', { type: 5 }, { type: "message", id: {} }, { type: "message" },
+    message(1, { from: 3 }), message(1, { sent_at: "now" }), message(1, { message_id: "tea" }),
+    { type: "presence", channel: "tea", event: "flew", member: { connection_id: "a", name: "A" } },
+    { type: "presence", channel: "tea", event: "left", member: null },
+  ];
+  frames.forEach((frame) => socket.receive(frame));
+  assert.deepEqual(faults, frames.map(() => "bad_frame"));
+  assert(client.online);
+  socket.replies.help = () => ({ type: "help", actions: null });
+  await assert.rejects(client.request("help"), { code: "bad_frame" });
+  assert.equal(faults.length, frames.length + 1);
+});
+
+test("pages that do not go on are not asked for again and again", async () => {
+  const storage = new MemoryStorage();
+  storage.setItem(`client of ${URL_OF_SERVER}`, JSON.stringify({ cursors: [["lobby", message(1).message_id]] }));
+  client = new Client(URL_OF_SERVER, { storage, storageKey: `client of ${URL_OF_SERVER}` });
+  const faults = [];
+  client.addEventListener("fault", ({ detail }) => faults.push(detail.code));
+  const page = { messages: [message(2)], more: true, complete: true };
+  const socket = await online(client, {
+    join: ({ channel }) => ({ type: "joined", channel, ...page }),
+    history: ({ channel }) => ({ type: "history", channel, ...page }),
+  });
+  assert.deepEqual(faults, ["bad_frame"]);
+  assert.equal(socket.actions().filter((action) => action === "history").length, 1);
+});
+
+test("a message with keep false is an ephemeral event, and moves no cursor", async () => {
+  const heard = [];
+  for (const type of ["message", "ephemeral"]) {
+    client.addEventListener(type, ({ detail }) => heard.push([type, detail.data]));
+  }
+  const socket = await online(client);
+  socket.receive(message(2, { keep: false }));
+  socket.receive(message(1));
+  assert.deepEqual(heard, [["ephemeral", 2], ["message", 1]]);
+});
+
+test("a refused handshake without a close event is tried again", async () => {
+  client.connect();
+  (await socketAt(0)).refuse();
+  const isOnline = stateOf(client, "online");
+  (await socketAt(1)).open();
+  await isOnline;
+});
+
+test("close() rejects what is not sent, and leaves the storage to others", async () => {
+  const storage = new MemoryStorage();
+  const first = new Client(URL_OF_SERVER, { storage });
+  const { sent } = first.broadcast("lobby", "tea");
+  first.close();
+  await assert.rejects(sent, { code: "closed" });
+  assert.deepEqual(first.outbox, []);
+  const second = new Client(URL_OF_SERVER, { storage });
+  second.broadcast("lobby", "cake");
+  await first.setName("late");
+  const { outbox, name } = JSON.parse(storage.getItem(`client of ${URL_OF_SERVER}`));
+  assert.deepEqual([outbox.map(({ data }) => data), name], [["cake"], ""]);
+  second.close();
+});
+
+test("close() leaves no timer and no listener", async () => {
+  const listeners = [];
+  globalThis.addEventListener = (type, listener, { signal }) => listeners.push(signal);
+  try {
+    await online(client);
+    client.close();
+    assert(listeners.length > 0);
+    assert(listeners.every((signal) => signal.aborted));
+    assert.deepEqual(process.getActiveResourcesInfo().filter((name) => name === "Timeout"), []);
+  } finally {
+    delete globalThis.addEventListener;
+  }
+});
+
+test("two clients of one server do not share a storage key, unless told to", () => {
+  const storage = new MemoryStorage();
+  const clients = [1, 2].map(() => new Client(`${URL_OF_SERVER}?secret=1`, { storage }));
+  clients.forEach((each, number) => each.broadcast("lobby", number));
+  assert.deepEqual([...storage.keys()], [`client of ${URL_OF_SERVER}`, `client of ${URL_OF_SERVER} (2)`]);
+  clients.forEach((each) => each.close());
+});
+
+for (const damaged of ["", "{", "null", "5", '{"cursors":5,"outbox":{}}', '{"cursors":[[1,2],null],"outbox":[null,1]}', '{"name":{}}']) {
+  test(`a client with the damaged state ${damaged} works`, async () => {
+    const storage = new MemoryStorage();
+    storage.setItem("key", damaged);
+    client = new Client(URL_OF_SERVER, { storage, storageKey: "key" });
+    await online(client);
+    await client.broadcast("lobby", "tea").sent;
+  });
+}
+
+test("a state that an older version has stored is found", async () => {
+  const storage = new MemoryStorage();
+  const outbox = [{ client_id: "n", channel: "tea", data: 1 }];
+  storage.setItem("key", JSON.stringify({ name: "Ann", places: [["tea", ""]], outbox }));
+  client = new Client(URL_OF_SERVER, { storage, storageKey: "key" });
+  assert.deepEqual([client.name, client.channels], ["Ann", ["lobby", "tea"]]);
+  assert.deepEqual(client.outbox.map(({ nonce, data }) => [nonce, data]), [["n", 1]]);
+});
+
+test("a storage that throws loses nothing but the reload", async () => {
+  const fail = () => { throw new Error("blocked"); };
+  client = new Client(URL_OF_SERVER, { storage: { getItem: fail, setItem: fail } });
+  const faults = [];
+  client.addEventListener("fault", ({ detail }) => faults.push(detail.code));
+  await online(client);
+  await client.broadcast("lobby", "tea").sent;
+  assert.deepEqual(faults, ["storage"]);
+});
+
+test("a channel has events of its own", async () => {
+  const heard = [];
+  client.channel("tea").addEventListener("message", ({ detail }) => heard.push(detail.data));
+  const socket = await online(client);
+  await client.channel("tea").join();
+  socket.receive(message(1));
+  socket.receive(message(2, { channel: "tea" }));
+  assert.deepEqual(heard, [2]);
+  assert(client.channel("tea").joined);
+});
+
+test("the codes of close frames reach the owner", async () => {
+  const closes = [];
+  client.addEventListener("close", ({ detail }) => closes.push(detail));
+  (await online(client)).end(4001, "maintenance");
+  assert.deepEqual(closes, [{ code: 4001, reason: "maintenance" }]);
+});
+
+test("bye is final until connect()", async () => {
+  const end = stateOf(client, "signed_out");
+  const socket = await online(client);
+  socket.receive({ type: "bye", code: "expired", message: "Sign in again." });
+  assert.equal((await end).reason, "Sign in again.");
+  socket.end();
+  for (let turns = 0; turns < 50; turns += 1) await turn();
+  assert.equal(SimulatedSocket.sockets.length, 1);
+  await online(client);
+});
+
+test("getToken is asked before each connection, and null is final", async () => {
+  const tokens = ["first", "second", null];
+  client = new Client(async () => URL_OF_SERVER, { getToken: async () => tokens.shift() });
+  const end = stateOf(client, "signed_out");
+  const socket = await online(client);
+  assert.deepEqual(socket.protocols, ["chalice-ws.v1", "first"]);
+  socket.end();
+  const second = await socketAt(1);
+  assert.deepEqual(second.protocols, ["chalice-ws.v1", "second"]);
+  second.open();
+  second.end();
+  await end;
+});
+
+test("two refusals with fresh tokens are final where the server answers", async () => {
+  const { fetch } = globalThis;
+  globalThis.fetch = async () => ({});
+  try {
+    client = new Client(URL_OF_SERVER, { getToken: () => "token" });
+    const end = stateOf(client, "refused");
+    client.connect();
+    (await socketAt(0)).end();
+    (await socketAt(1)).end();
+    await end;
+  } finally {
+    globalThis.fetch = fetch;
+  }
+});
+
+test("messages that were held back are handed out when join is switched off", async () => {
+  const heard = [];
+  client.addEventListener("message", ({ detail }) => heard.push(detail.data));
+  client.connect();
+  const first = await socketAt(0);
+  first.replies.join = () => null;
+  first.open();
+  while (!first.actions().includes("join")) await turn();
+  first.receive(message(1));
+  first.end();
+  const isOnline = stateOf(client, "online");
+  const second = await socketAt(1);
+  second.replies.help = () => ({ type: "help", actions: { broadcast: {} } });
+  second.open();
+  await isOnline;
+  assert.deepEqual(heard, [1]);
 });

@@ -1,5 +1,6 @@
 """A WebSocket server that separates the close frame from the end of the TCP connection."""
 
+import http
 import json
 import socket
 import threading
@@ -8,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 Reply = dict[str, Any]
@@ -22,17 +23,20 @@ class ClosingServer:
         broadcasts: the data of all broadcasts, in the order of their arrival.
     """
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, refused: int) -> None:
+        self._refused = refused
         self.url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
         self.broadcasts: list[object] = []
         self._listener = listener
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._protocol = ServerProtocol()
+        self._sent_close = False
 
     def send_close_frame(self) -> None:
         """Begin to close the connection. The TCP connection stays open."""
         with self._lock:
+            self._sent_close = True
             self._protocol.send_close(1001)
             self._flush()
 
@@ -52,6 +56,7 @@ class ClosingServer:
             except OSError:
                 return
             self._protocol = ServerProtocol()
+            self._sent_close = False
             # The browser may end the TCP connection at any time.
             with self._socket, suppress(OSError):
                 self._serve_one(self._socket)
@@ -62,10 +67,19 @@ class ClosingServer:
                 self._protocol.receive_data(data)
                 for event in self._protocol.events_received():
                     if isinstance(event, Request):
-                        self._protocol.send_response(self._protocol.accept(event))
+                        self._protocol.send_response(self._response(event))
                     elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
                         self._answer(json.loads(bytes(event.data)))
                 self._flush()
+            # A client that closes, or is refused, must not wait.
+            if self._protocol.close_expected() and not self._sent_close:
+                return
+
+    def _response(self, request: Request) -> Response:
+        if self._refused:
+            self._refused -= 1
+            return self._protocol.reject(http.HTTPStatus.SERVICE_UNAVAILABLE, "busy")
+        return self._protocol.accept(request)
 
     def _answer(self, request: Reply) -> None:
         reply = self._reply(request) | {"id": request["id"]}
@@ -90,10 +104,10 @@ class ClosingServer:
 
 
 @contextmanager
-def closing_server() -> Iterator[ClosingServer]:
-    """Run a server in a thread."""
+def closing_server(refused: int = 0) -> Iterator[ClosingServer]:
+    """Run a server in a thread. It refuses as many handshakes first."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = ClosingServer(listener)
+        server = ClosingServer(listener, refused)
         thread = threading.Thread(target=server.serve, daemon=True)
         thread.start()
         try:

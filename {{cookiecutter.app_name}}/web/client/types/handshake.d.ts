@@ -1,0 +1,27 @@
+/** @param {unknown} address @returns {string} @throws {RequestError} address */
+export function checkedAddress(address: unknown): string;
+export class Handshake {
+    /**
+     * @param {Address} address
+     * @param {GetToken | undefined} getToken
+     * @param {object} events one of them is called, once, unless cancel() is called before
+     * @param {(socket: WebSocket) => void} events.onOpen
+     * @param {(error?: unknown) => void} events.onFail the error is absent if the server refused, or
+     *   did not answer
+     * @param {() => void} events.onSignedOut getToken returned none
+     */
+    constructor(address: Address, getToken: GetToken | undefined, events: {
+        onOpen: (socket: WebSocket) => void;
+        onFail: (error?: unknown) => void;
+        onSignedOut: () => void;
+    });
+    /** The address, as soon as it is known. */
+    url: string;
+    /** The token, as soon as it is known. @type {string | null | undefined} */
+    token: string | null | undefined;
+    /** End it, without a call of an event. */
+    cancel(): void;
+    #private;
+}
+export type Address = string | (() => string | Promise<string>);
+export type GetToken = () => string | null | undefined | Promise<string | null | undefined>;
