@@ -100,6 +100,10 @@ class Tab:
         self._front()
         return bool(self._driver.find_element(By.CSS_SELECTOR, css).is_displayed())
 
+    def hidden(self, css: str) -> bool:
+        """Return whether an element is not visible."""
+        return not self.visible(css)
+
     def enter(self, css: str, text: str) -> None:
         """Type into a field, as soon as it is shown, and press Enter."""
         wait_until(lambda: self.visible(css), lambda: f"{css} is not shown")
@@ -154,6 +158,12 @@ class Tab:
             "Network.emulateNetworkConditions", {"offline": offline, **conditions}
         )
 
+    def media(self, features: dict[str, str]) -> None:
+        """Change what the user prefers, such as dark colours."""
+        self._front()
+        pairs = [{"name": name, "value": value} for name, value in features.items()]
+        self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": pairs})
+
     def console(self) -> list[str]:
         """Return the browser's messages since the last call."""
         self._front()
@@ -163,8 +173,7 @@ class Tab:
     def picture(self, path: Path, dark: bool = False) -> None:
         """Save what the tab shows."""
         self._front()
-        feature = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+        self.media({"prefers-color-scheme": "dark" if dark else "light"})
         self._driver.save_screenshot(str(path))
 
     def _front(self) -> None:

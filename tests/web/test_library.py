@@ -36,7 +36,8 @@ client.addEventListener("state", ({ detail }) => detail.retryMS);
 // @ts-expect-error: no such member
 client.channel("tea").addEventListener("presence", ({ detail }) => detail.member.nick);
 client.addEventListener("presence", ({ detail }) => detail.member.name.length);
-new Client(async () => "wss://app.example/api", { getToken: async () => null, storage: localStorage });
+const options = { getToken: async () => null, storage: localStorage };
+new Client(async () => "wss://app.example/api", options);
 """
 
 

@@ -34,7 +34,7 @@ export function open(open) {
 /** The focus must not go on behind it. */
 function setInert() {
   const covered = covers.matches && !$("inspector").hidden;
-  for (const element of document.querySelectorAll(".bar, main > :not(#inspector)")) {
+  for (const element of document.querySelectorAll(".bar > :not(h1), main > :not(#inspector)")) {
     element.toggleAttribute("inert", covered);
   }
 }
