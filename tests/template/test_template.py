@@ -49,6 +49,7 @@ SUFFIXES = {
     ".py",
     ".sh",
     ".toml",
+    ".ts",
     ".txt",
     ".yaml",
     ".yml",

@@ -80,6 +80,11 @@ class Tab:
         self._front()
         self._driver.get(url)
 
+    def close(self) -> None:
+        """Close the tab, as its user does."""
+        self._front()
+        self._driver.close()
+
     def texts(self, css: str) -> list[str]:
         """The text of each element that matches."""
         self._front()
