@@ -58,7 +58,7 @@ export class Connection extends Emitter {
     this.#getToken = getToken;
   }
 
-  /** Whether the connection is open and `greet` has succeeded. A closing one takes no requests. */
+  /** Whether it is open and `greet` has succeeded. A closing one takes no requests. */
   get online() {
     return this.#greeted && this.#socket?.readyState === WebSocket.OPEN;
   }
@@ -87,9 +87,8 @@ export class Connection extends Emitter {
   check() {
     const socket = this.#socket;
     if (!socket) return;
-    const reopen = () => this.#lose(socket, { atOnce: true });
-    if (socket.readyState === WebSocket.OPEN) this.#probe.start(reopen);
-    else reopen();
+    const lose = () => this.#lose(socket, { atOnce: true });
+    return socket.readyState === WebSocket.OPEN ? this.#probe.start(lose) : lose();
   }
 
   /**
@@ -233,14 +232,12 @@ export class Connection extends Emitter {
     socket.close();
     this.#requests.reject(socket);
     if (code) this.emit("close", { code, reason });
-    if (!current || this.#handshake || !this.#lifetime) return;
-    if (atOnce) this.connect();
-    else this.#retry();
+    if (current && !this.#handshake && this.#lifetime) atOnce ? this.connect() : this.#retry();
   }
 
   #retry() {
-    const { retryMs, failures } = this.#retries.schedule(() => this.connect(), inView());
-    this.emit("state", { state: "offline", retryMs, failures });
+    const wait = this.#retries.schedule(() => this.connect(), inView());
+    this.emit("state", { state: "offline", ...wait });
   }
 
   /** @param {WebSocket} socket @param {unknown} data */

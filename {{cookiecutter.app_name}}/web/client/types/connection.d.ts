@@ -9,7 +9,7 @@ export class Connection<Events extends import("./events.js").ConnectionEvents = 
      * @throws {RequestError} address; nothing is opened before connect()
      */
     constructor(address: Address, getToken?: GetToken);
-    /** Whether the connection is open and `greet` has succeeded. A closing one takes no requests. */
+    /** Whether it is open and `greet` has succeeded. A closing one takes no requests. */
     get online(): boolean;
     /** Connect, and stay connected: at once, if the next try was due later. */
     connect(): void;
