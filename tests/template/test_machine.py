@@ -28,6 +28,7 @@ SETTINGS = {
     "GIT_DIR": "/nowhere/.git",
     "CONDA_PREFIX": "/nowhere/conda",
     "VIRTUAL_ENV": "/nowhere/venv",
+    "HTTP_PROXY": "http://127.0.0.1:9",
     "HTTPS_PROXY": "http://127.0.0.1:9",
 }
 
@@ -39,7 +40,11 @@ def set_all(folder: Path, names: list[str]) -> dict[str, str]:
     for module in ("chalice.py", "boto3.py", "json.py"):
         (foreign / module).write_text("raise SystemExit('of another environment')\n")
     values = {name: SETTINGS[name].replace(FOREIGN, str(foreign)) for name in names}
-    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("AWS_") and name.lower() != "no_proxy"
+    }
     return {**own, **values}
 
 
