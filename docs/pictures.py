@@ -1,5 +1,10 @@
-"""Make the README's pictures: `make pictures`, with `make demo` running in another terminal."""
+"""Make the README's pictures: `make pictures`, with `make demo` running in another terminal.
 
+pngquant makes them smaller, where it is installed. Fonts differ between machines: use Noto Sans.
+"""
+
+import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -36,9 +41,16 @@ def main(url: str) -> None:
         tabs["Ann"].wait_for("#channels .badge", "1 new")
         tabs["Ann"].click("#inspect")
         tabs["Bob"].resize(360, 720)
-        for scheme in ("light", "dark"):
-            tabs["Ann"].picture(folder / f"chat-{scheme}.png", scheme == "dark")
-            tabs["Bob"].picture(folder / f"phone-{scheme}.png", scheme == "dark")
+        pictures = []
+        for name, screen in (("Ann", "chat"), ("Bob", "phone")):
+            # Without the ring of the focus, and a line that says who types.
+            tabs[name].run("document.activeElement.blur()")
+            tabs[name].wait_for("#typing", "")
+            for scheme in ("light", "dark"):
+                pictures.append(folder / f"{screen}-{scheme}.png")
+                tabs[name].picture(pictures[-1], scheme == "dark")
+    if shutil.which("pngquant"):
+        subprocess.run(["pngquant", "--force", "--ext=.png", "--strip", *pictures], check=True)
 
 
 if __name__ == "__main__":

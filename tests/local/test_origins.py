@@ -153,7 +153,13 @@ def test_handshake_without_the_stage_is_refused(paged: Gateway, path: str) -> No
     paged.prints(f"refused a WebSocket at {path or '/'}; use {right}")
 
 
-# Caches
+# Headers of web files
+
+
+def test_pages_forbid_frames_of_other_sites(paged: Gateway) -> None:
+    for path in ("/", "/index.html"):
+        policy = paged.http("GET", path).headers["Content-Security-Policy"]
+        assert policy == "frame-ancestors 'self'"
 
 
 def test_browsers_ask_for_web_files_again(paged: Gateway) -> None:

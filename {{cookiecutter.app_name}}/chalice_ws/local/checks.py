@@ -15,6 +15,9 @@ Predicate = Callable[[web.Request], bool]
 
 NO_CACHE = {"Cache-Control": "no-cache"}
 
+# A browser ignores frame-ancestors in a page's own <meta>.
+NO_FRAMES = {"Content-Security-Policy": "frame-ancestors 'self'"}
+
 # API Gateway's quota for the request line and all headers together:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 MAX_HEADER_BYTES = 10_240
@@ -83,7 +86,10 @@ def refuse_other_paths(stage: str) -> Middleware:
     return check
 
 
-async def forbid_caching(_: web.Request, response: web.StreamResponse) -> None:
-    """Let browsers ask for each file again. They would guess how long an old file is valid."""
+async def add_page_headers(_: web.Request, response: web.StreamResponse) -> None:
+    """Let browsers ask for each file again, and show none in a frame of another site.
+
+    They would guess how long an old file is valid.
+    """
     if isinstance(response, web.FileResponse):
-        response.headers.update(NO_CACHE)
+        response.headers.update({**NO_CACHE, **NO_FRAMES})

@@ -19,7 +19,7 @@ from chalice_ws.local.authorizer import Authorizer
 from chalice_ws.local.aws_api import MAX_INVOKE_BYTES, Invoke, Management
 from chalice_ws.local.checks import (
     NO_CACHE,
-    forbid_caching,
+    add_page_headers,
     refuse_large_headers,
     refuse_other_hosts,
     refuse_other_paths,
@@ -203,7 +203,7 @@ def routes(
 ) -> web.Application:
     """Return the HTTP application: the WebSocket and REST API, the AWS APIs, the web page."""
     app = web.Application(client_max_size=MAX_INVOKE_BYTES, middlewares=checks)
-    app.on_response_prepare.append(forbid_caching)
+    app.on_response_prepare.append(add_page_headers)
     for path in (f"/{gateway.stage}", f"/{gateway.stage}/"):
         app.router.add_route("*", path, rest.handle_root)
     for stage in (gateway.stage, "{stage}"):

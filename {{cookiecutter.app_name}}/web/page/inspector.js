@@ -59,7 +59,7 @@ function add({ sent, text, at }) {
 
 /** @param {Record<string, any>} frame */
 function hint({ code, channel, name, event, data }) {
-  const text = typeof data === "string" ? `“${data.slice(0, 60)}”` : "";
+  const text = typeof data === "string" ? `“${data.slice(0, 60)}”` : JSON.stringify(data)?.slice(0, 60);
   return [code, channel, event, name, text].filter((each) => typeof each === "string").join(" ");
 }
 
