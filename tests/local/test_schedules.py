@@ -15,7 +15,7 @@ def schedules(app: Path) -> Iterator[Any]:
     """The module of a generated app."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(app))
-        yield importlib.import_module("chalice_ws.local.schedules")
+        yield importlib.import_module("chalice_ws.local.triggers.schedules")
     for name in [name for name in sys.modules if name.partition(".")[0] == "chalice_ws"]:
         del sys.modules[name]
 

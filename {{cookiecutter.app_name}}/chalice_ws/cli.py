@@ -33,11 +33,11 @@ def main() -> int:
 
         return connect(arguments)
     if command == "token":
-        from chalice_ws.local.token_command import main as token
+        from chalice_ws.local.issuer.command import main as token
 
         return token(arguments)
     if command == "invoke":
-        from chalice_ws.local.invoke import main as invoke
+        from chalice_ws.local.triggers.invoke import main as invoke
 
         invoke(arguments, f"{prog} invoke")
     from chalice_ws.local.cli import main as run_local

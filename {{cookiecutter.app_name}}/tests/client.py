@@ -24,8 +24,8 @@ from chalice.local import LambdaContext
 from chalice.test import Client as TestClient
 from chalice.test import HTTPResponse
 
-from chalice_ws.local.events import Peer
-from chalice_ws.local.issuer import PATH, Issuer, sign_in_variables
+from chalice_ws.local.issuer.tokens import PATH, Issuer, sign_in_variables
+from chalice_ws.local.websocket_api.events import Peer
 from tests.support.asyncapi import FrameChecker
 from tests.support.policies import recorder
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalice_ws.local.events import Peer
+from chalice_ws.local.websocket_api.events import Peer
 from chalicelib import access
 from chalicelib.access import may
 from chalicelib.protocol.user import User

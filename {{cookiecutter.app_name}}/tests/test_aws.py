@@ -14,7 +14,7 @@ from botocore.config import Config
 from chalice.app import WebsocketEvent
 from chalice.local import LambdaContext
 
-from chalice_ws.local.events import Peer
+from chalice_ws.local.websocket_api.events import Peer
 from chalicelib import aws
 
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {

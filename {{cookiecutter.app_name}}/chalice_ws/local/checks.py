@@ -6,8 +6,8 @@ from collections.abc import Callable
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from chalice_ws.local.aws_api import error
 from chalice_ws.local.origins import Origins
+from chalice_ws.local.websocket_api.aws_api import error
 
 log = logging.getLogger("chalice_ws")
 

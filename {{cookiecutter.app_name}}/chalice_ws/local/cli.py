@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from chalice_ws.local.gateway import Limits
 from chalice_ws.local.server import DEFAULT_PORT, run
+from chalice_ws.local.websocket_api.gateway import Limits
 from chalice_ws.project.config import AppError, shown
 
 log = logging.getLogger("chalice_ws")

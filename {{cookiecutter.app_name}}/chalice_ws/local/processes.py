@@ -18,7 +18,7 @@ from threading import Thread
 from typing import Any
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["boto3", "chalice_ws.local.runtime"])
+_context.set_forkserver_preload(["boto3", "chalice_ws.local.functions.runtime"])
 
 Main = Callable[..., None]
 

@@ -15,8 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Middleware
 
 from chalice_ws.local import processes, services
-from chalice_ws.local.authorizer import Authorizer
-from chalice_ws.local.aws_api import MAX_INVOKE_BYTES, Invoke, Management
+from chalice_ws.local.authorizers.websocket import Authorizer
 from chalice_ws.local.checks import (
     NO_CACHE,
     add_page_headers,
@@ -25,18 +24,19 @@ from chalice_ws.local.checks import (
     refuse_other_paths,
     refuse_web_pages,
 )
-from chalice_ws.local.endpoints import endpoint_variable
-from chalice_ws.local.gateway import Gateway, Limits
+from chalice_ws.local.functions.endpoints import endpoint_variable
+from chalice_ws.local.functions.workers import InProcess, Lambda, Workers
 from chalice_ws.local.isolation import isolate
-from chalice_ws.local.issuer import ADDRESS_VARIABLE, PATH, Issuer
-from chalice_ws.local.issuer_api import TOKEN_PATH, IssuerApi
+from chalice_ws.local.issuer.api import TOKEN_PATH, IssuerApi
+from chalice_ws.local.issuer.tokens import ADDRESS_VARIABLE, PATH, Issuer
 from chalice_ws.local.listeners import listen, local_address
 from chalice_ws.local.origins import Origins
 from chalice_ws.local.prefixes import add_slash, remove_prefixes
 from chalice_ws.local.reload import FileTimes, file_times, wait_for_change
-from chalice_ws.local.rest import FUNCTION, Rest
-from chalice_ws.local.triggers import Triggers
-from chalice_ws.local.workers import InProcess, Lambda, Workers
+from chalice_ws.local.rest_api.gateway import FUNCTION, Rest
+from chalice_ws.local.triggers.triggers import Triggers
+from chalice_ws.local.websocket_api.aws_api import MAX_INVOKE_BYTES, Invoke, Management
+from chalice_ws.local.websocket_api.gateway import Gateway, Limits
 from chalice_ws.project.config import AppError, read_config
 from chalice_ws.project.resources import read_resources
 

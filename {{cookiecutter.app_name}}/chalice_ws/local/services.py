@@ -12,7 +12,11 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalice_ws.local.endpoints import DATABASE_ENDPOINT, QUEUES_ENDPOINT, STREAMS_ENDPOINT
+from chalice_ws.local.functions.endpoints import (
+    DATABASE_ENDPOINT,
+    QUEUES_ENDPOINT,
+    STREAMS_ENDPOINT,
+)
 from chalice_ws.local.isolation import isolate
 from chalice_ws.local.origins import Origins
 from chalice_ws.local.processes import Channel

@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 import boto3
 from websockets.sync.client import ClientConnection, connect
 
-from chalice_ws.local.issuer_api import TOKEN_PATH
+from chalice_ws.local.issuer.api import TOKEN_PATH
 from tests.client import Connection, Frame
 
 # A stuck gateway fails the test after this time. A busy machine needs much less.

@@ -16,10 +16,10 @@ from typing import Any
 
 from aiohttp import web
 
-from chalice_ws.local.aws_api import MAX_INVOKE_BYTES
-from chalice_ws.local.gateway import Gateway
 from chalice_ws.local.origins import Origins
-from chalice_ws.local.routes import PROBLEM, REQUEST
+from chalice_ws.local.rest_api.routes import PROBLEM, REQUEST
+from chalice_ws.local.websocket_api.aws_api import MAX_INVOKE_BYTES
+from chalice_ws.local.websocket_api.gateway import Gateway
 
 log = logging.getLogger("chalice_ws")
 

@@ -6,8 +6,8 @@ import os
 from typing import Any, cast
 
 from chalice_ws.local import processes
-from chalice_ws.local.event_sources import Trigger
-from chalice_ws.local.runtime import Functions, Result
+from chalice_ws.local.functions.runtime import Functions, Result
+from chalice_ws.local.triggers.event_sources import Trigger
 from chalice_ws.project.config import AppError
 
 # An import that hangs must not keep the next change from loading. Lambda's limit is 10 s, and a

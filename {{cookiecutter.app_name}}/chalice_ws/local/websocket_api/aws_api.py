@@ -9,11 +9,11 @@ from datetime import datetime, timezone
 
 from aiohttp import web
 
-from chalice_ws.local.gateway import DELETED, Connection, Gateway
-from chalice_ws.local.runtime import Result
-from chalice_ws.local.websocket import MAX_MESSAGE_BYTES
-from chalice_ws.local.worker import TOO_DEEP
-from chalice_ws.local.workers import Lambda
+from chalice_ws.local.functions.runtime import Result
+from chalice_ws.local.functions.worker import TOO_DEEP
+from chalice_ws.local.functions.workers import Lambda
+from chalice_ws.local.websocket_api.gateway import DELETED, Connection, Gateway
+from chalice_ws.local.websocket_api.websocket import MAX_MESSAGE_BYTES
 
 log = logging.getLogger("chalice_ws")
 

@@ -18,9 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Protocol
 
-from chalice_ws.local.event_sources import Trigger
-from chalice_ws.local.runtime import Functions, Result
-from chalice_ws.local.worker import App, Worker, WorkerEnded
+from chalice_ws.local.functions.runtime import Functions, Result
+from chalice_ws.local.functions.worker import App, Worker, WorkerEnded
+from chalice_ws.local.triggers.event_sources import Trigger
 from chalice_ws.project.config import AppError
 
 log = logging.getLogger("chalice_ws")

@@ -16,11 +16,11 @@ from chalice.config import Config
 from chalice.deploy.validate import ExperimentalFeatureError, validate_feature_flags
 from chalice.utils import to_cfn_resource_name
 
-from chalice_ws.local.endpoints import redirect_clients
-from chalice_ws.local.event_sources import read_event_sources
-from chalice_ws.local.issuer import ADDRESS_VARIABLE, sign_in_variables
-from chalice_ws.local.lambda_function import LambdaFunction
-from chalice_ws.local.routes import RestApi
+from chalice_ws.local.functions.endpoints import redirect_clients
+from chalice_ws.local.functions.lambda_function import LambdaFunction
+from chalice_ws.local.issuer.tokens import ADDRESS_VARIABLE, sign_in_variables
+from chalice_ws.local.rest_api.routes import RestApi
+from chalice_ws.local.triggers.event_sources import read_event_sources
 from chalice_ws.project.config import CONFIG, AppError, read_config
 from chalice_ws.project.load import MISSING_FLAG, load_app
 from chalice_ws.project.resources import read_resources

@@ -9,9 +9,9 @@ from typing import Any
 
 from aiohttp import web
 
-from chalice_ws.local.events import API_ID, Event, Peer
-from chalice_ws.local.policies import is_allowed, stringify
-from chalice_ws.local.workers import Lambda
+from chalice_ws.local.authorizers.policies import is_allowed, stringify
+from chalice_ws.local.functions.workers import Lambda
+from chalice_ws.local.websocket_api.events import API_ID, Event, Peer
 from chalice_ws.project.config import AppError
 
 # moto's account.

@@ -6,7 +6,7 @@ import sys
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
-from chalice_ws.local.issuer import PATH
+from chalice_ws.local.issuer.tokens import PATH
 
 TIMEOUT_SECONDS = 30
 

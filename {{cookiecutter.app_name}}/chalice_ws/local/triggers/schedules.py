@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta, timezone
 
-from chalice_ws.local.sample_events import sample_event
-from chalice_ws.local.workers import Lambda
+from chalice_ws.local.functions.workers import Lambda
+from chalice_ws.local.triggers.sample_events import sample_event
 
 log = logging.getLogger("chalice_ws")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalice import Chalice
 
-from chalice_ws.local.events import Peer
+from chalice_ws.local.websocket_api.events import Peer
 
 Event = dict[str, Any]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from chalice_ws.local.issuer import LIFETIME_SECONDS, PATH, Issuer, sign_in_variables
-from chalice_ws.local.runtime import ROUTES
+from chalice_ws.local.functions.runtime import ROUTES
+from chalice_ws.local.issuer.tokens import LIFETIME_SECONDS, PATH, Issuer, sign_in_variables
 from chalice_ws.project.config import AppError, read_config
 
 TOKEN_PATH = f"{PATH}/token"

@@ -17,8 +17,8 @@ from chalice.local import (
     NotAuthorizedError,
 )
 
-from chalice_ws.local.events import API_ID
-from chalice_ws.local.policies import is_allowed, stringify
+from chalice_ws.local.authorizers.policies import is_allowed, stringify
+from chalice_ws.local.websocket_api.events import API_ID
 
 Event = dict[str, Any]
 

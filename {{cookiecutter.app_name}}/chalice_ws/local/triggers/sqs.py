@@ -12,8 +12,8 @@ import boto3
 from botocore.config import Config
 from chalice.utils import to_cfn_resource_name
 
-from chalice_ws.local.runtime import Result
-from chalice_ws.local.workers import Lambda
+from chalice_ws.local.functions.runtime import Result
+from chalice_ws.local.functions.workers import Lambda
 
 log = logging.getLogger("chalice_ws")
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from chalice.utils import to_cfn_resource_name
 
-from chalice_ws.local import schedules, sqs
-from chalice_ws.local.event_sources import Trigger, describe
-from chalice_ws.local.workers import Lambda
+from chalice_ws.local.functions.workers import Lambda
+from chalice_ws.local.triggers import schedules, sqs
+from chalice_ws.local.triggers.event_sources import Trigger, describe
 from chalice_ws.project.resources import Resources
 
 log = logging.getLogger("chalice_ws")

@@ -16,8 +16,8 @@ from chalice import Chalice
 from chalice.config import Config
 from chalice.local import ForbiddenError, LambdaContext, LocalGateway, LocalGatewayException
 
-from chalice_ws.local.events import API_ID, new_id
-from chalice_ws.local.route_authorizers import RouteAuthorizer, Variables, error_headers
+from chalice_ws.local.authorizers.routes import RouteAuthorizer, Variables, error_headers
+from chalice_ws.local.websocket_api.events import API_ID, new_id
 
 Event = dict[str, Any]
 

@@ -16,12 +16,12 @@ from typing import Any
 
 from aiohttp import web
 
-from chalice_ws.local.authorizer import Authorizer, Refused
-from chalice_ws.local.events import Event, Peer, now_ms
-from chalice_ws.local.runtime import ROUTES
-from chalice_ws.local.turns import Turns
-from chalice_ws.local.websocket import DROPPED, Ending, WebSocket
-from chalice_ws.local.workers import Lambda
+from chalice_ws.local.authorizers.websocket import Authorizer, Refused
+from chalice_ws.local.functions.runtime import ROUTES
+from chalice_ws.local.functions.workers import Lambda
+from chalice_ws.local.websocket_api.events import Event, Peer, now_ms
+from chalice_ws.local.websocket_api.turns import Turns
+from chalice_ws.local.websocket_api.websocket import DROPPED, Ending, WebSocket
 
 log = logging.getLogger("chalice_ws")
 

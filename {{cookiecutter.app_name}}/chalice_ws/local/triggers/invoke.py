@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from chalice_ws.local.functions.runtime import Result
+from chalice_ws.local.functions.workers import Workers
 from chalice_ws.local.isolation import isolate
-from chalice_ws.local.runtime import Result
-from chalice_ws.local.sample_events import sample_event
 from chalice_ws.local.server import DEFAULT_PORT, start_services
-from chalice_ws.local.workers import Workers
+from chalice_ws.local.triggers.sample_events import sample_event
 from chalice_ws.project.config import AppError, read_config
 from chalice_ws.project.resources import read_resources
 

@@ -1,0 +1,1 @@
+"""Lambda: worker processes that load the app and run its functions."""

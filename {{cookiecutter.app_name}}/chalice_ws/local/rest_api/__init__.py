@@ -1,0 +1,1 @@
+"""A REST API of API Gateway: HTTP requests to the routes of an app."""

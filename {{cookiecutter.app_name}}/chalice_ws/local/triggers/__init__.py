@@ -1,0 +1,1 @@
+"""Queues, schedules and commands that invoke the other functions of an app."""

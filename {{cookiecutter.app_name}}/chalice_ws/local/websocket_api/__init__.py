@@ -1,0 +1,1 @@
+"""A WebSocket API of API Gateway: connections, messages, and the management API."""
