@@ -10,13 +10,13 @@ from chalicelib.access import authenticate
 from chalicelib.aws import Invocation, endpoint_url, session
 from chalicelib.identity.handshake import Refused, subprotocol
 from chalicelib.protocol.fields import NAME
-from chalicelib.storage import connections
+from chalicelib.storage import connections, users
 
 # Lambda sets _HANDLER to the function that it runs. The connect function sends nothing, so it
 # does not import the sender.
 if os.environ.get("_HANDLER") != "app.connect":
     from chalicelib.actions import router
-    from chalicelib.delivery import notifications, pushes, queue
+    from chalicelib.delivery import devices, notifications, pushes, queue
 
 # Chalice's own log handler would write plain text among Lambda's JSON.
 app = Chalice(app_name="{{ cookiecutter.app_name }}", configure_logs=False)
@@ -38,6 +38,11 @@ def connect(event: WebsocketEvent) -> dict[str, Any]:
         return {"statusCode": 400}
     connected_at = event.to_dict()["requestContext"]["connectedAt"]
     connections.add(event.connection_id, name, endpoint_url(event), connected_at, user)
+    # The connection is registered first: a sign-out that comes later finds and closes it.
+    if user is not None and users.is_signed_out(user):
+        app.log.warning("connection %s refused: the user was signed out", event.connection_id)
+        connections.remove(event.connection_id)
+        return {"statusCode": 401}
     return {"statusCode": 200, "headers": subprotocol(event)}
 
 
@@ -66,6 +71,12 @@ def disconnect(event: WebsocketEvent) -> None:
 def notify(event: Any, context: Any) -> dict[str, Any]:
     """Send {"channel", "data"} to a channel, or {"user", "data"} to a user, from anywhere."""
     return notifications.notify(event, Invocation.from_context(context))
+
+
+@app.lambda_function()
+def sign_out(event: Any, context: Any) -> dict[str, int]:
+    """Refuse the older tokens of {"user"}, and close the user's connections."""
+    return devices.sign_out(event, Invocation.from_context(context))
 
 
 @app.lambda_function()

@@ -97,19 +97,24 @@ class Client(Connection):
         # Those of sign-in, for each event of this client.
         self._variables = variables
         self.connection_id = peer.connection_id
+        # It can be read after the connection has ended.
+        self._inbox = api.inboxes[peer.connection_id]
 
     def _send(self, text: str) -> None:
         with patch.dict(os.environ, self._variables):
             self._api.run("message", self._peer.message(text))
 
     def _receive(self) -> Frame:
-        inbox = self._api.inboxes[self.connection_id]
-        assert inbox, "the app sent no frame to this client"
-        return dict(json.loads(inbox.popleft()))
+        assert self._inbox, "the app sent no frame to this client"
+        return dict(json.loads(self._inbox.popleft()))
 
     def waiting(self) -> int:
         """Return the number of frames to receive."""
-        return len(self._pushes) + len(self._api.inboxes[self.connection_id])
+        return len(self._pushes) + len(self._inbox)
+
+    def is_open(self) -> bool:
+        """Return whether neither the client nor the app has closed the connection."""
+        return self.connection_id in self._api.inboxes
 
     def vanish(self) -> None:
         """Close the connection without a disconnect event, which AWS does not guarantee."""
@@ -136,6 +141,9 @@ class Api:
         self.inboxes: dict[str, deque[bytes]] = {}
         # Sending to one of these connection ids returns a status and an error type.
         self.refusals: dict[str, tuple[int, str]] = {}
+        # The connections that the app has closed, whose disconnect function has not run.
+        self.closed: list[str] = []
+        self._clients: dict[str, Client] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _management_handler(self))
         self.issuer = Issuer(f"http://127.0.0.1:{self._server.server_port}{PATH}")
 
@@ -180,7 +188,9 @@ class Api:
         if not 200 <= answer["statusCode"] < 300:
             raise Rejected(answer["statusCode"])
         self.inboxes[peer.connection_id] = deque()
-        return Client(self, peer, answer, variables)
+        client = Client(self, peer, answer, variables)
+        self._clients[peer.connection_id] = client
+        return client
 
     def http(self, method: str, path: str, body: Any = None, **headers: str) -> HTTPResponse:
         """Send a request to a REST route, with a JSON body, and return the response."""
@@ -190,10 +200,16 @@ class Api:
             return TestClient(self.app).http.request(method, path, headers, content)
 
     def run(self, function: str, event: Any, seconds: float = 29) -> Any:
-        """Run a function of app.py, with `seconds` of time, and return its result."""
+        """Run a function of app.py, with `seconds` of time, and return its result.
+
+        The disconnect function runs after it, for each connection that it has closed.
+        """
         context = LambdaContext(function, 512, int(seconds * 1000))
         with recorder.function(function):
-            return self.app.handler_map[function](event, context)
+            result = self.app.handler_map[function](event, context)
+        while self.closed:
+            self._clients[self.closed.pop()].disconnect()
+        return result
 
 
 def _management_handler(api: Api) -> type[BaseHTTPRequestHandler]:
@@ -218,6 +234,17 @@ def _management_handler(api: Api) -> type[BaseHTTPRequestHandler]:
             else:
                 inbox.append(body)
                 self._answer(200)
+
+        def do_DELETE(self) -> None:
+            recorder.record_management_request("DELETE", self.path)
+            connection_id = unquote(self.path.rpartition("/")[2])
+            if connection_id in api.refusals:
+                self._answer(*api.refusals[connection_id])
+            elif api.inboxes.pop(connection_id, None) is None:
+                self._answer(410, "GoneException")
+            else:
+                api.closed.append(connection_id)
+                self._answer(204)
 
         def _answer(self, status: int, error: str | None = None, body: bytes = b"") -> None:
             self.send_response(status)

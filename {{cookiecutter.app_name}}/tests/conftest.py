@@ -56,6 +56,7 @@ def api(shared_api: Api, database: None, monkeypatch: pytest.MonkeyPatch) -> Ite
     create_tables(read_resources(read_config(PROJECT, "dev")).tables())
     shared_api.inboxes.clear()
     shared_api.refusals.clear()
+    shared_api.closed.clear()
     recorder.calls.clear()
     yield shared_api
     if found := report_missing():

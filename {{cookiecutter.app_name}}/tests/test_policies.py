@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.client import Api, Client
+from tests.client import Api, Client, Rejected
 from tests.conftest import age
 from tests.support.policies import STAGES, missing, report_missing, unused
 
@@ -28,9 +28,15 @@ def test_policies_allow_what_functions_call_and_nothing_else(api: Api, stage: st
     lose_member(api)
     bob.disconnect()
     user, device = api.connect(user="ann"), api.connect(user="ann")
-    user.request("join", channel="tea")
+    for client in (user, device):
+        client.request("join", channel="tea")
     device.request("read", channel="lobby", message_id="0198c1d2e3f4-5b6c7d8e9fa0b1c2")
     user.disconnect()
+    api.connect(user="ann")
+    lose_member(api)
+    api.run("sign_out", {"user": "ann"})
+    with pytest.raises(Rejected):
+        api.connect(user="ann", claims={"iat": 1})
     report_missing()
     if found := [*missing(stage), *unused(stage)]:
         pytest.fail("\n".join(found), pytrace=False)

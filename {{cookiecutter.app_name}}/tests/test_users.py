@@ -228,5 +228,5 @@ def no_leftovers(api: Api) -> Iterator[None]:
     yield
     for connection_id in list(channels.members("lobby")):
         connections.remove(connection_id)
-    kept = ("#history", "#read", "#ids")
+    kept = ("#history", "#read", "#ids", "#since")
     assert [each for each in rows() if not each[0].endswith(kept)] == []

@@ -76,6 +76,7 @@ def verify(token: str, rules: Rules, kept_claims: Iterable[str] = ()) -> User:
     try:
         claims = _verified_claims(token, rules)
         expires_at = int(claims["exp"])
+        issued_at = float(claims["iat"]) if "iat" in claims else None
     # The message of an exception may repeat a part of the token.
     except Exception as error:
         raise Refused(401, REASONS.get(type(error), "the token is not valid")) from None
@@ -92,7 +93,7 @@ def verify(token: str, rules: Rules, kept_claims: Iterable[str] = ()) -> User:
     except ValueError:
         name = user_id[:MAX_TEXT_LENGTH]
     kept = {claim: claims[claim] for claim in kept_claims if claim in claims}
-    return User(user_id, name, expires_at, kept)
+    return User(user_id, name, expires_at, kept, issued_at)
 
 
 def _verified_claims(token: str, rules: Rules) -> dict[str, Any]:

@@ -18,12 +18,15 @@ class User:
         name: the name that others see.
         expires_at: the end of the token, in s since the epoch.
         claims: the claims that access.KEPT_CLAIMS names, for access.may.
+        issued_at: the start of the token, in s since the epoch. None if it does not tell, and in
+            users that are read from the table.
     """
 
     id: str
     name: str
     expires_at: int
     claims: Mapping[str, Any] = field(default_factory=dict)
+    issued_at: float | None = None
 
 
 def is_user_id(value: object) -> bool:

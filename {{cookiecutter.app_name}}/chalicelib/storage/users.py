@@ -1,10 +1,14 @@
-"""Users: their connections, and the marks up to which they have read a channel.
+"""Users: their connections, the marks up to which they have read a channel, and their sign-outs.
 
-A mark is a row with the key `{channel}#read` and the user's id. It moves forward only.
+A mark is a row with the key `{channel}#read` and the user's id. It moves forward only. A sign-out
+is a row with the key `@{user}#since`: tokens that were issued before its time are refused.
 """
 
+import time
 from itertools import islice
 
+from chalicelib import settings
+from chalicelib.protocol.user import User
 from chalicelib.storage.channels import members
 from chalicelib.storage.connections import get_many
 from chalicelib.storage.rows import Connection, own_channel
@@ -12,6 +16,9 @@ from chalicelib.storage.table import ConditionFailed, Row, call
 
 # The maximum of a user's connections that are looked at.
 MAX_DEVICES = 100
+
+# A token that was issued before the sign-out must have ended by then.
+SIGN_OUT_SECONDS = 366 * 24 * 3600
 
 
 def has_other_connection(
@@ -53,6 +60,33 @@ def move_mark(channel: str, user_id: str, message_id: str) -> tuple[str, bool]:
     except ConditionFailed as error:
         return str(error.row["message_id"]["S"] if error.row else message_id), False
     return message_id, True
+
+
+def refuse_older_tokens(user_id: str) -> None:
+    """Refuse the tokens of a user that were issued before now."""
+    now = time.time()
+    times = {
+        # Times of tokens may have fractions of a second.
+        "not_before": {"N": f"{now:.3f}"},
+        "expires_at": {"N": str(int(now) + SIGN_OUT_SECONDS)},
+    }
+    call("put_item", Item={**_sign_out_key(user_id), **times})
+
+
+def is_signed_out(user: User) -> bool:
+    """Return whether a user was signed out after the token was issued.
+
+    A token that does not tell its start counts as issued before.
+    """
+    if user.issued_at is None and settings.auth() == "none":
+        # The user is one of access.authenticate, without a token.
+        return False
+    row = call("get_item", Key=_sign_out_key(user.id), ConsistentRead=True).get("Item")
+    return row is not None and (user.issued_at or 0) < float(row["not_before"]["N"])
+
+
+def _sign_out_key(user_id: str) -> Row:
+    return {"channel": {"S": f"{own_channel(user_id)}#since"}, "connection_id": {"S": "-"}}
 
 
 def _mark_key(channel: str, user_id: str) -> Row:

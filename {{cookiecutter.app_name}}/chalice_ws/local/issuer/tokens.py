@@ -61,8 +61,9 @@ class Issuer:
         import jwt
 
         key_id, key = self._key
-        now = int(time.time())
-        times = {"iat": now, "exp": now + LIFETIME_SECONDS}
+        now = time.time()
+        # With the fraction, a token and a sign-out of the same second are in order.
+        times = {"iat": round(now, 3), "exp": int(now) + LIFETIME_SECONDS}
         own = {"iss": self.url, "aud": AUDIENCE, "sub": user, "name": user, **times}
         return jwt.encode({**own, **(claims or {})}, key, "ES256", {"kid": key_id})
 
