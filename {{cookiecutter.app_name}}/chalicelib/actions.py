@@ -21,9 +21,16 @@ from chalicelib.protocol.user import User
 from chalicelib.storage import connections, users
 from chalicelib.storage import history as stored
 from chalicelib.storage.channels import count_members, members
+from chalicelib.storage.requests import count_request
 from chalicelib.storage.rows import LOBBY, OWN, Connection
 
-router = Router()
+
+def _limit_requests(connection_id: str) -> None:
+    if maximum := settings.messages_per_minute():
+        count_request(connection_id, maximum)
+
+
+router = Router(before=_limit_requests)
 
 MAX_MEMBERS_LISTED = 100
 MAX_CHANNELS_LISTED = 100

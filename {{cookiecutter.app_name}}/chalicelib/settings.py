@@ -86,6 +86,13 @@ def fanout_queue() -> str:
     return _text("FANOUT_QUEUE", "resources/scale.json, which sets it")
 
 
+def messages_per_minute() -> int | None:
+    """Return the maximum of requests that a connection sends in a minute; None is unlimited."""
+    if "MESSAGES_PER_MINUTE" not in os.environ:
+        return None
+    return _whole_number("MESSAGES_PER_MINUTE", "", 1, "a number of messages, such as 120")
+
+
 def allowed_origins() -> list[str]:
     """Return the origins of web pages that may connect; an empty list allows all."""
     value = os.environ.get("ALLOWED_ORIGINS", "")
@@ -183,6 +190,7 @@ READERS: dict[str, Callable[[], Any]] = {
     "FANOUT_LIMIT": fanout_limit,
     "FANOUT_RPS": fanout_rps,
     "FANOUT_SENDER": fanout_sender,
+    "MESSAGES_PER_MINUTE": messages_per_minute,
     "ALLOWED_ORIGINS": allowed_origins,
     "AUTH": auth,
     "AUTH_ISSUER": auth_issuer,

@@ -18,7 +18,7 @@ class FrameError(Exception):
 
     Args:
         code: bad_json, not_an_object, unknown_action, action_disabled, bad_field,
-            not_a_member, forbidden, too_large, try_again or internal.
+            not_a_member, forbidden, too_large, too_fast, try_again or internal.
         message: an imperative that tells the client what to send instead.
         field: the field that is not valid, with the code bad_field.
     """

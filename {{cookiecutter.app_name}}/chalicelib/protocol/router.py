@@ -56,10 +56,16 @@ class Action(NamedTuple):
 
 
 class Router:
-    """The actions by name."""
+    """The actions by name.
 
-    def __init__(self) -> None:
+    Args:
+        before: called with the connection id of each request, before its action. It raises
+            FrameError to refuse the request.
+    """
+
+    def __init__(self, before: Callable[[str], None] | None = None) -> None:
         self.actions: dict[str, Action] = {}
+        self._before = before
 
     def action(self, **fields: Field) -> Callable[[Callable[..., Frame]], Callable[..., Frame]]:
         """Register a function as the action of its name.
@@ -108,6 +114,8 @@ class Router:
             repeated["action"] = name
         if "id" in frame:
             repeated["id"] = ID.read("id", frame)
+        if self._before is not None:
+            self._before(event.connection_id)
         action = self._find(name)
         arguments = action.arguments(frame)
         invocation = Invocation.from_event(event)
