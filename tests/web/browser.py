@@ -67,13 +67,20 @@ def wait_until(is_so: Callable[[], bool], report: Callable[[], object]) -> None:
 class Tab:
     """One tab with the app's page."""
 
-    def __init__(self, driver: webdriver.Chrome, url: str, width: int = 1200, height: int = 800):
+    def __init__(
+        self,
+        driver: webdriver.Chrome,
+        url: str,
+        width: int = 1200,
+        height: int = 800,
+        state: str = "Online",
+    ) -> None:
         self._driver = driver
         driver.switch_to.new_window("tab")
         self._handle = driver.current_window_handle
         self.resize(width, height)
         self.visit(url)
-        self.wait_for("#state", "Online")
+        self.wait_for("#state", state)
 
     def visit(self, url: str) -> None:
         """Leave the page for another, or for itself anew."""

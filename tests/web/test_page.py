@@ -21,6 +21,7 @@ def gateway(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gat
         yield gateway
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_page_shows_what_is_switched_on(
     bake: Bake, tmp_path: Path, driver: Chrome, kind: str
@@ -40,6 +41,11 @@ def test_the_page_shows_what_is_switched_on(
 
         wait_until(lambda: visible() == shown, visible)
         assert tab.texts("h1") == [kind.capitalize()]
+        if kind == "chat":
+            tab.join("tea")
+            tab.say(MARKUP)
+            tab.wait_for(".message.own .data", MARKUP)
+            tab.wait_for(".message.own .receipt", "Delivered")
         if kind == "echo":
             tab.say(MARKUP)
             tab.wait_for(".message.other .data", MARKUP)

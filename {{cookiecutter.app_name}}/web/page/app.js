@@ -7,6 +7,7 @@ import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { ask } from "./dialog.js";
 import { $ } from "./dom.js";
+import { echo } from "./echo.js";
 import { Inbox } from "./inbox.js";
 import * as inspector from "./inspector.js";
 import { kindOf, showKind } from "./kind.js";
@@ -16,6 +17,7 @@ import { serveName } from "./profile.js";
 import * as server from "./server.js";
 import { Session } from "./session.js";
 import { Sidebar } from "./sidebar.js";
+import { SignIn } from "./sign_in.js";
 import * as status from "./status.js";
 import { tab } from "./storage.js";
 import { readable } from "./text.js";
@@ -32,11 +34,12 @@ class Page {
   /** The notifications that came while the client was away. */
   missed = 0;
 
-  /** @param {string} url the server's */
-  constructor(url) {
+  /** @param {server.Server} server */
+  constructor({ url, tokens }) {
     this.url = url;
-    this.session = new Session(url);
-    this.client = new Client(url, { storage: tab });
+    this.signIn = new SignIn(url, tokens);
+    this.session = new Session(this.signIn.key);
+    this.client = new Client(url, { storage: tab, ...this.signIn.options });
     this.sidebar = new Sidebar(this.client, {
       onChoose: (name) => this.choose(name),
       onJoin: (name) => attempt(() => this.join(name)),
@@ -45,7 +48,7 @@ class Page {
     const onEdit = (/** @type {string} */ text) => this.composer.edit(text);
     this.conversation = new Conversation(this.client, this.session, { onUnread, onEdit });
     this.inbox = new Inbox(this.session, onUnread);
-    this.members = new Members(this.client, () => this.channel);
+    this.members = new Members(this.client, () => this.channel, this.signIn.user);
     this.typing = new Typing(this.client, () => this.current);
     this.composer = new Composer(this.session, {
       onSend: (text) => attempt(() => this.send(text)),
@@ -85,6 +88,7 @@ class Page {
     this.kind = kind;
     if (kind) this.session.kind = kind;
     showKind(this.client, kind);
+    $("name-form").hidden ||= this.signIn.isOn;
     if (kind && kind !== before) this.select(this.current === LOBBY ? this.first : this.current);
     attention.showUnread(this.sidebar.unread);
   }
@@ -143,16 +147,10 @@ class Page {
   /** @param {string} text */
   async send(text) {
     if (this.kind !== "echo") return this.conversation.send(this.channel, text);
-    const { messages } = this.channel;
-    try {
-      const reply = await this.client.request("echo", { data: text });
-      const id = (/** @type {number} */ n) => `${Date.now().toString(16).padStart(12, "0")}-${n}`;
-      messages.add("own", "You", text, Date.now(), id(0));
-      messages.add("other", "Echo", reply.data, Date.now(), id(1));
-    } catch (error) {
+    await echo(this.client, this.channel.messages, text).catch((error) => {
       this.composer.text ||= text;
       throw error;
-    }
+    });
   }
 
   /** @param {import("../client/client.js").Message} message */
@@ -190,7 +188,7 @@ class Page {
     client.addEventListener("fault", ({ detail }) => status.report(detail.message));
     client.addEventListener("actions", () => {
       this.setKind(kindOf(client));
-      showWelcome(session, client.can("name"));
+      showWelcome(session, client.can("name") && !this.signIn.isOn);
     });
     client.addEventListener("message", ({ detail }) => this.receive(detail));
     client.addEventListener("ephemeral", ({ detail }) => this.typing.receive(detail));
@@ -210,6 +208,9 @@ class Page {
   /** @param {import("../client/client.js").State} detail */
   async showState(detail) {
     status.show(detail);
+    const isRefused = ["signed_out", "refused"].includes(detail.state);
+    if (isRefused && !this.kind) this.setKind("chat");
+    this.signIn.show(isRefused);
     if (detail.state === "online") {
       status.report("");
       announceMissed(this.missed);
@@ -225,7 +226,7 @@ class Page {
 
   serve() {
     const { client, session } = this;
-    serveName(client, session, () => {
+    serveName(client, session, this.signIn.user, () => {
       this.channel.messages.note(`You are now ${client.name}`);
       return this.members.refresh();
     });
@@ -249,7 +250,7 @@ class Page {
 }
 
 try {
-  new Page(await server.address()).start();
+  new Page(await server.find()).start();
 } catch (error) {
   document.body.dataset.kind = "chat";
   $("composer").hidden = true;

@@ -9,23 +9,25 @@ import { endWelcome } from "./welcome.js";
 /**
  * @param {Client} client
  * @param {import("./session.js").Session} session
+ * @param {string} user the id of the user who is signed in, or ""
  * @param {() => unknown} onNamed
  */
-export function serveName(client, session, onNamed) {
-  showName(client);
+export function serveName(client, session, user, onNamed) {
+  showName(client, user);
   on("name-form", "submit", async () => {
     await client.setName($("name-input").value.trim());
     session.name = client.name;
-    showName(client);
+    showName(client, user);
     endWelcome(session);
     if ($("profile").matches(":popover-open")) $("profile").hidePopover();
     await onNamed();
   });
 }
 
-/** @param {Client} client */
-function showName({ name }) {
+/** @param {Client} client @param {string} user */
+function showName({ name }, user) {
+  const shown = user || name || "You";
   $("name-input").value = name;
-  $("profile-name").textContent = name || "You";
-  setAvatar($("profile-avatar"), name || "You");
+  $("profile-name").textContent = shown;
+  setAvatar($("profile-avatar"), shown);
 }

@@ -2,10 +2,16 @@
 
 import { $ } from "./dom.js";
 
-/** @returns {Promise<string>} its address @throws {Error} with a message that says what to do */
-export async function address() {
+/**
+ * @typedef {object} Server
+ * @property {string} url its address
+ * @property {string} tokens the address that gives tokens for sign-in on this machine; "": none
+ */
+
+/** @returns {Promise<Server>} @throws {Error} with a message that says what to do */
+export async function find() {
   const given = new URLSearchParams(location.search).get("url");
-  const url = given === null ? await own() : checked(given);
+  const { url, tokens } = given === null ? await own() : { url: checked(given), tokens: "" };
   $("server").textContent = url.host;
   $("server").title = url.href;
   // A link that somebody made can name any server: whoever follows it must see that.
@@ -14,27 +20,32 @@ export async function address() {
     $("foreign-host").textContent = url.host;
   }
   restrict(url);
-  return url.href;
+  return { url: url.href, tokens };
 }
 
-/** @returns {Promise<URL>} */
+/** @returns {Promise<{url: URL, tokens: string}>} */
 async function own() {
-  const url = new URL(await configured(), document.baseURI);
+  const config = await configured();
+  const url = new URL(isAddress(config.url) ? config.url : "api", document.baseURI);
   url.protocol = url.protocol.replace("http", "ws");
   url.hash = "";
-  return url;
+  const tokens = isAddress(config.tokens) ? new URL(config.tokens, document.baseURI) : null;
+  // The page reaches no other host.
+  return { url, tokens: tokens?.host === url.host ? tokens.href : "" };
 }
 
-/** @returns {Promise<string>} the address, relative to the page */
+/** @param {unknown} value @returns {value is string} whether it is an address, relative to the page */
+const isAddress = (value) => typeof value === "string" && URL.canParse(value, document.baseURI);
+
+/** @returns {Promise<Record<string, unknown>>} the content of config.json */
 async function configured() {
   try {
     const response = await fetch("config.json", { cache: "no-cache" });
-    const { url } = await response.json();
-    if (typeof url === "string" && URL.canParse(url, document.baseURI)) return url;
+    return Object(await response.json());
   } catch {
     // A host without the file, or one that answers with a page.
+    return {};
   }
-  return "api";
 }
 
 /** @param {string} given @returns {URL} */
