@@ -1,5 +1,6 @@
 """docs/security.md: the tests that it names, and the cost that it promises."""
 
+import json
 import os
 import re
 import subprocess
@@ -57,25 +58,95 @@ def test_claim_opens_its_channels(api: Api) -> None:
     ann, guest = api.connect(user="ann", claims={"channels": ["tea"]}), api.connect()
     assert ann.request("join", channel="tea")["type"] == "joined"
     assert ann.request("join", channel="coffee")["code"] == "forbidden"
+    assert ann.request("join", channel="@bob")["code"] == "forbidden"
+    assert ann.request("broadcast", channel="@ann", data=1)["code"] == "forbidden"
+    assert ann.request("join", channel="@ann")["type"] == "joined"
     assert guest.request("join", channel="tea")["code"] == "forbidden"
     assert guest.request("who", channel="tea")["code"] == "forbidden"
+    listed = guest.request("channels")["channels"]
+    assert [each["channel"] for each in listed] == ["lobby"]
+
+
+def test_claim_that_is_no_list_opens_nothing(api: Api) -> None:
+    for channels in ("teapot", None, {"tea": 1}):
+        bob = api.connect(user="bob", claims={"channels": channels})
+        assert bob.request("join", channel="tea")["code"] == "forbidden"
 """
+
+MEMBERS_TEST = """
+from chalicelib.storage import table
+from tests.client import Api
+
+
+def test_member_of_the_table_may_join(api: Api) -> None:
+    member = {"channel": {"S": "tea"}, "user": {"S": "ann"}}
+    name = "chalice-ws-app-dev-members"
+    table.dynamodb().put_item(TableName=name, Item=member)
+    ann, bob, guest = api.connect(user="ann"), api.connect(user="bob"), api.connect()
+    assert ann.request("join", channel="tea")["type"] == "joined"
+    assert ann.request("join", channel="coffee")["code"] == "forbidden"
+    assert bob.request("who", channel="tea")["code"] == "forbidden"
+    assert guest.request("join", channel="tea")["code"] == "forbidden"
+    table.dynamodb().delete_item(TableName=name, Key=member)
+    assert ann.request("broadcast", channel="tea", data=1)["code"] == "forbidden"
+"""
+
+
+def examples(app: Path, language: str) -> list[str]:
+    """Return the examples of docs/security.md in a language."""
+    text = (app / "docs" / "security.md").read_text()
+    return re.findall(rf"```{language}\n(.*?)```", text, re.S)
+
+
+def run_test(app: Path, text: str) -> tuple[int, str]:
+    """Run the text of a test in an app; return the status and the output."""
+    (app / "tests" / "test_example.py").write_text(text)
+    command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, "tests/test_example.py"], cwd=app, capture_output=True, text=True
+    )
+    return done.returncode, done.stdout
 
 
 def test_example_of_channels_by_a_claim_works(bake: Bake) -> None:
     app = bake()
-    example = re.findall(r"```python\n(.*?)```", (app / "docs" / "security.md").read_text(), re.S)
     path = app / "chalicelib" / "access.py"
-    source = path.read_text()
-    kept, function = example[0].split("\n\n\n")
-    source = re.sub(r"KEPT_CLAIMS: .*\n", f"{kept}\n", source)
-    source = re.sub(r"def may\(.*", function, source, flags=re.S)
-    path.write_text(source)
-    (app / "tests" / "test_claims.py").write_text(CLAIMS_TEST)
-    done = subprocess.run(
-        [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "tests/test_claims.py"],
-        cwd=app,
-        capture_output=True,
-        text=True,
+    kept, function = examples(app, "python")[0].split("\n\n\n")
+    source = re.sub(r"KEPT_CLAIMS: .*\n", f"{kept}\n", path.read_text())
+    path.write_text(re.sub(r"def may\(.*", lambda _: function, source, flags=re.S))
+    status, output = run_test(app, CLAIMS_TEST)
+    assert status == 0, output
+
+
+def test_example_of_members_in_a_table_works_with_its_grant(bake: Bake) -> None:
+    app = bake()
+    resources = app / "resources.json"
+    content = json.loads(resources.read_text())
+    content["Resources"] |= json.loads(examples(app, "json")[0])
+    resources.write_text(json.dumps(content))
+    path = app / "chalicelib" / "access.py"
+    imports = (
+        "from chalicelib.settings import connections_table\nfrom chalicelib.storage import table\n"
     )
-    assert done.returncode == 0, done.stdout
+    mark = "from chalicelib.protocol.user import User\n"
+    source = path.read_text().replace(mark, mark + imports)
+    path.write_text(
+        re.sub(r"def may\(.*", lambda _: examples(app, "python")[1], source, flags=re.S)
+    )
+    status, output = run_test(app, MEMBERS_TEST)
+    assert status == 1
+    for stage in ("dev", "prod"):
+        name = f"arn:*:dynamodb:*:*:table/chalice-ws-app-{stage}-members"
+        assert f'add "dynamodb:GetItem" on "{name}"' in output
+        policy = app / ".chalice" / stage / "message.json"
+        content = json.loads(policy.read_text())
+        grant = re.findall(r'\{"Effect.*-members"\}', (app / "docs" / "security.md").read_text())[0]
+        statement = json.loads(grant.replace("APP-STAGE", f"chalice-ws-app-{stage}"))
+        content["Statement"].append(statement)
+        policy.write_text(json.dumps(content))
+    status, output = run_test(app, MEMBERS_TEST)
+    assert status == 0, output
+    done = subprocess.run(
+        [sys.executable, "-B", "-m", "chalice_ws", "check"], cwd=app, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
