@@ -110,6 +110,11 @@ def test_web_page_cannot_use_the_database(app: Path) -> None:
         assert preflight.status == 403
         assert "Access-Control-Allow-Origin" not in preflight.headers
         assert request(port, "/moto-api/reset", "POST", Origin=evil).status == 403
+        # An image or a script of a page has no Origin.
+        get = "/?Action=ListQueues&Version=2012-11-05"
+        assert request(port, get).status == 200
+        for site in ("cross-site", "same-site"):
+            assert request(port, get, **{"Sec-Fetch-Site": site}).status == 403
 
 
 # Addresses

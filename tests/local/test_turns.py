@@ -1,14 +1,20 @@
 """Clients that send more than the app handles, and the others beside them."""
 
+import asyncio
+import importlib
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
+from tests.conftest import RAW
 from tests.local.gateway import (
     KB,
     SECONDS,
@@ -134,3 +140,36 @@ def test_client_that_pings_and_reads_nothing_is_dropped(bare: Gateway) -> None:
             for _ in range(1000):
                 raw.sendall(ping * 1000)
         assert bare.wait_for_ending(connection_id)[0] == 1006
+
+
+def test_client_with_much_data_is_read_again_after_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.syspath_prepend(RAW)
+    module = importlib.import_module("chalice_ws.local.websocket_api.websocket")
+    headers = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec-WebSocket-Version": "13",
+    }
+    transport = Mock()
+    transport.is_closing.return_value = False
+    transport.get_write_buffer_size.return_value = 0
+    pong = bytes([0x8A, 0x80, 0, 0, 0, 0])
+
+    async def run() -> None:
+        handshake = make_mocked_request("GET", "/api", headers, transport=transport)
+        websocket = module.WebSocket(handshake)
+        websocket.accept({}, Mock())
+        websocket.feed_data(pong)
+        assert not transport.pause_reading.called
+        # uvloop calls it again and again in one turn of its loop, unless reading is paused.
+        websocket.feed_data(pong * 10_000)
+        assert transport.pause_reading.called
+        assert not transport.resume_reading.called
+        await asyncio.sleep(0)
+        assert transport.resume_reading.called
+
+    asyncio.run(run())

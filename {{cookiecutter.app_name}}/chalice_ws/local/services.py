@@ -62,6 +62,9 @@ def _refuse_other_hosts(application: Callable[..., Any]) -> Callable[..., Any]:
 
     def serve_request(environ: dict[str, Any], start_response: Any) -> Any:
         problem = origins.problem(environ.get("HTTP_HOST"), environ.get("HTTP_ORIGIN"))
+        # An image, a script or a link has no Origin. Browsers send Sec-Fetch-Site with all of them.
+        if problem is None and environ.get("HTTP_SEC_FETCH_SITE", "none") != "none":
+            problem = "not available to web pages"
         if problem is None:
             return application(environ, start_response)
         start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])

@@ -48,10 +48,7 @@ def normalize(name: str) -> str:
 
     Letters and digits become their plain forms, and every kind of space a space.
     """
-    plain = (
-        unicodedata.normalize("NFKC", c) if c.isalpha() or c.isdecimal() else c
-        for c in name.strip()
-    )
+    plain = (unicodedata.normalize("NFKC", c) if _has_plain_form(c) else c for c in name.strip())
     text = unicodedata.normalize("NFC", "".join(plain))
     spaced = "".join(" " if unicodedata.category(c) == "Zs" else c for c in text)
     return re.sub(" +", " ", spaced).strip()
@@ -64,6 +61,13 @@ def is_visible(name: str) -> bool:
         and _marks_are_few(name)
         and not any(map(_mixes_similar_scripts, name.split(" ")))
     )
+
+
+def _has_plain_form(character: str) -> bool:
+    # The category of Roman numerals is Nl. Their plain forms are Latin letters.
+    is_letter = character.isalpha() or unicodedata.category(character) == "Nl"
+    is_wide = unicodedata.decomposition(character).startswith("<wide>")
+    return is_letter or is_wide or character.isdecimal()
 
 
 def _may_stand(name: str, index: int) -> bool:

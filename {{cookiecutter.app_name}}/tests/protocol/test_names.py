@@ -24,6 +24,9 @@ VISIBLE_NAMES = [
     ("\uff21\uff4e\uff4e \uff11", "Ann 1"),
     ("\U0001d400\U0001d427\U0001d427", "Ann"),
     ("\ufb01nn", "finn"),
+    # A Roman numeral that looks like an l, and punctuation of double width.
+    ("Pau\u217c \u216b", "Paul XII"),
+    ("Ann\uff0e\uff3fB", "Ann._B"),
     ("O\u00b4Brien ½", "O\u00b4Brien ½"),
     ("Иван Smith", "Иван Smith"),
     ("李小龍 Lee", "李小龍 Lee"),

@@ -23,6 +23,10 @@ MAX_FRAME_BYTES = 32 * 1024
 # Data that waits for a slow client. AWS documents no number.
 MAX_BUFFER_BYTES = 1024 * 1024
 
+# After so much data of one client, the others have their turn. uvloop would read on from a client
+# that sends faster than its data is processed.
+MAX_TURN_BYTES = 16 * 1024
+
 # A client that does not answer a close frame is disconnected.
 CLOSE_TIMEOUT_SECONDS = 1
 
@@ -93,6 +97,9 @@ class WebSocket:
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Process received bytes. aiohttp calls this as a parser's method."""
+        if len(data) >= MAX_TURN_BYTES:
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._resume_reading)
         self._protocol.receive_data(data)
         for frame in self._protocol.events_received():
             if isinstance(frame, Frame):
@@ -113,6 +120,10 @@ class WebSocket:
         if close:
             self._ending = NO_CODE if close.code == NO_CODE[0] else (close.code, close.reason)
         self.ended.set_result(self._ending or DROPPED)
+
+    def _resume_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _answer(self, request: web.Request) -> Response:
         if problem := _problem(request):
