@@ -66,7 +66,7 @@ def find_changed_variables(answers: dict[str, Any]) -> list[str]:
     """Return a line for each private variable with a value that is not the template's."""
     expected = {
         "__folder": "None",
-        "__ws_actions": KINDS.get(answers["app_kind"], answers.get("__ws_actions")),
+        "__ws_actions": KINDS.get(str(answers["app_kind"]), answers.get("__ws_actions")),
         "__fanout_rps": "1250" if answers["aws_region"] in SLOW_REGIONS else "5000",
         # The template has none of these. They change what cookiecutter does.
         "_extensions": None,

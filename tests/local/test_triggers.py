@@ -1,11 +1,21 @@
 """Functions without a route: those that are invoked here, and those that are only named."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.local.gateway import Gateway, client, environment, poll, replace, running
+from tests.local.gateway import (
+    APPS,
+    Gateway,
+    client,
+    environment,
+    poll,
+    replace,
+    running,
+    serving,
+)
 
 NAMED = [
     "count (Lambda function)",
@@ -40,6 +50,35 @@ def test_queue_of_the_resource_files_is_polled(app: Path, tmp_path: Path) -> Non
     with running(app, "jobs", tmp_path) as gateway, client(gateway.url) as guest:
         guest.send("tea")
         assert guest.recv(120) == "job tea"
+
+
+RESOURCES = """\
+AWSTemplateFormatVersion: 2010-09-09
+Resources:
+  Jobs:
+    Type: AWS::SQS::Queue
+    Properties: {QueueName: jobs}
+  Seen:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      TableName: !Sub "${AWS::StackName}-seen"
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
+      KeySchema: [{AttributeName: id, KeyType: HASH}]
+Outputs:
+  Queue: {Value: !GetAtt Jobs.Arn}
+"""
+
+
+@pytest.mark.parametrize("name", ["resources.yaml", "resources.yml"])
+def test_tables_and_queues_in_yaml_are_here(app: Path, tmp_path: Path, name: str) -> None:
+    project = shutil.copytree(APPS / "jobs", tmp_path / "jobs")
+    (project / "resources.json").unlink()
+    (project / name).write_text(RESOURCES)
+    with serving(app, project, tmp_path) as gateway, client(gateway.url) as guest:
+        guest.send("tea")
+        assert guest.recv(120) == "job tea"
+        assert "tables: jobs-dev-seen\n" in gateway.printed()
 
 
 def test_schedule_that_is_switched_on_is_not_named(app: Path, tmp_path: Path) -> None:

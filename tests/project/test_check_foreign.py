@@ -89,6 +89,24 @@ def test_check_of_rest_app_passes(tmp_path: Path) -> None:
     assert check(make_app(tmp_path, {"app.py": app + route}, lambda_timeout=60)) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("Resources: {A: {Type: AWS::SNS::Topic}", "resources.yaml is not valid YAML (got "),
+        ("- Resources", "resources.yaml is not a YAML object (got a list); use Resources: {}"),
+        ("Resources: []", "resources.yaml: Resources is not an object; use {}"),
+        ("Resources: {A: !Sub {a: b}, [c]: d}", "resources.yaml is not valid YAML (got "),
+        ("Resources: {Rooms: Table}", "resources.yaml: Rooms is not a resource (got "),
+        ("A: &a [*a]\nResources: {}", ""),
+        ("", "resources.yaml is not a YAML object (got a NoneType); use Resources: {}"),
+    ],
+)
+def test_check_of_resources_in_yaml(tmp_path: Path, text: str, error: str) -> None:
+    lines = check(make_app(tmp_path, {"resources.yaml": text}))
+    assert all(error in line for line in lines)
+    assert bool(lines) == bool(error)
+
+
 def test_check_of_policies_with_other_names_passes(tmp_path: Path) -> None:
     files = {".chalice/policy-dev.json": POLICY, ".chalice/dev/notes.json": {}}
     assert check(make_app(tmp_path, files, autogen_policy=False)) == []

@@ -68,6 +68,15 @@ def test_private_variable_in_a_replay_is_refused(
     assert {path.name for path in tmp_path.iterdir()} == {"tea"}
 
 
+def test_kind_in_a_replay_that_is_a_list_is_refused(
+    bake: Bake, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    replay = replay_with(bake, home, app_name="coffee", app_kind=["chat", "echo"])
+    with pytest.raises(FailedHookException):
+        bake({"replay": str(replay), "no_input": False, "extra_context": None})
+    assert capfd.readouterr().err.startswith("error: app_kind is unknown (got \"['chat', 'echo']")
+
+
 def test_hook_has_the_values_of_cookiecutter_json() -> None:
     """The hook cannot read that file: cookiecutter runs it alone, in another folder."""
     constants = {

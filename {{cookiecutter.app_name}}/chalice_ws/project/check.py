@@ -27,7 +27,7 @@ from chalice_ws.project import (
 )
 from chalice_ws.project.config import CONFIG, AppError, read_config, read_json
 from chalice_ws.project.python_version import check_python
-from chalice_ws.project.resources import makefile_extras, read_resource_file
+from chalice_ws.project.resources import makefile_extras, read_resource_file, resource_files
 from chalice_ws.project.stage import Stage, load_stage
 
 SUMMARY = "Check an app for faults that neither Chalice nor AWS would report."
@@ -142,10 +142,10 @@ def _check_stage(project_dir: Path, name: str, extras: Sequence[str]) -> Finding
 
 
 def _check_files(project_dir: Path) -> Iterator[str]:
-    resource_files = [*project_dir.glob("resources.json"), *project_dir.glob("resources/*.json")]
-    for path in sorted([*resource_files, *project_dir.glob(".chalice/**/*.json")]):
+    files = [*resource_files(project_dir, []), *project_dir.glob("resources/*.json")]
+    for path in sorted([*files, *project_dir.glob(".chalice/**/*.json")]):
         try:
-            if path in resource_files:
+            if path in files:
                 read_resource_file(path)
             else:
                 read_json(path)

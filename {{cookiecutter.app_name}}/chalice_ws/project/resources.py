@@ -1,7 +1,7 @@
 """The resource files: the app's own part of its CloudFormation template.
 
-resources.json applies to each stage. A file X.json in the folder resources/ applies to the stages
-that name X among their extras.
+resources.json applies to each stage, or else resources.yaml. A file X.json in the folder resources/
+applies to the stages that name X among their extras.
 """
 
 import os
@@ -14,6 +14,7 @@ import boto3
 from chalice.config import Config
 
 from chalice_ws.project.config import AppError, read_json, shown
+from chalice_ws.project.yaml_files import SUFFIXES, read_yaml
 
 LOG_GROUP = "AWS::Logs::LogGroup"
 TABLE = "AWS::DynamoDB::Table"
@@ -169,13 +170,13 @@ def makefile_extras(project: Path, stage: str) -> list[str]:
 def resource_files(project: Path, extras: Iterable[str]) -> list[Path]:
     """Return the resource files of an app: resources.json, then resources/X.json for each extra X.
 
-    An app without resources.json has no resources of its own.
+    resources.yaml stands in for resources.json. An app without both has no resources of its own.
 
     Raises:
         AppError: an extra has no file.
     """
-    base = project / "resources.json"
-    paths = [base] if base.exists() else []
+    bases = [project / f"resources{suffix}" for suffix in (".json", *SUFFIXES)]
+    paths = [base for base in bases if base.exists()][:1]
     for name in dict.fromkeys(extras):
         path = project / "resources" / f"{name}.json"
         if not path.exists():
@@ -192,7 +193,8 @@ def read_resource_file(path: Path) -> dict[str, Any]:
     Raises:
         AppError: the file cannot be read, or is not a template.
     """
-    content = {"Resources": {}, **read_json(path)}
+    read = read_yaml if path.suffix in SUFFIXES else read_json
+    content = {"Resources": {}, **read(path)}
     resources = content["Resources"]
     if not isinstance(resources, dict):
         raise AppError(f"{shown(path)}: Resources is not an object; use {{}}")
