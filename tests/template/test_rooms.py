@@ -58,6 +58,8 @@ PACKAGES = {
     "chalicelib.identity": {*AWS_PACKAGES, "cryptography", "jwt"},
     "chalice_ws.connect": {"websockets"},
     "chalice_ws.deploy": {*AWS_PACKAGES, "pathspec"},
+    # Chalice depends on PyYAML.
+    "chalice_ws.project": {*AWS_PACKAGES, "yaml"},
     "chalice_ws.local": {
         *AWS_PACKAGES,
         "cryptography",
