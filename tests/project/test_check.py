@@ -202,6 +202,7 @@ FAULTS: dict[str, list[tuple[Edit, str]]] = {
             r"Chalice ignores stages\.dev\.enviroment_variables; use environment_variables",
         ),
         (configure(lambda c: c.update(memory=512)), "Chalice ignores memory; use .*, or remove it"),
+        (configure(lambda c: c.update(snap_start=True)), "Chalice ignores snap_start; remove it"),
         (
             configure(lambda c: c["stages"]["dev"].update(app_name="tea")),
             r"Chalice ignores stages\.dev\.app_name; move it to the top",

@@ -98,8 +98,9 @@ def _advice(name: str, where: str, level: str) -> str:
         return "move it to a stage"
     if name in accepted[TOP]:
         return "move it to the top"
-    (likely,) = get_close_matches(name, sorted(accepted[level]), 1, 0)
-    return f"use {likely}, or remove it"
+    for likely in get_close_matches(name, sorted(accepted[level]), 1, 0.5):
+        return f"use {likely}, or remove it"
+    return "remove it; a resource file can set other properties of a function"
 
 
 def check_variables(stage: Stage) -> Iterator[str]:
