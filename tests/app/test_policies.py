@@ -23,6 +23,7 @@ def run(script: Path, app: Path) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.full
 def test_policy_check_finds_mutants_and_accepts_equivalents(bake: Bake) -> None:
     result = run(MUTANTS, bake())
     assert result["passed"] == []

@@ -73,6 +73,7 @@ def test_each_kind_is_transformed(bake: Bake, kind: str) -> None:
     assert types.count("AWS::ApiGatewayV2::Route") == 3
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("region", ["cn-north-1", "us-gov-west-1"])
 def test_template_in_other_partition_has_no_lint_findings(copied: Path, region: str) -> None:
     extras = {path.stem for path in (copied / "resources").glob("*.json")}

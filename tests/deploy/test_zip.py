@@ -223,7 +223,9 @@ def test_function_without_policy_is_denied(
     [
         ("py3-none-any", True),
         # The tag needs a newer C library than Lambda's. Chalice's pip accepts it on this machine.
-        (f"py3-none-manylinux_2_35_{platform.machine()}", False),
+        pytest.param(
+            f"py3-none-manylinux_2_35_{platform.machine()}", False, marks=pytest.mark.full
+        ),
     ],
 )
 def test_package_fails_when_dependency_is_not_in_zip(

@@ -202,7 +202,7 @@ def move_machine(environment: Path) -> None:
 @pytest.mark.parametrize(
     "edit",
     [
-        replace_python,
+        pytest.param(replace_python, marks=pytest.mark.full),
         pytest.param(age_python, marks=pytest.mark.full),
         pytest.param(move_machine, marks=pytest.mark.full),
     ],
