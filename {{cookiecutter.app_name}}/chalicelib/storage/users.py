@@ -67,7 +67,7 @@ def refuse_older_tokens(user_id: str) -> None:
     now = time.time()
     times = {
         # Times of tokens may have fractions of a second.
-        "not_before": {"N": f"{now:.3f}"},
+        "not_before": {"N": f"{now:.6f}"},
         "expires_at": {"N": str(int(now) + SIGN_OUT_SECONDS)},
     }
     call("put_item", Item={**_sign_out_key(user_id), **times})

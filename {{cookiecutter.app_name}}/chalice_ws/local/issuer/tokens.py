@@ -63,7 +63,7 @@ class Issuer:
         key_id, key = self._key
         now = time.time()
         # With the fraction, a token and a sign-out of the same second are in order.
-        times = {"iat": round(now, 3), "exp": int(now) + LIFETIME_SECONDS}
+        times = {"iat": round(now, 6), "exp": int(now) + LIFETIME_SECONDS}
         own = {"iss": self.url, "aud": AUDIENCE, "sub": user, "name": user, **times}
         return jwt.encode({**own, **(claims or {})}, key, "ES256", {"kid": key_id})
 
