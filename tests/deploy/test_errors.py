@@ -151,7 +151,8 @@ def test_misspelt_name_is_named(scripted_aws: ScriptedAws, copy: Path, deploy: R
     )
     wrong = deploy("deploy", "--stage", "prod", "prodution")
     assert_one_error(
-        wrong, r"got 'resources/prodution\.json'\); use some of production, scale, vpc, xray"
+        wrong,
+        r"got 'resources/prodution\.json'\); use some of cognito, production, scale, vpc, xray",
     )
     resources = copy / "resources" / "production.json"
     resources.write_text(

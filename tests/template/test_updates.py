@@ -152,7 +152,7 @@ def test_update_from_the_last_version_keeps_the_owners_action(
     assert link["commit"] == git(repo, "rev-parse", "v2").strip()
 
 
-def test_update_to_folders_leaves_one_conflict_may_connect(
+def test_update_to_folders_leaves_conflicts_of_may_connect_and_actions(
     template: Path, tmp_path: Path, bake: Bake
 ) -> None:
     """The steps after the update are those of CHANGELOG.md."""
@@ -165,14 +165,16 @@ def test_update_to_folders_leaves_one_conflict_may_connect(
     commit(app, "mine")
     publish_current(repo, template)
     update(app)
-    assert git(app, "diff", "--name-only", "--diff-filter=U").split() == ["app.py"]
+    conflicts = git(app, "diff", "--name-only", "--diff-filter=U").split()
+    assert conflicts == [".chalice/config.json", "app.py"]
     conflict = (app / "app.py").read_text()
     ours = conflict.partition("<<<<<<< ours\n")[2].partition("=======\n")[0]
     assert ours.startswith("def may_connect(")
     assert OWN_RULE in ours
     assert not list(app.rglob("*.rej"))
 
-    git(app, "checkout", "--theirs", "app.py")
+    git(app, "checkout", "--theirs", "app.py", ".chalice/config.json")
+    change_settings(app)
     for old, new in [(NEW_RULE, OWN_NEW_RULE), (IMPORT, OWN_IMPORT)]:
         replace(app / "chalicelib" / "access.py", old, new)
     expected = bake({"output_dir": str(tmp_path / "expected")})

@@ -104,6 +104,9 @@ def _read(url: str, answers: list[bytes | Exception]) -> None:
             raise ValueError(f"{url} has more than {MAX_BYTES} bytes")
         answers.append(content)
     except Exception as error:
+        if isinstance(error, HTTPError):
+            # It holds the answer's socket.
+            error.close()
         answers.append(error)
 
 

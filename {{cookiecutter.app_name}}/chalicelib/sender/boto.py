@@ -8,7 +8,7 @@ from threading import BoundedSemaphore, Lock
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
 
 from chalicelib.aws import MAX_CALL_SECONDS, session
 from chalicelib.sender.types import Forbidden, OnResult, Recipients, Status
@@ -31,7 +31,7 @@ def send(payload: bytes, recipients: Recipients, deadline: float, on_result: OnR
     def post(client: Any, connection_id: str) -> None:
         status: Status = "failed"
         try:
-            client.post_to_connection(ConnectionId=connection_id, Data=payload)
+            _post(client, connection_id, payload)
             status = "delivered"
         except client.exceptions.GoneException:
             status = "gone"
@@ -56,6 +56,14 @@ def send(payload: bytes, recipients: Recipients, deadline: float, on_result: OnR
             executor.submit(post, _client(endpoint), connection_id)
     if refusals and statuses == {"failed"}:
         raise Forbidden(f"allow execute-api:ManageConnections to this function: {refusals[0]}")
+
+
+def _post(client: Any, connection_id: str, payload: bytes) -> None:
+    try:
+        client.post_to_connection(ConnectionId=connection_id, Data=payload)
+    except ConnectionClosedError:
+        # Each attempt of boto3's took an idle connection that had ended. They are used up now.
+        client.post_to_connection(ConnectionId=connection_id, Data=payload)
 
 
 def _http_status(error: ClientError) -> int:
