@@ -52,6 +52,10 @@ DIRECT_HOSTS = "127.0.0.1,localhost,169.254.169.254"
 for _name in ("no_proxy", "NO_PROXY"):
     os.environ[_name] = ",".join(filter(None, [os.environ.get(_name), DIRECT_HOSTS]))
 
+# `make test` hands its own settings to each make that a test starts, which then prints more.
+for _name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    os.environ.pop(_name, None)
+
 Bake = Callable[..., Path]
 
 

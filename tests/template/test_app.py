@@ -88,7 +88,7 @@ def test_package_has_what_is_deployed_and_nothing_else(app: Path, tmp_path: Path
     table = resources["ConnectionsTable"]["Properties"]["TableName"]
     assert table == {"Fn::Sub": "${AWS::StackName}-connections"}
     functions = [each for each in resources.values() if each["Type"] == "AWS::Serverless::Function"]
-    assert len(functions) == 5
+    assert len(functions) == 6
     for function in functions:
         assert (function["Properties"]["MemorySize"], function["Properties"]["Timeout"]) == (
             512,
