@@ -76,10 +76,10 @@ Change = Callable[[Policy], Policy]
 SAME: dict[str, Change] = {
     "actions in lower case": lambda each: {"Action": [a.lower() for a in as_list(each["Action"])]},
     "actions in upper case": lambda each: {"Action": [a.upper() for a in as_list(each["Action"])]},
-    "this partition": lambda each: {"Resource": each["Resource"].replace("arn:*:", "arn:aws:")},
-    "this region": lambda each: {"Resource": each["Resource"].replace(":*:*:", f":{REGION}:*:")},
-    "an account": lambda each: {"Resource": each["Resource"].replace(":*:*:", f":*:{'7' * 12}:")},
-    "a list of resources": lambda each: {"Resource": [each["Resource"]]},
+    "this partition": lambda each: with_resources(each, "arn:*:", "arn:aws:"),
+    "this region": lambda each: with_resources(each, ":*:*:", f":{REGION}:*:"),
+    "an account": lambda each: with_resources(each, ":*:*:", f":*:{'7' * 12}:"),
+    "a list of resources": lambda each: {"Resource": as_list(each["Resource"])},
     "an empty condition": lambda each: {"Condition": {}},
 }
 HARMLESS_DENIALS: list[Policy] = [
@@ -93,6 +93,11 @@ HARMLESS_DENIALS: list[Policy] = [
 
 def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def with_resources(statement: Policy, old: str, new: str) -> Policy:
+    """Return the statement's resources with a part replaced."""
+    return {"Resource": [each.replace(old, new) for each in as_list(statement["Resource"])]}
 
 
 def wider(resource: str, stage: str) -> Iterator[str]:

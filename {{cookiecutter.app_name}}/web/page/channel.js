@@ -12,7 +12,7 @@ export class Channel {
   more = false;
   /** The connection id of this tab, where the server tells it. */
   you = "";
-  /** The messages on their way, by nonce. @type {Map<string, {item: HTMLElement, data: string}>} */
+  /** The messages on their way, by nonce. @type {Map<string, {item: HTMLElement, data: string, id?: string, changedId?: string}>} */
   unsent = new Map();
   /** The id of the first unread message. */
   firstUnread = "";

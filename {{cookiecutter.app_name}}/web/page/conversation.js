@@ -85,11 +85,14 @@ export class Conversation {
     if (from) channel.hear(from);
     const { messages, unsent } = channel;
     // Others can copy a nonce, not write it before.
-    if (unsent.get(nonce ?? "")?.data === JSON.stringify(data)) {
+    const own = unsent.get(nonce ?? "");
+    if (own && (own.id === message_id || own.data === JSON.stringify(data))) {
       this.#deliver(channel, nonce ?? "", message_id, data);
       unsent.delete(nonce ?? "");
     } else if (this.#session.isOwn(message_id)) messages.add("own", "You", data, sent_at, message_id);
     else {
+      // The server may have changed the data. The reply tells whether this is the own message.
+      if (own) own.changedId = message_id;
       messages.add("other", from?.name ?? "Notification", data, sent_at, message_id);
       this.#count(channel, message_id);
     }
@@ -114,6 +117,12 @@ export class Conversation {
     const unsent = channel.unsent.get(nonce);
     // The message itself has come before the reply. If it comes after, it is found by its nonce.
     if (!unsent) return;
+    if (unsent.changedId === id) {
+      unsent.item.remove();
+      channel.unsent.delete(nonce);
+      return;
+    }
+    unsent.id = id;
     channel.messages.deliver(unsent.item, id, data);
     this.#session.own(id);
   }
