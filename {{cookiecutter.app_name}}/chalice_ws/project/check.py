@@ -17,6 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
+from botocore.session import Session
 from chalice.constants import DEFAULT_STAGE_NAME
 
 from chalice_ws.project import (
@@ -118,6 +119,9 @@ def _check_stage(project_dir: Path, name: str, extras: Sequence[str]) -> Finding
         os.chdir(project_dir)
     for variable, value in AWS_ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
+    # A check asks nothing of AWS, and an app may make a session when it is imported.
+    if os.environ.get("AWS_PROFILE") not in Session().available_profiles:
+        os.environ.pop("AWS_PROFILE", None)
     problems = list(_check_files(project_dir))
     try:
         content = read_config(project_dir, name).config_from_disk
