@@ -131,9 +131,8 @@ def test_queue_is_in_the_package_where_a_limit_is_set(
     policies = [each for each in resources.values() if each["Type"] == "AWS::IAM::Policy"]
     roles = {role["Ref"] for each in policies for role in each["Properties"]["Roles"]}
     assert all(resources[role]["Type"] == "AWS::IAM::Role" for role in roles)
-    named = {
-        f"{name}Role" for name in ("Fanout", "Notify", "WebsocketDisconnect", "WebsocketMessage")
-    }
+    senders = ("Fanout", "Notify", "SignOut", "WebsocketDisconnect", "WebsocketMessage")
+    named = {f"{name}Role" for name in senders}
     assert roles == (named if limit else set())
 
 
