@@ -3,6 +3,8 @@
 import argparse
 import sys
 
+from chalice_ws import __version__
+
 COMMANDS = {
     "local": "run an app on this machine",
     "connect": "send frames from the terminal",
@@ -19,6 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog, description="Tools for Chalice WebSocket apps.", allow_abbrev=False
     )
+    parser.add_argument("--version", action="version", version=f"chalice-ws {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, help_text in COMMANDS.items():
         commands.add_parser(name, help=help_text, add_help=False)
