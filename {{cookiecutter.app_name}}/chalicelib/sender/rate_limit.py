@@ -1,9 +1,11 @@
-"""A rate limit for one fan-out. All of the fan-out slows down where API Gateway answers 429."""
+"""A rate limit for one fan-out. All of the fan-out slows down where the quota is used up."""
 
 import time
+from typing import NamedTuple
 
-# Calls are counted for this time before the rate is lowered. It is not lowered where fewer than
-# this share of them were refused: those recipients do not read, or are few enough to retry.
+# So many calls are counted, for this time, before the rate is lowered. It is not lowered where
+# fewer than this share were refused: those recipients do not read, or are few enough to retry.
+MIN_WINDOW_CALLS = 20
 MIN_WINDOW_SECONDS = 0.1
 MIN_THROTTLED_SHARE = 0.1
 
@@ -14,8 +16,20 @@ MIN_RATE = 50
 MAX_RATE = 100_000
 
 
+class Window(NamedTuple):
+    """The calls of a time with one rate."""
+
+    rate: float
+    calls_per_second: float
+    accepted_share: float
+
+
 class RateLimit:
     """A bucket of one second's calls. Its rate follows the calls that API Gateway accepts.
+
+    A 429 has two causes. If the quota is used up, a lower rate raises the accepted share of the
+    calls. If recipients do not read, it does not: then the rate is restored, and so many 429 do
+    not lower it again.
 
     `accepted_at` is the time of the last accepted call on the monotonic clock; 0 before it.
 
@@ -29,9 +43,13 @@ class RateLimit:
         self._max_rate = min(max_rate, MAX_RATE)
         self._rate = self._max_rate
         self._next_call_at = 0.0
-        # The beginning of the window, and the counts of that time.
-        self._window_at = time.monotonic()
+        # The time of the first response in the window, and the counts before it.
+        self._window_at: float | None = None
         self._window_accepted_count = self._window_throttled_count = 0
+        # The window before the rate was lowered.
+        self._before: Window | None = None
+        # The share of 429 that no lower rate avoids.
+        self._slow_share = 0.0
 
     def reserve(self) -> float:
         """Reserve one call. Return the seconds to wait before it; 0 or less is now."""
@@ -44,22 +62,46 @@ class RateLimit:
         """Raise the rate after an accepted call. It doubles in less than a second."""
         self.accepted_count += 1
         self.accepted_at = time.monotonic()
+        if self._window_at is None:
+            self._window_at = self.accepted_at
         self._rate = min(self._max_rate, self._rate + 1)
 
     def on_throttled(self) -> None:
         """Lower the rate after a 429: to half, or to the accepted calls a second if fewer."""
         self.throttled_count += 1
         now = time.monotonic()
+        if self._window_at is None:
+            self._window_at = now
         window_seconds = now - self._window_at
-        if window_seconds <= MIN_WINDOW_SECONDS:
-            return
         accepted = self.accepted_count - self._window_accepted_count
-        throttled = self.throttled_count - self._window_throttled_count
-        if throttled >= MIN_THROTTLED_SHARE * (accepted + throttled):
-            accepted_rate = accepted / window_seconds
-            lower_rate = max(MIN_RATE, self._rate / 8, min(self._rate / 2, accepted_rate))
-            self._rate = min(self._rate, lower_rate)
-            self._next_call_at = max(self._next_call_at, now)
-        self._window_at = now
+        calls = accepted + self.throttled_count - self._window_throttled_count
+        if window_seconds <= MIN_WINDOW_SECONDS or calls < MIN_WINDOW_CALLS:
+            return
+        self._adjust(Window(self._rate, calls / window_seconds, accepted / calls), now)
+        self._window_at = None
         self._window_accepted_count = self.accepted_count
         self._window_throttled_count = self.throttled_count
+
+    def _adjust(self, window: Window, now: float) -> None:
+        """Lower the rate, or restore it where that was in vain."""
+        throttled_share = 1 - window.accepted_share
+        self._slow_share = min(self._slow_share, throttled_share)
+        if (before := self._before) and before.calls_per_second > window.calls_per_second * 1.5:
+            # The quota accepts the same number of calls, whatever the number of refused ones.
+            quota_share = before.accepted_share * before.calls_per_second / window.calls_per_second
+            middle_share = (before.accepted_share + min(1, quota_share)) / 2
+            if window.accepted_share >= middle_share:
+                self._before = None
+            # A much smaller share says nothing: something else may use the quota up.
+            elif window.accepted_share > before.accepted_share / 2:
+                self._rate = max(self._rate, before.rate)
+                self._slow_share = throttled_share
+                self._before = None
+                return
+        if throttled_share >= self._slow_share + MIN_THROTTLED_SHARE:
+            self._before = self._before or window
+            # The calls of the window were fewer than allowed where the processor is the limit.
+            rate = min(self._rate, window.calls_per_second)
+            accepted_rate = window.calls_per_second * window.accepted_share
+            self._rate = min(self._rate, max(MIN_RATE, rate / 8, min(rate / 2, accepted_rate)))
+            self._next_call_at = max(self._next_call_at, now)
