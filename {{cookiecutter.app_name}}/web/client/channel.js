@@ -32,6 +32,11 @@ export class Channel extends Emitter {
     return this.#client.leave(this.name);
   }
 
+  /** @param {string} messageId the messages up to this one are read, on all devices of the person */
+  markRead(messageId) {
+    this.#client.markRead(this.name, messageId);
+  }
+
   /** @param {unknown} data any JSON value @returns {import("./outbox.js").Broadcast} */
   broadcast(data) {
     return this.#client.broadcast(this.name, data);

@@ -7,6 +7,7 @@
 import { Channel } from "./channel.js";
 import { Connection } from "./connection.js";
 import { closed, isLost, RequestError, unlessLost } from "./errors.js";
+import { Marks } from "./marks.js";
 import { Outbox } from "./outbox.js";
 import { Saved } from "./saved.js";
 import { Subscriptions } from "./subscriptions.js";
@@ -38,9 +39,12 @@ export class Client extends Connection {
   actions = {};
   /** The name that others see; "" is one that the server makes. */
   name = "";
+  /** The id of the person whose token the connection has; "" for a guest. */
+  user = "";
   /** @type {Map<string, Channel>} */ #channels = new Map();
   #subscriptions;
   #outbox;
+  #marks;
   #saved;
   #saves = true;
   #closed = false;
@@ -63,6 +67,11 @@ export class Client extends Connection {
     this.#subscriptions = new Subscriptions([[LOBBY, ""], ...cursors], {
       insist: (action, fields) => this.insist(action, fields),
       emit: (channel, type, detail) => this.#emitIn(channel, type, detail),
+      fault: (error) => this.fault(error),
+    });
+    this.#marks = new Marks({
+      isReady: () => this.online && Boolean(this.user) && this.can("read"),
+      send: (channel, message_id) => this.request("read", { channel, message_id }),
       fault: (error) => this.fault(error),
     });
     this.#outbox = new Outbox(outbox, {
@@ -99,8 +108,14 @@ export class Client extends Connection {
     if (!this.#listening) {
       this.#listening = new AbortController();
       const { signal } = this.#listening;
-      globalThis.addEventListener?.("pagehide", () => this.#save(), { signal });
-      this.addEventListener("state", () => this.#outbox.pump(), { signal });
+      globalThis.addEventListener?.("pagehide", () => {
+        this.#save();
+        this.#marks.flush();
+      }, { signal });
+      this.addEventListener("state", () => {
+        this.#outbox.pump();
+        this.#marks.flush();
+      }, { signal });
       this.#saved.claim();
     }
     super.connect();
@@ -149,12 +164,23 @@ export class Client extends Connection {
     await this.request("broadcast", { channel, data, keep: false });
   }
 
+  /**
+   * Mark the messages up to one as read, on all devices of the person. Does nothing for a guest.
+   *
+   * @param {string} channel
+   * @param {string} messageId
+   */
+  markRead(channel, messageId) {
+    this.#marks.move(channel, messageId);
+  }
+
   /** @param {string | null} [token] */
   async greet(token) {
     try {
+      this.#setUser(claims(token).sub);
       this.actions = (await this.insist("help")).actions;
       this.emit("actions", this.actions);
-      this.#subscriptions.setUser(claims(token).sub);
+      this.#subscriptions.setUser(this.user);
       if (this.name && this.can("name")) {
         await this.setName(this.name).catch((error) => isLost(error) || this.fault(error));
       }
@@ -181,6 +207,7 @@ export class Client extends Connection {
   /** @protected @param {State} state */
   end(state) {
     super.end(state);
+    this.#marks.stop();
     this.#listening?.abort();
     this.#listening = null;
     // What is unsent when a token has expired waits for the same person to sign in again.
@@ -196,8 +223,16 @@ export class Client extends Connection {
     this.#save();
   }
 
-  /** @param {string} channel @param {string} type @param {unknown} detail */
+  /** @param {unknown} user */
+  #setUser(user) {
+    const id = typeof user === "string" ? user : "";
+    if (id !== this.user) this.#marks.clear();
+    this.user = id;
+  }
+
+  /** @param {string} channel @param {string} type @param {any} detail */
   #emitIn(channel, type, detail) {
+    if (type === "read") this.#marks.hear(channel, detail.message_id);
     this.emit(type, detail);
     this.#channels.get(channel)?.dispatchEvent(new CustomEvent(type, { detail }));
   }

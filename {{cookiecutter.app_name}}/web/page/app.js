@@ -1,12 +1,13 @@
 /** The page: the connection between what the user does, what the client hears and what is shown. */
 
 import { Client, LOBBY } from "../client/client.js";
+import { Arrivals } from "./arrivals.js";
 import { attempt, on } from "./attempt.js";
 import * as attention from "./attention.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { ask } from "./dialog.js";
-import { $ } from "./dom.js";
+import { $, showChannel } from "./dom.js";
 import { echo } from "./echo.js";
 import { Inbox } from "./inbox.js";
 import * as inspector from "./inspector.js";
@@ -20,19 +21,15 @@ import { Sidebar } from "./sidebar.js";
 import { SignIn } from "./sign_in.js";
 import * as status from "./status.js";
 import { tab } from "./storage.js";
-import { readable } from "./text.js";
-import { announce, announceMissed, toast } from "./toasts.js";
 import { Typing } from "./typing.js";
 import { serveWelcome, showCommand, showWelcome } from "./welcome.js";
 
 /** A failed connection is explained from this one on: the first may be a server that restarts. */
 const EXPLAINED_FAILURES = 2;
 
-class Page {
+export class Page {
   current = LOBBY;
   kind = "";
-  /** The notifications that came while the client was away. */
-  missed = 0;
 
   /** @param {server.Server} server */
   constructor({ url, tokens }) {
@@ -44,16 +41,17 @@ class Page {
       onChoose: (name) => this.choose(name),
       onJoin: (name) => attempt(() => this.join(name)),
     });
-    const onUnread = () => attention.showUnread(this.sidebar.unread);
+    const onUnread = () => attention.showUnread([...this.sidebar.channels.values()]);
     const onEdit = (/** @type {string} */ text) => this.composer.edit(text);
     this.conversation = new Conversation(this.client, this.session, { onUnread, onEdit });
-    this.inbox = new Inbox(this.session, onUnread);
-    this.members = new Members(this.client, () => this.channel, this.signIn.user);
+    this.inbox = new Inbox(this.client, this.session, onUnread);
+    this.members = new Members(this.client, () => this.channel);
     this.typing = new Typing(this.client, () => this.current);
     this.composer = new Composer(this.session, {
       onSend: (text) => attempt(() => this.send(text)),
       onInput: () => this.typing.tell(),
     });
+    this.arrivals = new Arrivals(this);
   }
 
   get channel() {
@@ -90,7 +88,7 @@ class Page {
     showKind(this.client, kind);
     $("name-form").hidden ||= this.signIn.isOn;
     if (kind && kind !== before) this.select(this.current === LOBBY ? this.first : this.current);
-    attention.showUnread(this.sidebar.unread);
+    attention.showUnread([...this.sidebar.channels.values()]);
   }
 
   /** @param {string} name of a channel; "" for all of an inbox */
@@ -99,12 +97,14 @@ class Page {
     this.session.current = name;
     this.sidebar.setCurrent(name);
     status.report("");
-    $("title").textContent = name || "All notifications";
+    showChannel($("title"), name, this.client.user);
+    if (!name) $("title").textContent = "All notifications";
     $("title").classList.toggle("all", !name);
     $("leave").hidden = !name || name === LOBBY || name.startsWith("@");
     if (this.kind === "notifications") this.inbox.show(name);
     else this.conversation.show(this.channel);
     this.composer.open(this.kind === "echo" ? "" : name);
+    document.body.toggleAttribute("data-personal", name.startsWith("@"));
     this.typing.show();
     this.members.show();
     attempt(() => this.members.refresh());
@@ -153,54 +153,15 @@ class Page {
     });
   }
 
-  /** @param {import("../client/client.js").Message} message */
-  receive(message) {
-    const channel = this.sidebar.add(message.channel);
-    const { isUnread, sender, text } = this.kind === "notifications"
-      ? this.receiveNotification(channel, message)
-      : this.receiveMessage(channel, message);
-    if (isUnread) attention.notify(this.session, channel.name, sender, text);
-  }
-
-  /** @param {import("./channel.js").Channel} channel @param {any} message */
-  receiveMessage(channel, message) {
-    this.conversation.receive(channel, message);
-    this.typing.end(message);
-    const isUnread = this.session.isNew(channel.name, message.message_id);
-    return { isUnread, sender: message.from?.name ?? "Notification", text: readable(message.data) };
-  }
-
-  /** @param {import("./channel.js").Channel} channel @param {any} message */
-  receiveNotification(channel, message) {
-    const { isUnread, text } = this.inbox.receive(channel, message);
-    if (isUnread && !this.client.online) this.missed += 1;
-    else if (isUnread) {
-      announce(`New in ${channel.name}: ${text}`, true);
-      const inView = !this.current || this.current === channel.name;
-      if (!inView) toast(channel.name, text, () => this.choose(channel.name));
-    }
-    return { isUnread, sender: "Notification", text };
-  }
-
   listen() {
     const { client, sidebar, session } = this;
     client.addEventListener("frame", ({ detail }) => inspector.show(detail));
     client.addEventListener("fault", ({ detail }) => status.report(detail.message));
     client.addEventListener("actions", () => {
       this.setKind(kindOf(client));
+      this.sidebar.label();
+      if (this.current) showChannel($("title"), this.current, client.user);
       showWelcome(session, client.can("name") && !this.signIn.isOn);
-    });
-    client.addEventListener("message", ({ detail }) => this.receive(detail));
-    client.addEventListener("ephemeral", ({ detail }) => this.typing.receive(detail));
-    client.addEventListener("gap", ({ detail }) => sidebar.channels.get(detail.channel)?.messages.gap());
-    client.addEventListener("resumed", ({ detail: { channel: name } }) => {
-      const channel = sidebar.add(name);
-      const newest = this.kind === "notifications" ? this.inbox.newest(name) : channel.messages.newest;
-      session.start(name, newest);
-    });
-    client.addEventListener("presence", ({ detail: { channel: name, event, member } }) => {
-      sidebar.channels.get(name)?.presence(event, member);
-      if (name === this.current) this.members.show();
     });
     client.addEventListener("state", ({ detail }) => this.showState(detail));
   }
@@ -213,8 +174,8 @@ class Page {
     this.signIn.show(isRefused);
     if (detail.state === "online") {
       status.report("");
-      announceMissed(this.missed);
-      this.missed = 0;
+      this.sidebar.keepJoined();
+      this.arrivals.announceMissed();
       await attempt(() => Promise.all([this.members.refresh(), this.sidebar.refresh()]));
     } else if ((detail.failures ?? 0) >= EXPLAINED_FAILURES) {
       // Without an answer, nobody knows the kind: messages can be written all the same.

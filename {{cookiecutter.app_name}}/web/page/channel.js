@@ -1,12 +1,13 @@
 /** A channel of the user's, as the page shows it. */
 
-import { clone, short } from "./dom.js";
+import { clone, nameOf, short, showChannel } from "./dom.js";
 import { Messages } from "./messages.js";
 
 /** @typedef {import("../client/frames.js").Member} Member */
 
 export class Channel {
   item = clone("channel-item");
+  title = "";
   /** @type {Map<string, Member>} by connection id */ members = new Map();
   /** Whether there are other members than these. */
   more = false;
@@ -14,32 +15,64 @@ export class Channel {
   you = "";
   /** The messages on their way, by nonce. @type {Map<string, {item: HTMLElement, data: string, id?: string, changedId?: string}>} */
   unsent = new Map();
-  /** The id of the first unread message. */
-  firstUnread = "";
-  #unread = 0;
+  /** The ids of the unread messages. @type {Set<string>} */ #unread = new Set();
 
   /** @param {string} name @param {() => void} choose */
   constructor(name, choose) {
     this.name = name;
     this.messages = new Messages(name);
-    this.item.querySelector(".name").textContent = name;
-    this.item.firstElementChild.title = name;
+    this.label("");
     this.item.firstElementChild.addEventListener("click", choose);
   }
 
-  get unread() {
-    return this.#unread;
+  /** Show the name. @param {string} user the id of the user who is signed in, or "" */
+  label(user) {
+    this.title = nameOf(this.name, user);
+    showChannel(this.item.querySelector(".name"), this.name, user);
+    this.item.firstElementChild.title = this.title;
   }
 
-  set unread(count) {
-    this.#unread = count;
-    this.item.querySelector(".badge").textContent = count ? `${short(count)} new` : "";
+  /** The number of unread messages. */
+  get unread() {
+    return this.#unread.size;
+  }
+
+  /** The id of the first unread message; "" if there is none. */
+  get firstUnread() {
+    return [...this.#unread].reduce((first, id) => (first && first < id ? first : id), "");
+  }
+
+  /** @param {string} id of a message @returns {boolean} */
+  isUnread(id) {
+    return this.#unread.has(id);
+  }
+
+  /** @param {string} id of a message */
+  addUnread(id) {
+    this.#unread.add(id);
+    this.#showUnread();
+  }
+
+  /** @param {string} id of a message */
+  readOne(id) {
+    this.#unread.delete(id);
+    this.#showUnread();
+  }
+
+  /** @param {string} id of the last message that has been read */
+  readTo(id) {
+    for (const each of this.#unread) if (each <= id) this.#unread.delete(each);
+    this.#showUnread();
+  }
+
+  #showUnread() {
+    this.item.querySelector(".badge").textContent = this.unread ? `${short(this.unread)} new` : "";
   }
 
   /** @param {number} members how many there are */
   set count(members) {
     this.item.querySelector(".count").textContent = short(members);
-    this.item.firstElementChild.title = `${this.name}: ${counted(members)}`;
+    this.item.firstElementChild.title = `${this.title}: ${counted(members)}`;
   }
 
   /** @param {Member[]} members @param {boolean} more @param {string} [you] */

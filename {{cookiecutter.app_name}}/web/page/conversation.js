@@ -80,7 +80,7 @@ export class Conversation {
     );
   }
 
-  /** @param {Channel} channel @param {Message} message */
+  /** @param {Channel} channel @param {Message} message @returns {boolean} whether it is unread */
   receive(channel, { message_id, from, data, sent_at, nonce }) {
     if (from) channel.hear(from);
     const { messages, unsent } = channel;
@@ -89,7 +89,7 @@ export class Conversation {
     if (own && (own.id === message_id || own.data === JSON.stringify(data))) {
       this.#deliver(channel, nonce ?? "", message_id, data);
       unsent.delete(nonce ?? "");
-    } else if (this.#session.isOwn(message_id)) messages.add("own", "You", data, sent_at, message_id);
+    } else if (this.#isOwn(message_id, from)) messages.add("own", "You", data, sent_at, message_id);
     else {
       // The server may have changed the data. The reply tells whether this is the own message.
       if (own) own.changedId = message_id;
@@ -97,14 +97,28 @@ export class Conversation {
       this.#count(channel, message_id);
     }
     if (channel === this.#channel) this.#readIfSeen();
+    return channel.isUnread(message_id);
+  }
+
+  /** Another device has read a channel up to a message. @param {Channel} channel @param {string} id */
+  readTo(channel, id) {
+    this.#session.read(channel.name, id);
+    channel.readTo(id);
+    if (channel === this.#channel) this.#showEnd();
+    this.#events.onUnread();
+  }
+
+  /** @param {string} id @param {Message["from"]} from @returns {boolean} whether a message is the user's */
+  #isOwn(id, from) {
+    const { user } = this.#client;
+    return Boolean(user && from?.user === user) || this.#session.isOwn(id);
   }
 
   /** @param {Channel} channel @param {string} id of a message of others */
   #count(channel, id) {
     if (!this.#session.isNew(channel.name, id)) return;
     if (channel === this.#channel && this.#isSeen()) return;
-    if (!channel.unread || id < channel.firstUnread) channel.firstUnread = id;
-    channel.unread += 1;
+    channel.addUnread(id);
     if (channel === this.#channel) {
       channel.messages.markUnread(channel.firstUnread);
       this.#showEnd();
@@ -134,9 +148,11 @@ export class Conversation {
   #readIfSeen() {
     const channel = this.#channel;
     if (!channel || !this.#isSeen()) return;
-    this.#session.read(channel.name, channel.messages.newest);
+    const { newest } = channel.messages;
+    this.#session.read(channel.name, newest);
+    this.#client.markRead(channel.name, newest);
     if (!channel.unread) return;
-    channel.unread = 0;
+    channel.readTo(newest);
     this.#events.onUnread();
   }
 

@@ -60,6 +60,19 @@ export function setAvatar(element, name) {
   element.textContent = [...name][0] ?? "?";
 }
 
+/**
+ * @param {string} channel
+ * @param {string} user the id of the user who is signed in, or ""
+ * @returns {string} the name of the channel, as people say it
+ */
+export const nameOf = (channel, user) => user && channel === `@${user}` ? "For you" : channel;
+
+/** Show the name of a channel. @param {HTMLElement} element @param {string} channel @param {string} user */
+export function showChannel(element, channel, user) {
+  element.textContent = nameOf(channel, user);
+  element.classList.toggle("personal", channel.startsWith("@"));
+}
+
 /** @param {number} count @returns {string} short: 1.2K */
 export const short = (count) =>
   new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 }).format(count);

@@ -16,18 +16,15 @@ const IDLE_REFRESH_MS = 30_000;
 export class Members {
   #client;
   #current;
-  #user;
   #activeAt = Date.now();
   #refreshedAt = 0;
 
   /**
    * @param {Client} client
    * @param {() => Channel} current returns the channel in view
-   * @param {string} user the id of the user who is signed in, or ""
    */
-  constructor(client, current, user) {
+  constructor(client, current) {
     this.#client = client;
-    this.#user = user;
     this.#current = current;
     for (const type of ["pointerdown", "keydown", "focus"]) {
       addEventListener(type, () => this.wake(), { passive: true, capture: true });
@@ -54,12 +51,13 @@ export class Members {
   /** Show the list, oneself first. */
   show() {
     const { members, more, you } = this.#current();
+    const { user } = this.#client;
     // The server lists a user once, with any of the connections.
     const isYou = (/** @type {any} */ member) =>
-      this.#user ? member.user === this.#user : member.connection_id === you;
+      user ? member.user === user : member.connection_id === you;
     const list = [...members.values()].sort((a, b) =>
       Number(isYou(b)) - Number(isYou(a)) || a.name.localeCompare(b.name));
-    const key = JSON.stringify([list, more, you]);
+    const key = JSON.stringify([list, more, you, user]);
     if ($("members").dataset.key === key) return;
     $("members").dataset.key = key;
     $("members").dataset.you = you;

@@ -90,7 +90,13 @@ export class Session {
 
   /** All up to this message has been read. @param {string} channel @param {string} id */
   read(channel, id) {
-    if (this.isNew(channel, id)) this.#read.set(channel, id);
+    const read = this.#read.get(channel);
+    if (read === undefined || id > read) this.#read.set(channel, id);
+  }
+
+  /** @param {string} channel @returns {string} the id of the last message that has been read */
+  mark(channel) {
+    return this.#read.get(channel) ?? "";
   }
 
   /** What was there when one came to a channel is not new. @param {string} channel @param {string} id */

@@ -29,16 +29,25 @@ export class Sidebar {
     setInterval(() => inView() && this.refresh().catch(() => {}), REFRESH_MS);
   }
 
-  get unread() {
-    return [...this.channels.values()].reduce((sum, each) => sum + each.unread, 0);
-  }
-
   /** @param {string} name @returns {Channel} */
   add(name) {
     const channel = this.channels.get(name) ?? new Channel(name, () => this.#choose(name));
     if (!this.channels.has(name)) $("channels").append(channel.item);
     this.channels.set(name, channel);
+    channel.label(this.#client.user);
     return channel;
+  }
+
+  /** Show the names as the user who is signed in knows them. */
+  label() {
+    for (const channel of this.channels.values()) channel.label(this.#client.user);
+  }
+
+  /** Remove the own channel of a user who was signed in before. */
+  keepJoined() {
+    for (const name of this.channels.keys()) {
+      if (name.startsWith("@") && !this.#client.channels.includes(name)) this.remove(name);
+    }
   }
 
   /** @param {string} name */

@@ -5,10 +5,15 @@ import { $, clone } from "./dom.js";
 const MAX_TOASTS = 2;
 const SHOWN_MS = 8_000;
 
-/** @param {string} channel @param {string} text @param {() => void} onOpen */
+/**
+ * @param {import("./channel.js").Channel} channel
+ * @param {string} text
+ * @param {() => void} onOpen
+ */
 export function toast(channel, text, onOpen) {
   const item = clone("toast-item");
-  item.querySelector(".channel-name").textContent = channel;
+  item.querySelector(".channel-name").textContent = channel.title;
+  item.querySelector(".channel-name").classList.toggle("personal", channel.name.startsWith("@"));
   item.querySelector(".data").textContent = text;
   const remove = () => {
     const hadFocus = item.contains(document.activeElement);

@@ -39,6 +39,8 @@ export class Typing {
   /** @param {Message} message one that is not kept */
   receive({ from, data, channel, nonce }) {
     if (!from || data?.typing !== true || nonce) return;
+    // Another device of the user's.
+    if (this.#client.user && from.user === this.#client.user) return;
     const until = Date.now() + SHOWN_MS;
     this.#typing.set(from.connection_id, { channel, name: from.name, until });
     this.show();

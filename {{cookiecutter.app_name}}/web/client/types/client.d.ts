@@ -27,6 +27,8 @@ export class Client extends Connection<import("./events.js").ClientEvents> {
     actions: Frame;
     /** The name that others see; "" is one that the server makes. */
     name: string;
+    /** The id of the person whose token the connection has; "" for a guest. */
+    user: string;
     /** The channels that the client is in, or will be when it is online. */
     get channels(): string[];
     /** The broadcasts that the server has not acknowledged, in order. @returns {Broadcast[]} */
@@ -58,6 +60,13 @@ export class Client extends Connection<import("./events.js").ClientEvents> {
      * @param {unknown} data any JSON value
      */
     sendEphemeral(channel: string, data: unknown): Promise<void>;
+    /**
+     * Mark the messages up to one as read, on all devices of the person. Does nothing for a guest.
+     *
+     * @param {string} channel
+     * @param {string} messageId
+     */
+    markRead(channel: string, messageId: string): void;
     /** Keep the connection from being idle. A join also brings messages whose delivery failed. */
     beat(): Promise<void>;
     #private;

@@ -1,0 +1,85 @@
+/** What comes from the server: messages, notifications, read marks, presence. */
+
+import * as attention from "./attention.js";
+import { readable } from "./text.js";
+import { announce, announceMissed, toast } from "./toasts.js";
+
+/** @typedef {import("../client/client.js").Message} Message */
+/** @typedef {import("./channel.js").Channel} Channel */
+
+// Before all messages.
+const START = "000000000000-0000000000000000";
+
+export class Arrivals {
+  #page;
+  /** The notifications that came while the client was away. */
+  #missed = 0;
+
+  /** @param {import("./app.js").Page} page */
+  constructor(page) {
+    this.#page = page;
+    const { client, sidebar } = page;
+    client.addEventListener("message", ({ detail }) => this.#receive(detail));
+    client.addEventListener("ephemeral", ({ detail }) => page.typing.receive(detail));
+    client.addEventListener("gap", ({ detail }) => sidebar.channels.get(detail.channel)?.messages.gap());
+    client.addEventListener("resumed", ({ detail }) => this.#startMark(sidebar.add(detail.channel)));
+    client.addEventListener("read", ({ detail }) => {
+      this.#view.readTo(sidebar.add(detail.channel), detail.message_id);
+    });
+    client.addEventListener("presence", ({ detail: { channel: name, event, member } }) => {
+      sidebar.channels.get(name)?.presence(event, member);
+      if (name === page.current) page.members.show();
+    });
+  }
+
+  /** Say how many notifications came while the client was away. */
+  announceMissed() {
+    announceMissed(this.#missed);
+    this.#missed = 0;
+  }
+
+  get #view() {
+    return this.#page.kind === "notifications" ? this.#page.inbox : this.#page.conversation;
+  }
+
+  /** What was there when the user came to a channel is not new. @param {Channel} channel */
+  #startMark(channel) {
+    const { client, inbox, session, kind } = this.#page;
+    const newest = kind === "notifications" ? inbox.newest(channel.name) : channel.messages.newest;
+    session.start(channel.name, newest);
+    // The user's other devices begin there too.
+    client.markRead(channel.name, session.mark(channel.name) || START);
+  }
+
+  /** @param {Message} message */
+  #receive(message) {
+    const { kind, session, sidebar } = this.#page;
+    const channel = sidebar.add(message.channel);
+    const { isUnread, sender, text } = kind === "notifications"
+      ? this.#receiveNotification(channel, message)
+      : this.#receiveMessage(channel, message);
+    if (!isUnread) return;
+    attention.notify(session, channel, sender, text, () => this.#page.choose(channel.name));
+  }
+
+  /** @param {Channel} channel @param {Message} message */
+  #receiveMessage(channel, message) {
+    const { conversation, typing } = this.#page;
+    const isUnread = conversation.receive(channel, message);
+    typing.end(message);
+    return { isUnread, sender: message.from?.name ?? "Notification", text: readable(message.data) };
+  }
+
+  /** @param {Channel} channel @param {Message} message */
+  #receiveNotification(channel, message) {
+    const { client, current, inbox } = this.#page;
+    const { isUnread, text } = inbox.receive(channel, message);
+    if (isUnread && !client.online) this.#missed += 1;
+    else if (isUnread) {
+      announce(`New in ${channel.title}: ${text}`, true);
+      const isInView = !current || current === channel.name;
+      if (!isInView) toast(channel, text, () => this.#page.choose(channel.name));
+    }
+    return { isUnread, sender: "Notification", text };
+  }
+}
