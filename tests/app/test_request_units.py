@@ -91,3 +91,12 @@ def test_comparison_is_as_published(ours: Units, tutorials: Units) -> None:
     for step in steps:
         joined = " | ".join(f"{units:g}" for each in (mine, theirs) for units in each[step])
         assert re.search(rf"^\| {step}\b.* \| {joined} \|", page, re.M), (step, joined)
+
+
+def test_units_with_sign_in_are_as_published(ours: Units) -> None:
+    page = (ROOT / "benchmarks" / "README.md").read_text().partition("### With sign-in")[2]
+    steps = {name: f"{name}, signed in" for name in ("connect", "join", "broadcast", "disconnect")}
+    steps["notify"] = "notify of a user"
+    for guest, user in steps.items():
+        joined = " | ".join(f"{units:g}" for name in (guest, user) for units in ours[name])
+        assert f"| {guest} | {joined} |" in page, (guest, joined)
