@@ -130,7 +130,8 @@ def main(members: int = 100) -> None:
     config = load("chalice_ws.project.config").read_config(conftest.PROJECT, "dev")
     settings = {"WS_ACTIONS": conftest.ALL_ACTIONS, "HISTORY_SECONDS": "0"}
     os.environ.update({**config.environment_variables, **settings})
-    resources.create_tables(resources.read_resources(config).tables())
+    tables = resources.read_resources(config).tables()
+    load("chalice_ws.project.tables").create_tables(tables)
     steps: dict[str, tuple[float, float]] = {}
     with conftest.Api(load("app").app) as api:
         for _ in range(members - 1):

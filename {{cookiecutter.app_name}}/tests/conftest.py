@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from chalice_ws.project.config import read_config
-from chalice_ws.project.resources import create_tables, read_resources
+from chalice_ws.project.resources import read_resources
+from chalice_ws.project.tables import create_tables
 from chalicelib import settings
 from chalicelib.actions import router
 from chalicelib.storage import table

@@ -14,13 +14,8 @@ from chalice_ws.deploy.logs import print_log_group
 from chalice_ws.deploy.sign_in import require_sign_in
 from chalice_ws.project.python_version import check_python
 from chalice_ws.project.quotas import RATE_VARIABLE
-from chalice_ws.project.resources import (
-    LOG_GROUP,
-    TABLE,
-    create_tables,
-    needed_extras,
-    read_resources,
-)
+from chalice_ws.project.resources import LOG_GROUP, TABLE, needed_extras, read_resources
+from chalice_ws.project.tables import create_tables
 
 # Chalice's outputs.
 ADDRESSES = ("EndpointURL", "WebsocketConnectEndpointURL")

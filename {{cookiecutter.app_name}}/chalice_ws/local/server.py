@@ -8,7 +8,6 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -24,6 +23,7 @@ from chalice_ws.local.checks import (
     refuse_other_paths,
     refuse_web_pages,
 )
+from chalice_ws.local.definitions import Definitions, read_definitions
 from chalice_ws.local.functions.endpoints import endpoint_variable
 from chalice_ws.local.functions.workers import InProcess, Lambda, Workers
 from chalice_ws.local.isolation import isolate
@@ -62,9 +62,9 @@ async def run(options: argparse.Namespace) -> None:
     # Requests to other services come to the gateway, which has no such route.
     environment = isolate(database=f"http://{address}", gateway=f"http://{address}/{stage}")
     resources = read_resources(config)
-    tables, queues = resources.tables(), resources.queues()
-    if tables or queues or options.database:
-        environment |= await start_services(tables, queues, options.database)
+    definitions = read_definitions(project, resources)
+    if definitions or options.database:
+        environment |= await start_services(definitions, options.database)
     environment |= {endpoint_variable(service): url for service, url in options.endpoint}
     issuer = Issuer(f"http://{address}{PATH}")
     environment[ADDRESS_VARIABLE] = issuer.url
@@ -110,7 +110,7 @@ async def run(options: argparse.Namespace) -> None:
     remove_prefixes(runner.server, stage)
     for listener in listeners:
         await web.SockSite(runner, listener).start()
-    names = ", ".join(table["TableName"] for table in tables)
+    names = ", ".join(table["TableName"] for table in definitions.tables)
     print(f"{config.app_name}, stage {options.stage}, tables: {names or 'none'}")
     if (project / "web" / "index.html").exists():
         print(f"  page       http://{address}/")
@@ -135,30 +135,28 @@ async def run(options: argparse.Namespace) -> None:
         functions.stop()
 
 
-async def start_services(
-    tables: list[dict[str, Any]], queues: dict[str, dict[str, Any]], database: str | None
-) -> dict[str, str]:
-    """Start a process with DynamoDB and SQS, and create the tables and queues.
+async def start_services(definitions: Definitions, database: str | None) -> dict[str, str]:
+    """Start a process with the services that an app uses, and create what it expects.
 
     Args:
-        tables: the properties of each table.
-        queues: the properties of each queue, by its URL.
+        definitions: what to create.
         database: the URL of a DynamoDB to use instead; None: start one.
 
     Returns:
         The environment variables with the endpoints of the services.
 
     Raises:
-        AppError: they do not start, or refuse a table or a queue.
+        AppError: they do not start, or refuse a definition.
     """
-    _, channel = processes.start(services.run, tables, queues, database)
+    _, channel = processes.start(services.run, definitions, database)
     reader, _ = await asyncio.open_connection(sock=channel)
     answer = json.loads(await reader.readline() or '{"error": "DynamoDB did not start"}')
     if "error" in answer:
         if database:
             use = "start it, or leave out --database"
             raise AppError(f"cannot use the database {database} (got {answer['error']}); {use}")
-        raise AppError(f"cannot create the tables and queues (got {answer['error']}); correct them")
+        what = "cannot create what the resource files define"
+        raise AppError(f"{what} (got {answer['error']}); correct it")
     return dict(answer["endpoints"])
 
 

@@ -1,4 +1,4 @@
-"""DynamoDB and SQS on this machine: moto's server, with the app's tables and queues."""
+"""DynamoDB, SQS, SNS, SSM and Secrets Manager on this machine: moto's server."""
 
 import io
 import json
@@ -12,15 +12,19 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalice_ws.local.definitions import Definitions
 from chalice_ws.local.functions.endpoints import (
     DATABASE_ENDPOINT,
+    PARAMETERS_ENDPOINT,
     QUEUES_ENDPOINT,
+    SECRETS_ENDPOINT,
     STREAMS_ENDPOINT,
+    TOPICS_ENDPOINT,
 )
 from chalice_ws.local.isolation import isolate
 from chalice_ws.local.origins import Origins
 from chalice_ws.local.processes import Channel
-from chalice_ws.project.resources import create_tables
+from chalice_ws.project.tables import create_tables
 
 # The properties that CreateQueue is given. The others have no effect on this machine.
 _QUEUE_ATTRIBUTES = {
@@ -103,30 +107,31 @@ def _serialize_dynamodb(application: Callable[..., Any]) -> Callable[..., Any]:
     return serve_request
 
 
-def run(
-    channel: Channel,
-    tables: list[dict[str, Any]],
-    queues: dict[str, dict[str, Any]],
-    database: str | None,
-) -> None:
-    """Create tables and queues, and send the endpoints of their services to the gateway.
+def run(channel: Channel, definitions: Definitions, database: str | None) -> None:
+    """Create what an app expects, and send the endpoints of its services to the gateway.
 
     Args:
         channel: to the gateway. An error is sent as text.
-        tables: the properties of each table; one that exists already is kept.
-        queues: the properties of each queue, by its URL.
+        definitions: what to create. A table that exists already is kept.
         database: the URL of a DynamoDB to use; None: serve one, until the gateway ends.
     """
-    own = serve() if queues or not database else ""
+    others = {
+        QUEUES_ENDPOINT: definitions.queues,
+        TOPICS_ENDPOINT: definitions.topics,
+        PARAMETERS_ENDPOINT: definitions.parameters,
+        SECRETS_ENDPOINT: definitions.secrets,
+    }
+    own = serve() if any(others.values()) or not database else ""
     used = database or own
     os.environ.update(isolate(database=own or used, gateway=used))
     endpoints = {DATABASE_ENDPOINT: used, STREAMS_ENDPOINT: used}
-    if queues:
-        endpoints[QUEUES_ENDPOINT] = own
+    endpoints |= {name: own for name, defined in others.items() if defined}
     os.environ.update(endpoints)
     try:
-        create_missing_tables(tables)
-        create_queues(queues)
+        create_missing_tables(definitions.tables)
+        create_queues(definitions.queues)
+        create_topics(definitions.topics)
+        create_values(definitions)
     except (BotoCoreError, ClientError) as error:
         channel.send({"error": " ".join(str(error).split())})
         return
@@ -149,3 +154,20 @@ def create_queues(queues: dict[str, dict[str, Any]]) -> None:
     for url, queue in sorted(queues.items(), key=lambda each: "RedrivePolicy" in each[1]):
         attributes = {name: json.dumps(queue[name]) for name in _QUEUE_ATTRIBUTES & queue.keys()}
         sqs.create_queue(QueueName=url.rpartition("/")[2], Attributes=attributes)
+
+
+def create_topics(names: list[str]) -> None:
+    """Create topics."""
+    sns = boto3.client("sns")
+    for name in names:
+        attributes = {"FifoTopic": "true"} if name.endswith(".fifo") else {}
+        sns.create_topic(Name=name, Attributes=attributes)
+
+
+def create_values(definitions: Definitions) -> None:
+    """Create the parameters of SSM and the secrets of Secrets Manager."""
+    ssm, manager = boto3.client("ssm"), boto3.client("secretsmanager")
+    for parameter in definitions.parameters:
+        ssm.put_parameter(**parameter)
+    for name, text in definitions.secrets.items():
+        manager.create_secret(Name=name, SecretString=text)

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 from chalice.config import Config
 
 from chalice_ws.project.config import AppError, read_json, shown
@@ -19,25 +18,27 @@ from chalice_ws.project.yaml_files import SUFFIXES, read_yaml
 LOG_GROUP = "AWS::Logs::LogGroup"
 TABLE = "AWS::DynamoDB::Table"
 QUEUE = "AWS::SQS::Queue"
+TOPIC = "AWS::SNS::Topic"
+PARAMETER = "AWS::SSM::Parameter"
+SECRET = "AWS::SecretsManager::Secret"
 SOURCE = "AWS::Lambda::EventSourceMapping"
 
 # moto's account.
 ACCOUNT = "123456789012"
 
-# The properties of an AWS::DynamoDB::Table that CreateTable accepts.
-_TABLE_PROPERTIES = {
-    "AttributeDefinitions",
-    "BillingMode",
-    "GlobalSecondaryIndexes",
-    "KeySchema",
-    "LocalSecondaryIndexes",
-    "ProvisionedThroughput",
-    "StreamSpecification",
-    "TableName",
+# On AWS the label of a table's stream is the time when it was made.
+STREAM_LABEL = "local"
+
+
+# The property with the name of a resource, and its ARN after the partition.
+_NAMES = {
+    TABLE: ("TableName", "arn:aws:dynamodb:{}:table/{}"),
+    LOG_GROUP: ("LogGroupName", "arn:aws:logs:{}:log-group:{}:*"),
+    QUEUE: ("QueueName", "arn:aws:sqs:{}:{}"),
+    TOPIC: ("TopicName", "arn:aws:sns:{}:{}"),
+    PARAMETER: ("Name", "arn:aws:ssm:{}:parameter/{}"),
+    SECRET: ("Name", "arn:aws:secretsmanager:{}:secret:{}"),
 }
-
-
-_INDEX_PROPERTIES = {"IndexName", "KeySchema", "Projection", "ProvisionedThroughput"}
 
 
 class Resources:
@@ -54,19 +55,33 @@ class Resources:
     def __init__(self, paths: Iterable[Path], stack: str) -> None:
         self._resources: dict[str, Any] = {}
         region = os.environ.get("AWS_REGION", "us-east-1")
-        self._names = {"AWS::StackName": stack, "AWS::Region": region}
-        self._arns: dict[str, str] = {}
+        self._names = {
+            "AWS::StackName": stack,
+            "AWS::Region": region,
+            "AWS::AccountId": ACCOUNT,
+            "AWS::Partition": "aws",
+        }
+        # By logical id and attribute, such as Table.Arn.
+        self._attributes: dict[str, str] = {}
         for path in paths:
             self._resources = merge(self._resources, read_resource_file(path)["Resources"])
-        for logical_id, properties in self._properties(QUEUE):
-            name = self._resolve(properties.get("QueueName", f"{stack}-{logical_id}"))
-            # An SQS client connects to AWS_ENDPOINT_URL. Only the path of this URL matters.
-            self._names[logical_id] = f"http://localhost/{ACCOUNT}/{name}"
-            self._arns[logical_id] = f"arn:aws:sqs:{region}:{ACCOUNT}:{name}"
-        for kind, key in {TABLE: "TableName", LOG_GROUP: "LogGroupName"}.items():
+        for kind, (key, arn) in _NAMES.items():
             for logical_id, properties in self._properties(kind):
-                name = self._resolve(properties.get(key, f"{stack}-{logical_id}"))
+                name = self._resolve(properties.get(key))
+                # Only the stack knows a name of another kind, such as that of a condition.
+                name = name if isinstance(name, str) else f"{stack}-{logical_id}"
                 self._names[logical_id] = name
+                self._attributes[f"{logical_id}.Arn"] = arn.format(f"{region}:{ACCOUNT}", name)
+        for logical_id, _ in self._properties(QUEUE):
+            # An SQS client connects to AWS_ENDPOINT_URL. Only the path of this URL matters.
+            self._names[logical_id] = f"http://localhost/{ACCOUNT}/{self._names[logical_id]}"
+        for logical_id, _ in self._properties(TABLE):
+            stream = f"{self._attributes[f'{logical_id}.Arn']}/stream/{STREAM_LABEL}"
+            self._attributes[f"{logical_id}.StreamArn"] = stream
+        for kind in (TOPIC, SECRET):
+            for logical_id, _ in self._properties(kind):
+                self._attributes[f"{logical_id}.Name"] = self._names[logical_id]
+                self._names[logical_id] = self._attributes[f"{logical_id}.Arn"]
 
     def tables(self) -> list[dict[str, Any]]:
         """Return the properties of each table, with its TableName."""
@@ -86,15 +101,20 @@ class Resources:
 
     def queues(self) -> dict[str, dict[str, Any]]:
         """Return the properties of each queue by its URL."""
-        queues = self._properties(QUEUE)
-        return {self._names[logical_id]: self._resolve(each) for logical_id, each in queues}
+        return self.named(QUEUE)
 
     def sources(self) -> list[dict[str, Any]]:
         """Return the properties of each event source mapping of a queue, with the QueueUrl."""
-        urls = {arn: self._names[logical_id] for logical_id, arn in self._arns.items()}
+        queues = self._properties(QUEUE)
+        urls = {self._attributes[f"{each}.Arn"]: self._names[each] for each, _ in queues}
         sources = [self._resolve(properties) for _, properties in self._properties(SOURCE)]
         found = ((urls.get(str(source.get("EventSourceArn"))), source) for source in sources)
         return [{**source, "QueueUrl": url} for url, source in found if url]
+
+    def named(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Return the properties of each resource of a kind, by the value of its Ref."""
+        found = self._properties(kind)
+        return {self._names[logical_id]: self._resolve(each) for logical_id, each in found}
 
     @property
     def content(self) -> dict[str, Any]:
@@ -138,11 +158,11 @@ class Resources:
             return value
         if value.keys() == {"Ref"}:
             return self._names.get(value["Ref"], value)
-        if value.keys() == {"Fn::GetAtt"} and value["Fn::GetAtt"][1:] == ["Arn"]:
-            return self._arns.get(value["Fn::GetAtt"][0], value)
+        if value.keys() == {"Fn::GetAtt"}:
+            return self._attributes.get(".".join(map(str, value["Fn::GetAtt"])), value)
         if value.keys() == {"Fn::Sub"} and isinstance(value["Fn::Sub"], str):
             text = value["Fn::Sub"]
-            for name, replacement in self._names.items():
+            for name, replacement in {**self._names, **self._attributes}.items():
                 text = text.replace(f"${{{name}}}", replacement)
             return text
         return {key: self._resolve(each) for key, each in value.items()}
@@ -215,36 +235,3 @@ def read_resources(config: Config, extras: Iterable[str] = ()) -> Resources:
     """Read the resources of a stage that the local gateway needs, and `extras`; raises AppError."""
     paths = resource_files(Path(config.project_dir), [*extras, *needed_extras(config)])
     return Resources(paths, f"{config.app_name}-{config.chalice_stage}")
-
-
-def create_tables(tables: list[dict[str, Any]]) -> None:
-    """Create tables from the properties that CloudFormation takes."""
-    dynamodb = boto3.client("dynamodb")
-    for table in tables:
-        dynamodb.create_table(**_create_table_request(table))
-        if ttl := table.get("TimeToLiveSpecification"):
-            name = table["TableName"]
-            dynamodb.get_waiter("table_exists").wait(TableName=name)
-            dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=ttl)
-
-
-def _create_table_request(table: dict[str, Any]) -> dict[str, Any]:
-    # CloudFormation has more properties, takes numbers as text, and needs no StreamEnabled.
-    request = {key: table[key] for key in _TABLE_PROPERTIES & table.keys()}
-    if stream := request.get("StreamSpecification"):
-        view = {key: stream[key] for key in {"StreamViewType"} & stream.keys()}
-        request["StreamSpecification"] = {"StreamEnabled": True, **view}
-    if indexes := request.get("GlobalSecondaryIndexes"):
-        request["GlobalSecondaryIndexes"] = [
-            _with_numbers({key: each[key] for key in _INDEX_PROPERTIES & each.keys()})
-            for each in indexes
-        ]
-    return _with_numbers(request)
-
-
-def _with_numbers(properties: dict[str, Any]) -> dict[str, Any]:
-    throughput = properties.get("ProvisionedThroughput")
-    if not throughput:
-        return properties
-    numbers = {name: int(value) for name, value in throughput.items()}
-    return {**properties, "ProvisionedThroughput": numbers}

@@ -3,7 +3,7 @@
 | service | endpoint |
 |---|---|
 | API Gateway's management API | the gateway, whatever endpoint the app names |
-| Lambda; DynamoDB and SQS, if the app defines a table or a queue | this machine |
+| Lambda; DynamoDB, SQS, SNS, SSM and Secrets Manager, if the app defines some | this machine |
 | a service that --endpoint names | the URL of the option |
 | a client whose endpoint is not AWS's, such as an emulator | the app's endpoint |
 | any other | an error that says what to do |
@@ -21,12 +21,16 @@ from botocore.handlers import BUILTIN_HANDLERS
 from botocore.httpsession import ProxyConfiguration
 from botocore.loaders import create_loader
 
+from chalice_ws.local.definitions import LOCAL_VALUES
 from chalice_ws.project.config import AppError
 
 # boto3's variables for the endpoints of the services that the gateway starts.
 DATABASE_ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"
 STREAMS_ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB_STREAMS"
 QUEUES_ENDPOINT = "AWS_ENDPOINT_URL_SQS"
+TOPICS_ENDPOINT = "AWS_ENDPOINT_URL_SNS"
+PARAMETERS_ENDPOINT = "AWS_ENDPOINT_URL_SSM"
+SECRETS_ENDPOINT = "AWS_ENDPOINT_URL_SECRETS_MANAGER"
 
 # botocore's names of the services that have their own way.
 _MANAGEMENT = "ApiGatewayManagementApi"
@@ -34,6 +38,9 @@ _HINTS = {
     "DynamoDB": "define a table in resources.json, or use --database URL",
     "DynamoDB Streams": "define a table in resources.json, or use --database URL",
     "SQS": "define the queue in resources.json",
+    "SNS": "define the topic in resources.json",
+    "SSM": f'put the value into {LOCAL_VALUES}: {{"parameters": {{"NAME": "VALUE"}}}}',
+    "Secrets Manager": f'put the value into {LOCAL_VALUES}: {{"secrets": {{"NAME": "VALUE"}}}}',
 }
 
 

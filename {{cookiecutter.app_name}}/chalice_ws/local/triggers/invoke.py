@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from chalice_ws.local.definitions import read_definitions
 from chalice_ws.local.functions.runtime import Result
 from chalice_ws.local.functions.workers import Workers
 from chalice_ws.local.isolation import isolate
@@ -106,10 +107,9 @@ async def _run(options: argparse.Namespace) -> Result:
             if answer is not None:
                 return answer
             raise AppError("the local gateway has ended meanwhile; start it again")
-        resources = read_resources(config)
-        tables, queues = resources.tables(), resources.queues()
-        if tables or queues:
-            environment |= await start_services(tables, queues, None)
+        definitions = read_definitions(project, read_resources(config))
+        if definitions:
+            environment |= await start_services(definitions, None)
             # A worker that is started from now on has the address.
             await functions.load()
         where = f"at port {options.port}; {options.name} runs without connections"

@@ -1,0 +1,113 @@
+"""The tables, queues, topics, parameters and secrets that an app expects.
+
+They come from its resource files. `.chalice/local.json` has the values that are in no file of git:
+
+    {"parameters": {"/app/key": "value"}, "secrets": {"app/webhook": {"key": "value"}}}
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from chalice_ws.project.config import AppError, read_json, shown
+from chalice_ws.project.resources import PARAMETER, SECRET, TOPIC, Resources
+
+LOCAL_VALUES = ".chalice/local.json"
+
+Properties = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """The definitions for the services on this machine.
+
+    Args:
+        tables: the properties of each table.
+        queues: the properties of each queue, by its URL.
+        topics: the names of the topics.
+        parameters: the requests of PutParameter.
+        secrets: the text of each secret, by its name.
+    """
+
+    tables: list[Properties] = field(default_factory=list)
+    queues: dict[str, Properties] = field(default_factory=dict)
+    topics: list[str] = field(default_factory=list)
+    parameters: list[Properties] = field(default_factory=list)
+    secrets: dict[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
+
+
+def read_definitions(project: Path, resources: Resources) -> Definitions:
+    """Return the definitions of an app.
+
+    Args:
+        project: the folder of the app.
+        resources: its resource files.
+
+    Raises:
+        AppError: `.chalice/local.json` is not valid.
+    """
+    parameters = {
+        name: {"Type": str(each.get("Type", "String")), "Value": str(each.get("Value", ""))}
+        for name, each in resources.named(PARAMETER).items()
+    }
+    created = resources.named(SECRET).items()
+    secrets = {_name(arn): each.get("SecretString") or _generate(each) for arn, each in created}
+    own = _read_local_values(project / LOCAL_VALUES)
+    parameters |= {name: _parameter(name, each) for name, each in own["parameters"].items()}
+    secrets |= {name: _text(each) for name, each in own["secrets"].items()}
+    return Definitions(
+        resources.tables(),
+        resources.queues(),
+        [_name(arn) for arn in resources.named(TOPIC)],
+        [{"Name": name, **each} for name, each in parameters.items()],
+        secrets,
+    )
+
+
+def _read_local_values(path: Path) -> dict[str, dict[str, Any]]:
+    values: dict[str, dict[str, Any]] = {"parameters": {}, "secrets": {}}
+    if path.exists():
+        values |= read_json(path)
+    for name, each in values.items():
+        if name not in ("parameters", "secrets"):
+            use = "use parameters and secrets"
+            raise AppError(f"{shown(path)} has an unknown name (got {name!r}); {use}")
+        if not isinstance(each, dict):
+            use = '{"NAME": "VALUE"}'
+            raise AppError(f"{shown(path)}: {name} is not an object (got {each!r}); use {use}")
+    return values
+
+
+def _parameter(name: str, value: Any) -> Properties:
+    if isinstance(value, str):
+        return {"Type": "SecureString", "Value": value}
+    if isinstance(value, dict) and value.keys() == {"Type", "Value"}:
+        return {key: str(each) for key, each in value.items()}
+    use = '"VALUE", or {"Type": "String", "Value": "VALUE"}'
+    raise AppError(f"{LOCAL_VALUES}: the parameter {name} is not valid (got {value!r}); use {use}")
+
+
+def _generate(properties: Properties) -> str:
+    settings, value = properties.get("GenerateSecretString", {}), token_hex()
+    if "GenerateStringKey" not in settings:
+        return value
+    template = settings.get("SecretStringTemplate", "{}")
+    try:
+        return json.dumps({**json.loads(template), settings["GenerateStringKey"]: value})
+    except (TypeError, ValueError):
+        what = f"SecretStringTemplate is not a JSON object (got {template!r})"
+        raise AppError(f"{what}; use such as '{{}}'") from None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _name(arn: str) -> str:
+    # The last part of the ARN of a topic or a secret.
+    return arn.split(":", 6)[-1] if ":secret:" in arn else arn.rpartition(":")[2]
