@@ -33,12 +33,15 @@ def test_rows_stay_beside_refused_transactions(table: Any) -> None:
         "ConditionExpression": "attribute_exists(id)",
     }
 
+    # The client makes its classes of exceptions at the first use, and once more in another thread.
+    canceled = table.exceptions.TransactionCanceledException
+
     def put(number: int) -> None:
         table.put_item(TableName="rows", Item={"id": {"S": str(number)}})
 
     def refused(number: int) -> None:
         item = {"TableName": "rows", "Item": {"id": {"S": f"refused {number}"}}}
-        with pytest.raises(table.exceptions.TransactionCanceledException):
+        with pytest.raises(canceled):
             table.transact_write_items(TransactItems=[{"Put": item}, {"ConditionCheck": missing}])
 
     with ThreadPoolExecutor(8) as pool:
