@@ -183,7 +183,7 @@ def caught(stage: str) -> bool:
 
 def main() -> None:
     """Print the result for the policies of all stages."""
-    code = pytest.main(["-q", "-p", "no:cacheprovider", "tests/test_policies.py"])
+    code = pytest.main(["-q", "-p", "no:cacheprovider", "tests/app/test_policies.py"])
     if code or any(map(caught, policies.STAGES)):
         sys.exit("the app's policies do not pass its own checks")
     tried, passed, refused = 0, [], []

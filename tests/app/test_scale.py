@@ -105,7 +105,7 @@ def test_all_members_get_the_message_after_a_worker_ends(scaled: Gateway) -> Non
 def test_member_that_does_not_read_among_thousands_has_no_range_sent_again(app: Path) -> None:
     """The generated app's own test, with 3,000 members in place of 300."""
     command = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    selected = ["tests/delivery/test_ranges.py", "-k", "member_that_does_not_read"]
+    selected = ["tests/engine/delivery/test_ranges.py", "-k", "member_that_does_not_read"]
     variables = {**os.environ, "QUEUE_TEST_MEMBERS": "3000"}
     result = subprocess.run([*command, *selected], cwd=app, env=variables, capture_output=True)
     # The status is 5 where no test is selected.

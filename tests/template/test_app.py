@@ -20,7 +20,7 @@ BIN = Path(sys.executable).parent
 IN_THIS_ENVIRONMENT = ["-o", "install", f"VENV={BIN.parent}"]
 
 # The kinds differ in one setting: these tests read it, or send what it allows.
-SHORT = ["tests/protocol", "tests/test_end_to_end.py", "tests/test_settings.py"]
+SHORT = ["tests/app", "tests/engine/protocol"]
 
 
 def run(app: Path, *command: str | Path, **environment: str) -> str:

@@ -133,7 +133,7 @@ def test_message_from_another_process_arrives_behind_a_proxy(
 @pytest.mark.full
 def test_tests_of_the_app_pass_behind_a_proxy(app: Path, environment: dict[str, str]) -> None:
     """The end-to-end tests start servers and clients of all kinds."""
-    tests = ["-p", "no:cacheprovider", "tests/test_end_to_end.py", "tests/delivery"]
+    tests = ["-p", "no:cacheprovider", "tests/app/test_conversation.py", "tests/engine/delivery"]
     command = [sys.executable, "-B", "-m", "pytest", *tests]
     done = subprocess.run(command, cwd=app, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

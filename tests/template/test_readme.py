@@ -37,8 +37,8 @@ def test_added_action_works_and_passes_its_test(bake: Bake, tmp_path: Path) -> N
     action, test, *_ = examples(app)
     with (app / "chalicelib" / "actions.py").open("a") as actions:
         actions.write("\n\n" + action)
-    (app / "tests" / "test_wave.py").write_text(test)
-    tests = ["tests/test_wave.py", "tests/protocol/test_asyncapi.py"]
+    (app / "tests" / "app" / "test_wave.py").write_text(test)
+    tests = ["tests/app/test_wave.py", "tests/app/test_asyncapi.py"]
     command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", *tests]
     result = subprocess.run(command, cwd=app, capture_output=True, text=True)
     assert "describe this frame in docs/asyncapi.yaml" in result.stdout

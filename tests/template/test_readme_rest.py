@@ -41,13 +41,13 @@ def with_route(bake: Bake) -> Path:
         added = json.loads(f"{{{setting}}}".replace("dev/", f"{stage}/"))
         settings["lambda_functions"].update(added)
     (app / ".chalice" / "config.json").write_text(json.dumps(config))
-    policies = app / "tests" / "test_policies.py"
+    policies = app / "tests" / "app" / "test_policies.py"
     call = '    api.http("POST", "/messages", {"channel": "tea", "data": 1, "id": "2"})\n'
     # The route removes a connection that is gone too.
     before = '    api.run("notify"'
     text = policies.read_text().replace(before, f"{call}    lose_member(api)\n{before}", 1)
     policies.write_text(text)
-    (app / "tests" / "test_route.py").write_text(test)
+    (app / "tests" / "app" / "test_route.py").write_text(test)
     return app
 
 
@@ -56,8 +56,8 @@ def test_route_of_the_readme_works(with_route: Path, tmp_path: Path) -> None:
     run(app, "chalice_ws", "check")
     run(app, "ruff", "check", "--fix", "--select=I", "app.py", "tests")
     run(app, "ruff", "check", ".")
-    run(app, "mypy", f"--cache-dir={tmp_path}", "app.py", "tests/test_route.py")
-    tests = ["tests/test_route.py", "tests/test_policies.py"]
+    run(app, "mypy", f"--cache-dir={tmp_path}", "app.py", "tests/app/test_route.py")
+    tests = ["tests/app/test_route.py", "tests/app/test_policies.py"]
     run(app, "pytest", "-p", "no:cacheprovider", *tests)
     with serving(app, app, tmp_path) as gateway, client(gateway.url) as ann:
         # The reply shows that ann is in the lobby.

@@ -100,10 +100,10 @@ def examples(app: Path, language: str) -> list[str]:
 
 def run_test(app: Path, text: str) -> tuple[int, str]:
     """Run the text of a test in an app; return the status and the output."""
-    (app / "tests" / "test_example.py").write_text(text)
+    (app / "tests" / "app" / "test_example.py").write_text(text)
     command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [*command, "tests/test_example.py"], cwd=app, capture_output=True, text=True
+        [*command, "tests/app/test_example.py"], cwd=app, capture_output=True, text=True
     )
     return done.returncode, done.stdout
 

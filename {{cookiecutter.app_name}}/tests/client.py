@@ -32,6 +32,9 @@ from tests.support.policies import recorder
 Frame = dict[str, Any]
 Headers = Iterable[tuple[str, str]]
 
+# The user of a client that names none: a guest, or somebody with the claims of `person`.
+ANYONE = "(anyone)"
+
 
 class Rejected(Exception):
     """The connect handler refused a connection. The first argument is the status."""
@@ -143,12 +146,15 @@ class Api:
         self.refusals: dict[str, tuple[int, str]] = {}
         # The connections that the app has closed, whose disconnect function has not run.
         self.closed: list[str] = []
+        # The claims of clients that name no user. None makes them guests.
+        self.person: Mapping[str, Any] | None = None
+        self._numbers = count(1)
         self._clients: dict[str, Client] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _management_handler(self))
         self.issuer = Issuer(f"http://127.0.0.1:{self._server.server_port}{PATH}")
 
     def __enter__(self) -> "Api":
-        Thread(target=self._server.serve_forever, daemon=True).start()
+        Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         url = f"http://127.0.0.1:{self._server.server_port}/{self.stage}"
         os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] = url
         return self
@@ -157,19 +163,28 @@ class Api:
         self._server.shutdown()
         self._server.server_close()
 
+    def reset(self, person: Mapping[str, Any] | None) -> None:
+        """Forget all clients and calls. `person` has the claims of clients that name no user."""
+        self.inboxes.clear()
+        self.refusals.clear()
+        self.closed.clear()
+        recorder.calls.clear()
+        self.person = person
+
     def connect(
         self,
         headers: Headers = (),
         /,
-        user: str | None = None,
+        user: str | None = ANYONE,
         claims: Mapping[str, Any] | None = None,
         **query: str,
     ) -> Client:
-        """Connect as a guest, or signed in as a user.
+        """Connect as a user, or as a guest.
 
         Args:
             headers: such as ("Origin", "https://a.example").
-            user: signs in as this user, whatever AUTH is.
+            user: signs in as this user, whatever AUTH is. None is a guest. By default, the fixture
+                `person` of tests/conftest.py decides, and each client is another person.
             claims: more claims of the user's token, such as {"name": "Ann"}.
             query: the query string.
 
@@ -179,8 +194,12 @@ class Api:
         peer = Peer(self.stage, "example.execute-api.us-east-1.amazonaws.com")
         headers = [("Host", peer.domain_name), *headers]
         variables: dict[str, str] = {}
+        if user == ANYONE:
+            user = None if self.person is None else f"user-{next(self._numbers)}"
+            claims = {**query, **(claims or {})}
         if user is not None:
-            protocols = f"chalice-ws.v1, {self.issuer.token(user, claims)}"
+            token = self.issuer.token(user, {**(self.person or {}), **(claims or {})})
+            protocols = f"chalice-ws.v1, {token}"
             headers.append(("Sec-WebSocket-Protocol", protocols))
             variables = {"AUTH": "jwt", **sign_in_variables({"AUTH": "jwt"}, self.issuer.url)}
         with patch.dict(os.environ, variables):

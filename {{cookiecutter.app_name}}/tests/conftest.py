@@ -1,4 +1,7 @@
-"""Fixtures of all tests. DynamoDB and SQS are moto's, in this process, and empty for each test."""
+"""Fixtures of all tests. DynamoDB and SQS are moto's, in this process, and empty for each test.
+
+tests/app/ has the app's tests, which are yours to change. tests/engine/ has those of the engine.
+"""
 
 import json
 import os
@@ -6,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +22,7 @@ from chalicelib.storage import table
 from tests.client import Api, Client, Frame
 from tests.support import aws
 from tests.support.local_server import LocalServer
-from tests.support.policies import recorder, report_missing
+from tests.support.policies import report_missing
 
 PROJECT = Path(__file__).parent.parent
 APP_FILES = ["app.py", "chalicelib", ".chalice", "resources.json", "resources", "web"]
@@ -27,6 +31,15 @@ ALL_ACTIONS = ",".join(router.actions)
 # The tests run without these: Api.connect() is a guest, and Api.connect(user="ann") is not.
 LEFT_OUT = ("AUTH", "ALLOWED", "MESSAGES")
 SIGN_IN_VARIABLES = {name for name in settings.READERS if name.startswith(LEFT_OUT)}
+
+
+@pytest.fixture(scope="session")
+def person() -> dict[str, Any] | None:
+    """The claims of each client of the app's tests that names no user. None makes it a guest.
+
+    If access.py refuses guests, return claims that it accepts: {} signs in as anybody.
+    """
+    return None
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +61,9 @@ def shared_api(database: None) -> Iterator[Api]:
 
 
 @pytest.fixture
-def api(shared_api: Api, database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+def api(
+    shared_api: Api, person: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Api]:
     """The app with an empty table and all actions switched on.
 
     The test fails if a function calls AWS without permission in its policy file.
@@ -56,19 +71,21 @@ def api(shared_api: Api, database: None, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setenv("WS_ACTIONS", ALL_ACTIONS)
     aws.reset()
     create_tables(read_resources(read_config(PROJECT, "dev")).tables())
-    shared_api.inboxes.clear()
-    shared_api.refusals.clear()
-    shared_api.closed.clear()
-    recorder.calls.clear()
+    shared_api.reset(person)
     yield shared_api
     if found := report_missing():
         pytest.fail("\n".join(found), pytrace=False)
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory, database: None) -> Iterator[LocalServer]:
+def gateway(
+    tmp_path_factory: pytest.TempPathFactory, database: None, person: dict[str, Any] | None
+) -> Iterator[LocalServer]:
     """A local gateway with a copy of this app, and all actions switched on."""
-    with serving(tmp_path_factory.mktemp("gateway"), WS_ACTIONS=ALL_ACTIONS) as gateway:
+    variables = {} if person is None else {"AUTH": "jwt"}
+    folder = tmp_path_factory.mktemp("gateway")
+    with serving(folder, WS_ACTIONS=ALL_ACTIONS, **variables) as gateway:
+        gateway.person = person
         yield gateway
 
 
@@ -88,11 +105,14 @@ def api_or_gateway(request: pytest.FixtureRequest) -> Api | LocalServer:
 
 
 @contextmanager
-def serving(folder: Path, **variables: str) -> Iterator[LocalServer]:
+def serving(
+    folder: Path, modules: Path | None = None, /, **variables: str
+) -> Iterator[LocalServer]:
     """Run a local gateway with a copy of this app, without its sign-in.
 
     Args:
         folder: an empty folder.
+        modules: a folder of modules that replace those of chalicelib.
         variables: the environment variables to change.
     """
     project = folder / "app"
@@ -100,6 +120,8 @@ def serving(folder: Path, **variables: str) -> Iterator[LocalServer]:
     for name in APP_FILES:
         copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
         copy(PROJECT / name, project / name)
+    if modules:
+        shutil.copytree(modules, project / "chalicelib", dirs_exist_ok=True)
     config = project / ".chalice" / "config.json"
     content = json.loads(config.read_text())
     stage = content["stages"]["dev"]

@@ -54,7 +54,7 @@ class FakeIssuer:
         self.answers: dict[str, tuple[int, bytes, dict[str, str]]] = {}
         self.answer("/pool/.well-known/openid-configuration", document)
         self.set_keys(*keys)
-        Thread(target=self._server.serve_forever, daemon=True).start()
+        Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def answer(self, path: str, content: Any, status: int = 200, **headers: str) -> None:
         """Set the answer to requests of a path."""

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,7 +18,7 @@ import boto3
 from websockets.sync.client import ClientConnection, connect
 
 from chalice_ws.local.issuer.api import TOKEN_PATH
-from tests.client import Connection, Frame
+from tests.client import ANYONE, Connection, Frame
 
 # A stuck gateway fails the test after this time. A busy machine needs much less.
 TIMEOUT_SECONDS = 60
@@ -57,22 +59,30 @@ class LocalServer:
                 [*command, f"--project-dir={project}", *options], stdout=log, stderr=log
             )
         self._sockets = ExitStack()
+        # The claims of connections that name no user. None makes them guests.
+        self.person: Mapping[str, Any] | None = None
+        self._numbers = count(1)
         self.url = f"ws://{self._address()}"
 
-    def connect(self, *, user: str | None = None, **query: str) -> Socket:
-        """Open a connection, as a guest or signed in as a user, with a query string.
+    def connect(self, *, user: str | None = ANYONE, **query: str) -> Socket:
+        """Open a connection, as Api.connect does, with a query string.
 
         The app's AUTH must be jwt for a user, and none for a guest.
         """
         url = f"{self.url}?{urlencode(query)}" if query else self.url
-        protocols = None if user is None else ["chalice-ws.v1", self.token(user)]
+        claims = dict(self.person or {})
+        if user == ANYONE:
+            user = None if self.person is None else f"user-{next(self._numbers)}"
+            claims |= query
+        protocols = None if user is None else ["chalice-ws.v1", self.token(user, **claims)]
         socket = connect(url, subprotocols=protocols)  # type: ignore[arg-type]
         return Socket(self._sockets.enter_context(socket))
 
-    def token(self, user: str) -> str:
+    def token(self, user: str, **claims: Any) -> str:
         """Return a token of the gateway's issuer."""
         url = self.url.replace("ws://", "http://").replace("/api", TOKEN_PATH)
-        with urlopen(Request(url, json.dumps({"user": user}).encode())) as response:
+        body = json.dumps({"user": user, "claims": claims}).encode()
+        with urlopen(Request(url, body)) as response:
             return str(json.load(response)["token"])
 
     def client(self, service: str, path: str = "") -> Any:

@@ -73,12 +73,12 @@ def unused(stage: str) -> list[str]:
         if path not in called:
             need = "or nothing is known of what it needs"
             file = path.relative_to(PROJECT)
-            found.append(f"{file}: call {path.stem} in tests/test_policies.py, {need}")
+            found.append(f"{file}: call {path.stem} in tests/app/test_policies.py, {need}")
             continue
         for index, statement in enumerate(_statements(path)):
             found += [
                 f'{_line(path, grant.action, index)}: take out "{grant.action}" on'
-                f' "{grant.resource}" (nothing in tests/test_policies.py calls it, or not that'
+                f' "{grant.resource}" (nothing in tests/app/test_policies.py calls it, or not that'
                 " widely)"
                 for grant in grants([statement])
                 if not any(file == path and is_needed(grant, call) for file, call in calls)

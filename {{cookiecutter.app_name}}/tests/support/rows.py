@@ -1,15 +1,46 @@
-"""Rows that tests write to the table at once, without the requests of connect and join."""
+"""The rows of the table: read, counted, and written without the requests of connect and join."""
 
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from chalicelib.storage import table
 from chalicelib.storage.table import Row
 
 ENDPOINT = "https://abc.execute-api.us-east-1.amazonaws.com/api"
 
-# One minute ago: past the grace period, in ms since the epoch.
-OLD = time.time_ns() // 1_000_000 - 60_000
+# In ms since the epoch. One minute ago is past the grace period.
+NOW = time.time_ns() // 1_000_000
+OLD = NOW - 60_000
+
+# Tests may replace it.
+_call = table.call
+
+Rows = dict[tuple[str, str], dict[str, Any]]
+
+
+def rows() -> Rows:
+    """Return all rows by their key."""
+    items = _call("scan", ConsistentRead=True)["Items"]
+    return {(item["channel"]["S"], item["connection_id"]["S"]): item for item in items}
+
+
+@contextmanager
+def count_requests() -> Iterator[Counter[str]]:
+    """Count the requests to DynamoDB by operation."""
+    counts: Counter[str] = Counter()
+
+    def count(model: Any, **kwargs: object) -> None:
+        counts[model.name] += 1
+
+    events = table.dynamodb().meta.events
+    events.register("before-call.dynamodb", count, unique_id="count")
+    try:
+        yield counts
+    finally:
+        events.unregister("before-call.dynamodb", unique_id="count")
 
 
 def write_rows(rows: Iterable[Row]) -> None:

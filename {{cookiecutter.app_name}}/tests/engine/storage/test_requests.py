@@ -6,8 +6,7 @@ from chalicelib import settings
 from chalicelib.storage import connections, requests
 from tests.client import Api, Client
 from tests.conftest import error
-from tests.storage.test_connections import rows
-from tests.storage.test_history import count_requests
+from tests.support.rows import count_requests, rows
 
 
 class Clock:

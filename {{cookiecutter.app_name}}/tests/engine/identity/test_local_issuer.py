@@ -7,10 +7,11 @@ from websockets.exceptions import InvalidStatus
 
 from tests.client import Api, Rejected
 from tests.conftest import serving
+from tests.engine.conftest import GENERATED, SETTINGS
 
 
 def test_two_people_see_each_other_on_the_gateway(database: None, tmp_path: Path) -> None:
-    with serving(tmp_path, WS_ACTIONS="join", AUTH="jwt") as gateway:
+    with serving(tmp_path, GENERATED, **SETTINGS, AUTH="jwt") as gateway:
         ann, bob = gateway.connect(user="ann"), gateway.connect(user="bob")
         assert ann.socket.subprotocol == "chalice-ws.v1"
         ann.request("join", channel="tea")

@@ -9,10 +9,8 @@ from chalicelib.storage import channels, connections
 from chalicelib.storage.connections import MAX_CHANNELS
 from tests.client import Api, Client, Frame
 from tests.conftest import age, error
-from tests.storage.test_connections import NOW, rows
-from tests.storage.test_history import count_requests
 from tests.support.history import message_id_at, page_data
-from tests.support.rows import ENDPOINT, OLD, write_members
+from tests.support.rows import ENDPOINT, NOW, OLD, count_requests, rows, write_members
 
 ANN = User("ann", "Ann", NOW // 1000 + 9000)
 

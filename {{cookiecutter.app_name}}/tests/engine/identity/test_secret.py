@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.identity import keys
 from tests.client import Api, Rejected
-from tests.identity.conftest import Clock, connect
+from tests.engine.identity.conftest import Clock, connect
 from tests.support.issuer import FakeIssuer
 from tests.support.policies import recorder
 

@@ -13,7 +13,7 @@ from chalicelib.identity import keys
 from chalicelib.storage import connections
 from tests.client import Api, Rejected
 from tests.conftest import PROJECT
-from tests.identity.conftest import connect
+from tests.engine.identity.conftest import connect
 from tests.support.issuer import private_key, public_jwk
 
 TENANT = "9122040d-6c67-4c5b-b112-36a304b66dad"

@@ -10,8 +10,7 @@ import pytest
 from chalicelib.storage import connections, table
 from tests.client import Api
 from tests.conftest import error
-from tests.storage.test_connections import rows
-from tests.support.rows import write_members
+from tests.support.rows import rows, write_members
 
 # The number of items to process of a batch.
 Take = Callable[[int], int]

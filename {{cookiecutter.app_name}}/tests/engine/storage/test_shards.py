@@ -11,8 +11,7 @@ from chalicelib.protocol.frames import Busy
 from chalicelib.storage import channels, connections, table
 from chalicelib.storage.rows import NotConnected
 from tests.client import Api
-from tests.storage.test_connections import NOW, rows
-from tests.support.rows import ENDPOINT, OLD, write_members
+from tests.support.rows import ENDPOINT, NOW, OLD, rows, write_members
 
 call = table.call
 

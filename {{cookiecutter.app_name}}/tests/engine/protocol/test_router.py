@@ -7,12 +7,12 @@ import re
 import pytest
 
 from app import app
-from chalicelib.actions import router
 from chalicelib.protocol.fields import CHANNEL
 from chalicelib.protocol.frames import Busy
 from chalicelib.storage import channels, connections
 from tests.client import Api
 from tests.conftest import error
+from tests.engine.generated.actions import router
 
 MAX_FRAME_BYTES = 128 * 1024
 

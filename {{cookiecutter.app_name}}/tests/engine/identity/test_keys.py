@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.identity import fetch, keys
 from tests.client import Api, Rejected
-from tests.identity.conftest import Clock, connect
+from tests.engine.identity.conftest import Clock, connect
 from tests.support.issuer import FakeIssuer, public_jwk
 
 DISCOVERY = "/pool/.well-known/openid-configuration"

@@ -17,9 +17,9 @@ from chalicelib.storage import connections, users
 from chalicelib.storage.rows import NotConnected
 from tests.client import Api, Client, Rejected
 from tests.conftest import PROJECT, serving
-from tests.storage.test_connections import rows
-from tests.storage.test_history import count_requests
+from tests.engine.conftest import GENERATED, SETTINGS
 from tests.support.local_server import TIMEOUT_SECONDS
+from tests.support.rows import count_requests, rows
 
 
 def pushes(client: Client, kind: str) -> list[Any]:
@@ -135,7 +135,7 @@ def test_event_that_is_not_valid_is_refused(api: Api, event: Any) -> None:
 
 
 def test_local_gateway_signs_a_person_out(database: None, tmp_path: Path) -> None:
-    with serving(tmp_path, WS_ACTIONS="join", AUTH="jwt") as gateway:
+    with serving(tmp_path, GENERATED, **SETTINGS, AUTH="jwt") as gateway:
         devices = [gateway.connect(user="ann") for _ in range(3)]
         bob, old = gateway.connect(user="bob"), gateway.token("ann")
         event = tmp_path / "event.json"

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from chalice_ws.project.config import read_config
+from chalice_ws.project.resources import Resources
 from tests.client import Api
 from tests.conftest import PROJECT
 
@@ -40,3 +41,14 @@ def test_log_of_a_push_has_the_fields_of_the_metric_filters(
     assert logged.pop("throttled") >= 1
     assert {**logged, "message_id": outcome["message_id"]} == outcome
     assert client.push()["data"] == 1
+
+
+def test_functions_that_send_get_the_queue_of_scale_json() -> None:
+    files = [PROJECT / "resources.json", PROJECT / "resources/scale.json"]
+    template = Resources(files, f"{read_config(PROJECT, 'dev').app_name}-dev")
+    (source,) = template.sources()
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    variables = template.variables("WebsocketMessage")
+    assert variables["FANOUT_QUEUE"] == source["QueueUrl"]
+    for name in ("Notify", "SignOut", "Fanout"):
+        assert template.variables(name) == variables

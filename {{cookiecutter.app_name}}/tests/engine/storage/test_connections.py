@@ -14,19 +14,9 @@ from chalicelib.storage import channels, connections, table
 from chalicelib.storage.rows import Connection, NotConnected
 from tests.client import Api
 from tests.support.interleaving import Choose, call_in_schedule, check_every_order, run_concurrently
-from tests.support.rows import ENDPOINT, OLD, write_members
-
-NOW = time.time_ns() // 1_000_000
-
-Rows = dict[tuple[str, str], dict[str, Any]]
+from tests.support.rows import ENDPOINT, NOW, OLD, rows, write_members
 
 call = table.call
-
-
-def rows() -> Rows:
-    """Return all rows by their key."""
-    items = call("scan", ConsistentRead=True)["Items"]
-    return {(item["channel"]["S"], item["connection_id"]["S"]): item for item in items}
 
 
 def test_connection_and_membership_rows_have_these_attributes(api: Api) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib import settings
 from tests.client import Api, Rejected
-from tests.identity.conftest import connect
+from tests.engine.identity.conftest import connect
 from tests.support.issuer import FakeIssuer
 
 SECRET = "hunter2, which is no name"

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from chalicelib import settings
 from chalicelib.storage import channels, connections, table
 from tests.client import Api, Rejected
-from tests.identity.conftest import connect
+from tests.engine.identity.conftest import connect
 from tests.support.issuer import FakeIssuer, private_key, public_jwk
 
 EVIL = "https://evil.example.com"

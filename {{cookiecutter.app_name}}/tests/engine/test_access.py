@@ -3,11 +3,11 @@
 import pytest
 
 from chalice_ws.local.websocket_api.events import Peer
-from chalicelib import access
-from chalicelib.access import may
 from chalicelib.protocol.user import User
 from chalicelib.storage import connections
 from tests.client import Api, Rejected
+from tests.engine.generated import access
+from tests.engine.generated.access import may
 from tests.support.policies import recorder
 
 ORIGIN = "https://chat.example.com"

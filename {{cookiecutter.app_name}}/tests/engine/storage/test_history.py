@@ -3,9 +3,6 @@
 import itertools
 import json
 import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -16,22 +13,7 @@ from tests.client import Api, Client, Frame
 from tests.support.history import message_id_at, page_data, save_message
 from tests.support.interleaving import Choose, call_in_schedule, check_every_order, run_concurrently
 from tests.support.policies import recorder
-
-
-@contextmanager
-def count_requests() -> Iterator[Counter[str]]:
-    """Count the requests to DynamoDB by operation."""
-    counts: Counter[str] = Counter()
-
-    def count(model: Any, **kwargs: object) -> None:
-        counts[model.name] += 1
-
-    events = table.dynamodb().meta.events
-    events.register("before-call.dynamodb", count, unique_id="count")
-    try:
-        yield counts
-    finally:
-        events.unregister("before-call.dynamodb", unique_id="count")
+from tests.support.rows import count_requests
 
 
 def test_message_sent_during_a_join_is_pushed_or_in_the_page(

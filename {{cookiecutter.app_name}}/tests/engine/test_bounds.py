@@ -9,8 +9,7 @@ import pytest
 from chalicelib.sender import Outcome
 from chalicelib.storage import channels, connections, table
 from tests.client import Api, Client
-from tests.storage.test_history import count_requests
-from tests.support.rows import write_rows
+from tests.support.rows import count_requests, write_rows
 
 
 def add_members(channel: str, client: Client, count: int) -> None:
@@ -48,7 +47,7 @@ def test_unchanged_name_writes_and_sends_nothing(api: Api, ann: Client, pushes: 
 def test_name_in_many_channels_sends_a_limited_number(
     api: Api, pushes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chalicelib.actions.MAX_NAMED_PUSHES", 10)
+    monkeypatch.setattr("tests.engine.generated.actions.MAX_NAMED_PUSHES", 10)
     client = api.connect()
     for channel in "abcde":
         connections.join(connections.get(client.connection_id), channel)

@@ -1,0 +1,56 @@
+"""Fixtures of the engine's tests: the app with its actions, rules and settings as generated."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chalicelib import settings
+from chalicelib.storage import table
+from tests.client import Api
+from tests.conftest import serving
+from tests.engine.generated import access, actions
+from tests.support import aws
+from tests.support.local_server import LocalServer
+
+GENERATED = Path(__file__).parent / "generated"
+TABLE = "engine-connections"
+SETTINGS = {
+    "WS_ACTIONS": ",".join(actions.router.actions),
+    "HISTORY_SECONDS": "86400",
+    "FANOUT_RPS": "5000",
+}
+
+
+@pytest.fixture
+def api(shared_api: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
+    """The app as generated, with an empty table and all actions switched on."""
+    for name in settings.READERS:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"CONNECTIONS_TABLE": TABLE, **SETTINGS}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("app.router", actions.router)
+    monkeypatch.setattr("app.authenticate", access.authenticate)
+    monkeypatch.setattr("chalicelib.access.may", access.may)
+    aws.reset()
+    create_table()
+    shared_api.reset(person=None)
+    return shared_api
+
+
+def create_table() -> None:
+    """Create the table of connections, as resources.json has it when generated."""
+    key = {"channel": "HASH", "connection_id": "RANGE"}
+    table.dynamodb().create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in key],
+        KeySchema=[{"AttributeName": each, "KeyType": kind} for each, kind in key.items()],
+    )
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory, database: None) -> Iterator[LocalServer]:
+    """A local gateway with the app as generated."""
+    with serving(tmp_path_factory.mktemp("gateway"), GENERATED, **SETTINGS) as gateway:
+        yield gateway
