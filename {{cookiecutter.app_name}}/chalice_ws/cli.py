@@ -1,6 +1,7 @@
 """The command `chalice-ws`. In a generated app: `python -m chalice_ws`."""
 
 import argparse
+import importlib
 import sys
 
 from chalice_ws import __version__
@@ -11,7 +12,11 @@ COMMANDS = {
     "token": "print a token of the running local gateway",
     "invoke": "run one function of an app, such as one with a schedule or a queue",
     "check": "check an app for faults that neither Chalice nor AWS would report",
+    "lesson": "copy, compare or check a lesson of the workshop",
 }
+
+# The package from the template's repository has it. A generated app does not.
+WORKSHOP = "chalice_ws.workshop"
 
 
 def main() -> int:
@@ -39,6 +44,8 @@ def main() -> int:
         from chalice_ws.local.issuer.command import main as token
 
         return token(arguments)
+    if command == "lesson":
+        return _lesson(arguments)
     if command == "invoke":
         from chalice_ws.local.triggers.invoke import main as invoke
 
@@ -46,3 +53,16 @@ def main() -> int:
     from chalice_ws.local.cli import main as run_local
 
     run_local(arguments, f"{prog} local")
+
+
+def _lesson(arguments: list[str]) -> int:
+    try:
+        workshop = importlib.import_module(f"{WORKSHOP}.command")
+    except ModuleNotFoundError as error:
+        if error.name != WORKSHOP:
+            raise
+        use = "install the toolkit from the template's repository, as its README says"
+        print(f"error: this copy of the toolkit has no lessons; {use}", file=sys.stderr)
+        return 1
+    status: int = workshop.main(arguments)
+    return status

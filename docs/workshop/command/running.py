@@ -1,0 +1,137 @@
+"""The reader's running app: connections to it, and the files of its folder."""
+
+import ast
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+from .lessons import LessonError
+
+# A handler whose process has just started takes seconds on a slow machine.
+ANSWER_SECONDS = 15
+
+# A connection that has been opened just now.
+SETTLE_SECONDS = 0.2
+
+
+class Missing(Exception):
+    """A thing that a lesson adds and the app lacks. Its text is a hint."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """A connection to the app."""
+
+    socket: ClientConnection
+
+    def send(self, frame: object) -> None:
+        """Send a frame: a text as it is, all else as JSON."""
+        self.socket.send(frame if isinstance(frame, str) else json.dumps(frame))
+
+    def receive(self, hint: str, seconds: float = ANSWER_SECONDS) -> str:
+        """Return the next text; raises Missing with the hint if none comes."""
+        try:
+            return str(self.socket.recv(seconds))
+        except TimeoutError:
+            raise Missing(f"{hint} (got nothing in {seconds:g} s)") from None
+        except ConnectionClosed as error:
+            raise Missing(f"{hint} (got the end of the connection: {error})") from None
+
+    def frame(self, hint: str, kind: str | None = None) -> dict[str, Any]:
+        """Return the next frame, or the next of a type; raises Missing if none comes."""
+        while True:
+            text = self.receive(hint)
+            try:
+                frame = json.loads(text)
+            except ValueError:
+                frame = None
+            if not isinstance(frame, dict):
+                raise Missing(f"{hint} (got {text!r})")
+            if "connectionId" in frame and frame.get("message") in GATEWAY_ERRORS:
+                raise Missing(f"{hint} (got {frame['message']!r}; read the gateway's terminal)")
+            if kind is None or frame.get("type") == kind:
+                return frame
+            if frame.get("type") == "error":
+                raise Missing(f"{hint} (got the error {frame.get('message')!r})")
+
+    def request(self, hint: str, kind: str | None = None, /, **fields: Any) -> dict[str, Any]:
+        """Send a frame, and return the next one, or the next one of a type."""
+        self.send(fields)
+        return self.frame(hint, kind)
+
+
+GATEWAY_ERRORS = {"Forbidden", "Internal server error", "Endpoint request timed out"}
+
+
+@dataclass(frozen=True)
+class App:
+    """The reader's app.
+
+    Args:
+        url: its WebSocket address.
+        folder: the folder of its files.
+    """
+
+    url: str
+    folder: Path
+
+    @contextmanager
+    def client(self, query: str = "", token: str | None = None) -> Iterator[Client]:
+        """Connect, and close at the end.
+
+        Raises:
+            LessonError: nothing listens at the address.
+            Missing: the app refuses the connection.
+        """
+        protocols: Any = ["token", token] if token else None
+        try:
+            socket = connect(
+                self.url + query, proxy=None, subprotocols=protocols, open_timeout=ANSWER_SECONDS
+            )
+        except OSError as error:
+            use = "start it with chalice-ws local, or use --url"
+            raise LessonError(f"no app runs at {self.url} (got {error}); {use}") from None
+        except WebSocketException as error:
+            raise Missing(f"let clients connect (got {error})") from None
+        with socket:
+            yield Client(socket)
+
+    def source(self) -> ast.Module:
+        """Return the syntax tree of app.py."""
+        try:
+            return ast.parse((self.folder / "app.py").read_bytes())
+        except (OSError, SyntaxError, ValueError) as error:
+            use = "run this in the folder of the app, or name it"
+            raise LessonError(f"app.py cannot be read (got {error}); {use}") from None
+
+    def decorators(self) -> set[str]:
+        """Return the names of the decorators in app.py, such as `on_ws_connect`."""
+        nodes = [
+            node.func if isinstance(node, ast.Call) else node
+            for function in ast.walk(self.source())
+            if isinstance(function, ast.FunctionDef)
+            for node in function.decorator_list
+        ]
+        return {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+
+    def calls(self) -> set[str]:
+        """Return the names of the functions and methods that app.py calls."""
+        nodes = [node.func for node in ast.walk(self.source()) if isinstance(node, ast.Call)]
+        names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        return names | {node.id for node in nodes if isinstance(node, ast.Name)}
+
+    def json(self, name: str) -> dict[str, Any]:
+        """Return the content of a JSON file of the app; raises Missing."""
+        try:
+            content = json.loads((self.folder / name).read_bytes())
+        except (OSError, ValueError) as error:
+            raise Missing(f"write {name} (got {error})") from None
+        if not isinstance(content, dict):
+            raise Missing(f"write an object into {name} (got {type(content).__name__})")
+        return content

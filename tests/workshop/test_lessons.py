@@ -1,0 +1,36 @@
+"""Each lesson, followed by a reader from an empty folder: what it prints, and what it leaves."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.workshop.pages import PAGES, WORKSHOP
+from tests.workshop.reader import reading
+
+# These two show what all lessons need, and take seconds.
+QUICK = {"01-echo"}
+
+LESSONS = [
+    pytest.param(page, id=page.stem, marks=[] if page.stem in QUICK else pytest.mark.full)
+    for page in PAGES
+]
+
+
+@pytest.mark.parametrize("page", LESSONS)
+def test_lesson_prints_what_its_page_shows_and_ends_with_its_app(
+    page: Path, tmp_path: Path
+) -> None:
+    app = WORKSHOP / page.stem
+    expected = {
+        path.relative_to(app).as_posix(): path.read_bytes()
+        for path in app.rglob("*")
+        if path.is_file()
+    }
+    with reading(tmp_path) as reader:
+        for heading in reader.follow(page):
+            # The exercise comes after the lesson's own app.
+            if heading == "Exercise":
+                own = reader.files()
+                assert {name: own.get(name, b"").decode() for name in expected} == {
+                    name: content.decode() for name, content in expected.items()
+                }
