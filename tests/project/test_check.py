@@ -164,7 +164,7 @@ FAULTS: dict[str, list[tuple[Edit, str]]] = {
         ),
         (
             replace(CONFIG, "dev/disconnect.json", "dev/message.json"),
-            r"websocket_disconnect does not name its policy \(got 'dev/message\.json'\)",
+            r"\.chalice/dev/disconnect\.json belongs to no function",
         ),
         (
             replace(CONFIG, "prod/fanout.json", "dev/fanout.json"),

@@ -14,6 +14,7 @@ NOTHING: set[str] = set()
 DIRECTIONS = {
     "chalicelib.settings": NOTHING,
     "chalicelib.aws": NOTHING,
+    "chalicelib.secret": {"chalicelib.aws", "chalicelib.settings"},
     "chalicelib.protocol": {"chalicelib.aws", "chalicelib.settings"},
     "chalicelib.identity": {"chalicelib.protocol", "chalicelib.aws", "chalicelib.settings"},
     "chalicelib.access": {"chalicelib.identity", "chalicelib.protocol"},

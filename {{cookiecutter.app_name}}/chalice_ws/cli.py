@@ -12,6 +12,7 @@ COMMANDS = {
     "token": "print a token of the running local gateway",
     "invoke": "run one function of an app, such as one with a schedule or a queue",
     "check": "check an app for faults that neither Chalice nor AWS would report",
+    "grant": "allow a function of an app to do more in AWS",
     "lesson": "copy, compare or check a lesson of the workshop",
 }
 
@@ -36,6 +37,10 @@ def main() -> int:
         from chalice_ws.project.check import main as check
 
         return check(arguments)
+    if command == "grant":
+        from chalice_ws.project.grant import main as grant
+
+        return grant(arguments, f"{prog} grant")
     if command == "connect":
         from chalice_ws.connect import main as connect
 

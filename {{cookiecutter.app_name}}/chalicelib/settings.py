@@ -36,6 +36,11 @@ def connections_table() -> str:
     return _text("CONNECTIONS_TABLE", "the name of the table in resources.json")
 
 
+def stack() -> str:
+    """Return the stack's name, APP-STAGE, the first part of the names of the app's resources."""
+    return connections_table().removesuffix("-connections")
+
+
 def ws_actions() -> list[str]:
     """Return the actions that are switched on."""
     names = _text("WS_ACTIONS", "action names, comma-separated").split(",")

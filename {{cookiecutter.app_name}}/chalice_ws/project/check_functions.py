@@ -111,13 +111,13 @@ def check_policies(stage: Stage) -> Iterator[str]:
                 yield f'{stage.where}: {what}; add "autogen_policy": false'
             continue
         path = Path(role.policy.filename)
-        if stage.follows_template:
+        # Functions that need the same may share a policy. That of another stage names its table.
+        if stage.follows_template and not str(given).startswith(f"{stage.name}/"):
             expected = f"{stage.name}/{python_name}.json"
             path = folder / expected
-            if given != expected:
-                what = f"{name} does not name its policy (got {given!r})"
-                use = f'use "{name}": {{"iam_policy_file": "{expected}"}} under lambda_functions'
-                yield f"{stage.where}: {what}; {use}"
+            what = f"{name} does not name its policy (got {given!r})"
+            use = f'use "{name}": {{"iam_policy_file": "{expected}"}} under lambda_functions'
+            yield f"{stage.where}: {what}; {use}"
         if path.exists():
             yield from _check_connections(stage, name, path)
         else:
@@ -126,10 +126,14 @@ def check_policies(stage: Stage) -> Iterator[str]:
 
 def check_unused_policies(stage: Stage) -> Iterator[str]:
     """Yield the policies of a generated app that belong to no function."""
-    names = set(stage.python_names().values())
+    used = set()
+    for name, python_name in stage.python_names().items():
+        given = Path(str(stage.settings(name).iam_policy_file))
+        # check_policies reports a function that does not name its policy.
+        used.add(given.stem if given.parent.name == stage.name else python_name)
     folder = Path(stage.config.project_dir) / ".chalice" / stage.name
     for path in sorted(folder.glob("*.json")) if stage.follows_template else ():
-        if path.stem not in names:
+        if path.stem not in used:
             yield f"{shown(path)} belongs to no function; rename it or delete it"
 
 

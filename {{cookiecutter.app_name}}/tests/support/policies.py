@@ -107,11 +107,21 @@ def _used_by_services(stage: str, path: Path) -> set[str]:
 
 
 def _calls(stage: str) -> set[tuple[Path, Call]]:
-    folder, stack = PROJECT / ".chalice" / stage, f"{CONFIG['app_name']}-{stage}-"
+    stack = f"{CONFIG['app_name']}-{stage}-"
     return {
-        (folder / f"{function}.json", Call(*(each.replace(RECORDED_STACK, stack) for each in call)))
+        (
+            policy_file(stage, function),
+            Call(*(each.replace(RECORDED_STACK, stack) for each in call)),
+        )
         for function, call in recorder.calls
     }
+
+
+def policy_file(stage: str, function: str) -> Path:
+    """Return the policy of a function, named as in app.py. Functions may share one."""
+    settings = CONFIG["stages"][stage]["lambda_functions"].get(function, {})
+    given = settings.get("iam_policy_file", f"{stage}/{function}.json")
+    return PROJECT / ".chalice" / str(given)
 
 
 def _advice(path: Path, statements: list[Statement], call: Call) -> str:

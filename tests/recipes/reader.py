@@ -1,0 +1,186 @@
+"""A reader of the generated app's recipes, who does in an app what a page says.
+
+A paragraph before a block says what the block is for:
+
+- "Create `tests/test_x.py`:" is a new file.
+- "In `app.py`, add:" goes to the end of a file. Imports go to its top.
+- "In `chalicelib/access.py`, replace `may`:" is another function of that name.
+- "In `resources.json`, add to `Resources`:" goes into an object of a file. "of each stage" is the
+  object of each stage, and `dev/` in the block is the stage's name.
+- "Run:" is a command. One that is for AWS, or for another terminal, is not run here.
+
+A sentence without a block changes one line: "replace `old` with `new`", or "add `x` to `Y`", which
+is a comma-separated setting.
+"""
+
+import ast
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_FILE = re.compile(r"(In|Create) `([^`]+)`")
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+# These need an account, or a person.
+_ELSEWHERE = re.compile(r"\b(on AWS|another terminal|make run)\b", re.IGNORECASE)
+_LINE = re.compile(r"(?:In `([^`]+)`, )?(?:replace|add) `([^`]+)` (with|to) `([^`]+)`")
+
+
+class Step(NamedTuple):
+    """A step of a page.
+
+    Args:
+        text: the paragraph, in one line.
+        language: that of the block; empty where there is none.
+        block: the block.
+    """
+
+    text: str
+    language: str = ""
+    block: str = ""
+
+    @property
+    def file(self) -> str | None:
+        """The file that the step changes by hand; None for a command."""
+        found = _FILE.findall(self.text)
+        return found[-1][1] if found else None
+
+    @property
+    def is_new(self) -> bool:
+        """True if the step makes the file."""
+        return self.file is not None and _FILE.findall(self.text)[-1][0] == "Create"
+
+    @property
+    def is_command(self) -> bool:
+        """True for a block that runs here."""
+        return self.language == "sh" and not _ELSEWHERE.search(self.text)
+
+
+def steps(page: str) -> Iterator[Step]:
+    """Yield the steps of a page: its blocks with their paragraphs, and the changes of one line."""
+    end = 0
+    for block in [*_BLOCK.finditer(page), None]:
+        before = page[end : block.start()] if block else page[end:]
+        paragraphs = [
+            " ".join(each.split()) for each in re.split(r"\n\s*\n|^- ", before, flags=re.M)
+        ]
+        paragraphs = [each for each in paragraphs if each]
+        last = paragraphs.pop() if block and paragraphs else ""
+        yield from (Step(each) for each in paragraphs if _LINE.search(each) and _FILE.search(each))
+        if block:
+            yield Step(last, block[1], block[2])
+            end = block.end()
+
+
+def named_files(page: str) -> set[str]:
+    """Return the files that a page names. STAGE in a name is any stage."""
+    words = re.findall(r"`([\w./{}-]+)`", page)
+    return {each.replace("STAGE", stage) for each in words for stage in ("dev", "prod")}
+
+
+def follow(app: Path, page: str) -> None:
+    """Do in an app what a page says, in its order."""
+    for step in steps(page):
+        if step.language == "sh":
+            if step.is_command:
+                run_commands(app, step.block)
+        elif not step.language:
+            _change_lines(app, step)
+        elif step.file:
+            _write(app, step, step.file)
+
+
+def run_commands(app: Path, text: str) -> None:
+    """Run the commands of a block in the app's folder. Each must succeed."""
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line)
+        # The app's environment is the one of these tests.
+        if words[0].startswith(".venv/bin/"):
+            tool = words[0].removeprefix(".venv/bin/")
+            words[:1] = [sys.executable, *([] if tool == "python" else ["-m", tool])]
+        if words[0] == "make":
+            words += ["-o", "install", f"VENV={Path(sys.executable).parents[1]}"]
+        done = subprocess.run(words, cwd=app, capture_output=True, text=True)
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+
+
+def _write(app: Path, step: Step, name: str) -> None:
+    path = app / name
+    if step.is_new:
+        assert not path.exists(), f"{name} exists already"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(step.block)
+    elif path.suffix == ".json":
+        _add_members(path, step)
+    elif path.suffix == ".py":
+        found = re.search(r"replace `(\w+)`", step.text)
+        _add_code(path, step.block, found and found[1])
+        command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--fix", "--select=I", name]
+        subprocess.run(command, cwd=app, check=True, capture_output=True)
+    else:
+        text = path.read_text()
+        path.write_text(text.rstrip("\n") + f"\n{step.block}")
+
+
+def _add_code(path: Path, block: str, replaced: str | None) -> None:
+    """Add Python code at the end of a file, or in place of a function. Imports go to the top."""
+    lines, nodes = block.splitlines(keepends=True), ast.parse(block).body
+    count = 0
+    for node in nodes:
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            break
+        count = node.end_lineno or 0
+    imports, code = "".join(lines[:count]), "".join(lines[count:]).strip("\n") + "\n"
+    source = path.read_text()
+    if replaced:
+        old = source.splitlines(keepends=True)
+        (node,) = [
+            each
+            for each in ast.parse(source).body
+            if isinstance(each, ast.FunctionDef) and each.name == replaced
+        ]
+        start = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+        old[start - 1 : node.end_lineno] = [code]
+        source = "".join(old)
+    elif code.strip():
+        source = f"{source.rstrip()}\n\n\n{code}"
+    if imports:
+        first = re.search(r"^(?:import|from) ", source, re.MULTILINE)
+        assert first, f"{path.name} has no imports"
+        source = source[: first.start()] + imports + source[first.start() :]
+    path.write_text(source)
+
+
+def _add_members(path: Path, step: Step) -> None:
+    """Add members to an object of a JSON file, or of each stage in it."""
+    found = re.search(r"add to `(\w+)`( of each stage)?", step.text)
+    assert found, step.text
+    content: dict[str, Any] = json.loads(path.read_text())
+    stages = content["stages"] if found[2] else {"dev": content}
+    for stage, settings in stages.items():
+        members = json.loads("{" + step.block.replace("dev/", f"{stage}/") + "}")
+        target = settings.setdefault(found[1], {})
+        for name, value in members.items():
+            both = isinstance(value, dict) and isinstance(target.get(name), dict)
+            target[name] = {**target[name], **value} if both else value
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _change_lines(app: Path, step: Step) -> None:
+    file = step.file
+    assert file
+    path = app / file
+    text = path.read_text()
+    for _, first, verb, second in _LINE.findall(step.text):
+        if verb == "with":
+            assert first in text, f"{file} has no {first!r}"
+            text = text.replace(first, second)
+        else:
+            start = f'"{second}": "'
+            assert start in text, f"{file} has no {second}"
+            text = text.replace(start, f"{start}{first},")
+    path.write_text(text)
