@@ -119,7 +119,7 @@ def test_known_condition_decides_and_uncalled_function_gets_one_line(
     assert [line.split(": ", 1) for line in result["uncalled"]] == [
         [
             f".chalice/dev/{name}.json",
-            f"call {name} in tests/app/test_policies.py, or nothing is known of what it needs",
+            f"call {name} in a test of tests/app, or nothing is known of what it needs",
         ]
         for name in names
     ]

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -95,8 +96,24 @@ def done(bake: Bake, wheels: None) -> Path:
     return app
 
 
+def tests_of_pages(app: Path) -> list[str]:
+    """Return the test files that the pages create."""
+    pages = [(app / "docs" / "recipes" / f"{name}.md").read_text() for name in PAGES]
+    return re.findall(r"Create `(tests/[^`]+)`", "".join(pages))
+
+
 def test_recipes_change_what_they_name_and_their_tests_pass(done: Path) -> None:
-    assert run(done, "chalice_ws", "check") == ""
-    new = sorted(str(path) for path in done.glob("tests/app/test_*.py"))
-    output = run(done, "pytest", "-p", "no:cacheprovider", *new)
+    output = run(done, "pytest", "-p", "no:cacheprovider", *tests_of_pages(done))
     assert "skipped" not in output
+
+
+@pytest.mark.full
+def test_app_with_recipes_passes_all_of_its_checks(done: Path, tmp_path: Path) -> None:
+    run(done, "ruff", "check", "--no-cache", ".")
+    run(done, "ruff", "format", "--no-cache", "--check", ".")
+    run(done, "mypy", f"--cache-dir={tmp_path}", ".")
+    output = run(done, "pytest", "-p", "no:cacheprovider")
+    assert "skipped" not in output
+    run(done, "chalice_ws", "check")
+    for stage, extras in (("dev", []), ("prod", ["production"])):
+        run(done, "chalice_ws.deploy", "package", "--stage", stage, *extras, "vpc")

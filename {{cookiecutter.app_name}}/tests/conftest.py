@@ -16,13 +16,13 @@ import pytest
 from chalice_ws.project.config import read_config
 from chalice_ws.project.resources import read_resources
 from chalice_ws.project.tables import create_tables
-from chalicelib import settings
+from chalicelib import secret, settings
 from chalicelib.actions import router
 from chalicelib.storage import table
 from tests.client import Api, Client, Frame
 from tests.support import aws
 from tests.support.local_server import LocalServer
-from tests.support.policies import report_missing
+from tests.support.policies import recorder, report_missing
 
 PROJECT = Path(__file__).parent.parent
 APP_FILES = ["app.py", "chalicelib", ".chalice", "resources.json", "resources", "web"]
@@ -31,6 +31,11 @@ ALL_ACTIONS = ",".join(router.actions)
 # The tests run without these: Api.connect() is a guest, and Api.connect(user="ann") is not.
 LEFT_OUT = ("AUTH", "ALLOWED", "MESSAGES")
 SIGN_IN_VARIABLES = {name for name in settings.READERS if name.startswith(LEFT_OUT)}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the test of the policies last. It knows what the functions call in all other tests."""
+    items.sort(key=lambda item: item.path.name == "test_policies.py")
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +77,9 @@ def api(
     aws.reset()
     create_tables(read_resources(read_config(PROJECT, "dev")).tables())
     shared_api.reset(person)
+    secret.forget()
     yield shared_api
+    recorder.earlier_calls |= recorder.calls
     if found := report_missing():
         pytest.fail("\n".join(found), pytrace=False)
 

@@ -37,7 +37,7 @@ LOG_ACTIONS = ["logs:CreateLogStream", "logs:PutLogEvents"]
 
 
 class CallRecorder:
-    """The calls of each function.
+    """The calls of each function, in the test that runs.
 
     Args:
         stack: the prefix of the names that Chalice gives to functions, such as "app-dev-".
@@ -45,6 +45,8 @@ class CallRecorder:
 
     def __init__(self, stack: str) -> None:
         self.calls: set[tuple[str, Call]] = set()
+        # Those of the tests that have ended.
+        self.earlier_calls: set[tuple[str, Call]] = set()
         self._stack = stack
         self._function: str | None = None
         # The app's session exists already. The second line reaches those that are made later.

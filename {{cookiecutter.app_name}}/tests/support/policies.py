@@ -40,7 +40,7 @@ _reported: set[str] = set()
 
 def missing(stage: str) -> list[str]:
     """Return a line for each call that is not allowed: what to change, and where."""
-    calls = sorted(_calls(stage))
+    calls = sorted(_calls(stage, recorder.calls))
     paths = {path for path, _ in calls}
     statements = {each: [*_statements(each), *_stack_statements(each)] for each in paths}
     return [
@@ -64,22 +64,22 @@ def report_missing() -> list[str]:
 def unused(stage: str) -> list[str]:
     """Return a line for each grant that no call needs, or not that widely.
 
-    A function that no test calls gets one line instead.
+    The calls of all tests count that have ended. A function that no test calls gets one line
+    instead.
     """
-    calls = _calls(stage)
+    calls = _calls(stage, recorder.calls | recorder.earlier_calls)
     called = {path for path, _ in calls}
     found = []
     for path in sorted((PROJECT / ".chalice" / stage).glob("*.json")):
         if path not in called:
             need = "or nothing is known of what it needs"
             file = path.relative_to(PROJECT)
-            found.append(f"{file}: call {path.stem} in tests/app/test_policies.py, {need}")
+            found.append(f"{file}: call {path.stem} in a test of tests/app, {need}")
             continue
         for index, statement in enumerate(_statements(path)):
             found += [
                 f'{_line(path, grant.action, index)}: take out "{grant.action}" on'
-                f' "{grant.resource}" (nothing in tests/app/test_policies.py calls it, or not that'
-                " widely)"
+                f' "{grant.resource}" (no test of tests/app calls it, or not that widely)'
                 for grant in grants([statement])
                 if not any(file == path and is_needed(grant, call) for file, call in calls)
                 if grant.action.lower() not in _used_by_services(stage, path)
@@ -106,14 +106,14 @@ def _used_by_services(stage: str, path: Path) -> set[str]:
     }
 
 
-def _calls(stage: str) -> set[tuple[Path, Call]]:
+def _calls(stage: str, recorded: set[tuple[str, Call]]) -> set[tuple[Path, Call]]:
     stack = f"{CONFIG['app_name']}-{stage}-"
     return {
         (
             policy_file(stage, function),
             Call(*(each.replace(RECORDED_STACK, stack) for each in call)),
         )
-        for function, call in recorder.calls
+        for function, call in recorded
     }
 
 
