@@ -31,12 +31,15 @@ def missing() -> str | None:
 
 
 @contextmanager
-def chromium(profile: Path) -> Iterator[webdriver.Chrome]:
+def chromium(
+    profile: Path, *more_flags: str, preferences: dict[str, object] | None = None
+) -> Iterator[webdriver.Chrome]:
     """A browser with an empty profile, ended with the block."""
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
-    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+    for flag in (*FLAGS, f"--user-data-dir={profile}", *more_flags):
         options.add_argument(flag)
+    options.add_experimental_option("prefs", preferences or {})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = webdriver.ChromeService(shutil.which("chromedriver"))
     driver = webdriver.Chrome(options=options, service=service)

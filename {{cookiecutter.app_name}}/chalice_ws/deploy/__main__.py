@@ -24,6 +24,8 @@ def parse_arguments() -> argparse.Namespace:
             add("--bucket", help="your own bucket for the code (default: create one)")
         if name in ("package", "deploy"):
             add("extras", nargs="*", help="X merges resources/X.json into the template")
+        if name == "page":
+            add("--settings", help="a file with settings of the page (default: web/config.json)")
         if name == "logs":
             add("--minutes", type=int, default=10, help="minutes to go back (default: %(default)s)")
             add("--follow", action="store_true", help="print new lines until Ctrl-C")

@@ -11,6 +11,7 @@ from chalice_ws.deploy.build import Template, build
 from chalice_ws.deploy.context import Context
 from chalice_ws.deploy.errors import DeployError
 from chalice_ws.deploy.logs import print_log_group
+from chalice_ws.deploy.page import write_page
 from chalice_ws.deploy.sign_in import require_sign_in
 from chalice_ws.project.python_version import check_python
 from chalice_ws.project.quotas import RATE_VARIABLE
@@ -123,6 +124,7 @@ COMMANDS: dict[str, Callable[[Context], None]] = {
     "package": make_package,
     "deploy": deploy,
     "url": print_url,
+    "page": write_page,
     "logs": print_logs,
     "destroy": destroy,
     "table": make_tables,

@@ -217,10 +217,8 @@ def routes(
             return web.FileResponse(pages / "index.html")
 
         async def config(_: web.Request) -> web.Response:
-            # The addresses of the WebSocket API, and of tokens for it, relative to the page.
-            content = {"url": gateway.stage}
-            if tokens.problem() is None:
-                content["tokens"] = TOKEN_PATH.removeprefix("/")
+            # The address of the WebSocket API, relative to the page.
+            content = {"url": gateway.stage, **tokens.page_settings()}
             return web.json_response(content, headers=NO_CACHE)
 
         app.router.add_get("/", index)

@@ -1,12 +1,13 @@
 /** A connection that opens again by itself, and a promise for each request over it. */
 
-import { inView, sleep, watch } from "./device.js";
+import { inView, watch } from "./device.js";
 import { asRequestError, isLost, offline } from "./errors.js";
 import { Emitter } from "./events.js";
 import { failure, isKnownPush, parse } from "./frames.js";
 import { checkedAddress, Handshake } from "./handshake.js";
 import { Heartbeat } from "./heartbeat.js";
 import { Probe } from "./probe.js";
+import { repeat } from "./repeat.js";
 import { encode, Requests } from "./requests.js";
 import { Retries } from "./retries.js";
 import { isReachable, renewalMs } from "./token.js";
@@ -21,9 +22,6 @@ import { isReachable, renewalMs } from "./token.js";
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 const HEARTBEAT_MS = 4 * 60_000;
 const RENEW_AFTER_MS = 90 * 60_000;
-
-const MAX_TRIES = 5;
-const FIRST_PAUSE_MS = 500;
 
 /**
  * @template {import("./events.js").ConnectionEvents} [Events=import("./events.js").ConnectionEvents]
@@ -123,20 +121,11 @@ export class Connection extends Emitter {
    */
   async insist(action, fields) {
     const socket = this.#socket;
-    const signal = this.#lifetime?.signal;
-    let error = offline();
-    for (let tried = 0; tried < MAX_TRIES && socket === this.#socket; tried += 1) {
-      try {
-        return await this.request(action, fields);
-      } catch (problem) {
-        error = asRequestError(problem);
-        if (!["timeout", "try_again"].includes(error.code)) throw error;
-        await sleep(Math.random() * FIRST_PAUSE_MS * 2 ** tried, signal);
-      }
-    }
-    if (!socket || socket !== this.#socket) throw offline();
-    this.#lose(socket);
-    throw error.code === "timeout" ? error : offline();
+    return repeat(() => this.request(action, fields), {
+      isCurrent: () => socket !== null && socket === this.#socket,
+      lose: () => socket && this.#lose(socket),
+      signal: this.#lifetime?.signal,
+    });
   }
 
   /** The first requests of a new connection. @param {string | null} [_token] that it has */
@@ -172,7 +161,9 @@ export class Connection extends Emitter {
 
   #open() {
     this.#retries.cancel();
-    const handshake = new Handshake(this.#address, this.#getToken, {
+    const { isRefused } = this.#retries;
+    const getToken = this.#getToken && (() => this.#getToken?.({ isRefused }));
+    const handshake = new Handshake(this.#address, getToken, {
       onOpen: (socket) => this.#begin(handshake, socket),
       onFail: (error) => this.#fail(handshake, error),
       onSignedOut: () => this.end({ state: "signed_out", reason: "Nobody is signed in. Sign in." }),
@@ -251,10 +242,17 @@ export class Connection extends Emitter {
       else if (frame.type === undefined || frame.type === "error") this.fault(failure(frame));
       else if (isKnownPush(frame)) this.push(frame);
       else this.emit("push", frame);
-      // The server closes the connection next, and takes no other.
-      if (frame.type === "bye") this.end({ state: "signed_out", reason: frame.message });
+      if (frame.type === "bye") this.#leave(socket, /** @type {any} */ (frame));
     } catch (error) {
       this.fault(error);
     }
+  }
+  /** @param {WebSocket} socket @param {import("./frames.js").Bye} bye the server closes it next */
+  #leave(socket, { code, message }) {
+    const canRenew = code === "expired" && this.#getToken;
+    if (!canRenew) return this.end({ state: "signed_out", reason: message });
+    // With a fresh token the person stays signed in, such as after a long sleep of the device.
+    this.#retries.refuse();
+    this.#lose(socket, { atOnce: true });
   }
 }

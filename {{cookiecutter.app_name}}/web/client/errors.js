@@ -1,10 +1,16 @@
 /** The error of a request, and those that this side makes. */
 
+// The server counts the requests of a minute.
+const MAX_TOO_FAST_MS = 60_000;
+
 /** The reason why a request failed. The message says what to do, and can be shown to a user. */
 export class RequestError extends Error {
+  /** With the code `too_fast`: the time after which the server takes the request. */
+  retryAfterMs = MAX_TOO_FAST_MS;
+
   /**
    * @param {string} code the server's, or one of this side: `offline`, `timeout`, `too_large`,
-   *   `closed`, `bad_frame`, `storage`, `address`, `token`
+   *   `closed`, `bad_frame`, `storage`, `address`, `token`, `sign_in`
    * @param {string} message
    * @param {string} [field] the field of the request that is wrong
    */

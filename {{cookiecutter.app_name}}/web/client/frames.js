@@ -156,7 +156,12 @@ export function failure(frame) {
     const value = own(frame, name);
     return isText(value) ? value : undefined;
   });
-  if (code) return new RequestError(code, message ?? `The server refused it (${code}).`, field);
+  if (code) {
+    const error = new RequestError(code, message ?? `The server refused it (${code}).`, field);
+    const seconds = own(frame, "retry_after_seconds");
+    if (isNumber(seconds)) error.retryAfterMs = Math.min(Math.max(seconds, 0) * 1000, error.retryAfterMs);
+    return error;
+  }
   // API Gateway's own errors have no code, and do not say what to do.
   return new RequestError("internal", `${message ?? "The server failed"}. Try again.`);
 }

@@ -3,7 +3,11 @@
 import { RequestError } from "./errors.js";
 
 /** @typedef {string | (() => string | Promise<string>)} Address */
-/** @typedef {() => string | null | undefined | Promise<string | null | undefined>} GetToken */
+/**
+ * @callback GetToken
+ * @param {{isRefused: boolean}} why isRefused: the server has refused the token before, or it has ended
+ * @returns {string | null | undefined | Promise<string | null | undefined>}
+ */
 
 const PROTOCOL = "chalice-ws.v1";
 const TIMEOUT_MS = 10_000;
@@ -20,7 +24,7 @@ export class Handshake {
 
   /**
    * @param {Address} address
-   * @param {GetToken | undefined} getToken
+   * @param {(() => ReturnType<GetToken>) | undefined} getToken
    * @param {object} events one of them is called, once, unless cancel() is called before
    * @param {(socket: WebSocket) => void} events.onOpen
    * @param {(error?: unknown) => void} events.onFail the error is absent if the server refused, or
@@ -39,7 +43,7 @@ export class Handshake {
     this.#socket?.close();
   }
 
-  /** @param {Address} address @param {GetToken} [getToken] */
+  /** @param {Address} address @param {() => ReturnType<GetToken>} [getToken] */
   async #open(address, getToken) {
     this.url = checkedAddress(typeof address === "string" ? address : await address());
     this.token = await getToken?.();

@@ -45,6 +45,11 @@ export class Retries {
     this.#accepted = true;
   }
 
+  /** Whether the server has refused the last token. */
+  get isRefused() {
+    return this.#refusals > 0;
+  }
+
   /** Count a refused token. @returns {boolean} whether to give up */
   refuse() {
     this.#refusals += 1;

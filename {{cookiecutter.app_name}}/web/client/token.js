@@ -19,7 +19,8 @@ export function claims(token) {
   if (!token) return {};
   try {
     const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
-    return Object(JSON.parse(atob(payload)));
+    const bytes = Uint8Array.from(atob(payload), (each) => each.charCodeAt(0));
+    return Object(JSON.parse(new TextDecoder().decode(bytes)));
   } catch {
     return {};
   }

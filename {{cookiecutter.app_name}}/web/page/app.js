@@ -31,10 +31,10 @@ export class Page {
   current = LOBBY;
   kind = "";
 
-  /** @param {server.Server} server */
-  constructor({ url, tokens }) {
+  /** @param {string} url the server's @param {SignIn} signIn */
+  constructor(url, signIn) {
     this.url = url;
-    this.signIn = new SignIn(url, tokens);
+    this.signIn = signIn;
     this.session = new Session(this.signIn.key);
     this.client = new Client(url, { storage: tab, ...this.signIn.options });
     this.sidebar = new Sidebar(this.client, {
@@ -187,9 +187,13 @@ export class Page {
 
   serve() {
     const { client, session } = this;
-    serveName(client, session, this.signIn.user, () => {
+    const showName = serveName(client, session, () => this.signIn.name, () => {
       this.channel.messages.note(`You are now ${client.name}`);
       return this.members.refresh();
+    });
+    this.signIn.serve(() => {
+      showName();
+      client.connect();
     });
     on("join-form", "submit", async () => {
       await this.join($("channel-input").value.trim());
@@ -211,7 +215,8 @@ export class Page {
 }
 
 try {
-  new Page(await server.find()).start();
+  const found = await server.find();
+  new Page(found.url, await SignIn.of(found)).start();
 } catch (error) {
   document.body.dataset.kind = "chat";
   $("composer").hidden = true;

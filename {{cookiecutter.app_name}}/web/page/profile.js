@@ -9,19 +9,22 @@ import { endWelcome } from "./welcome.js";
 /**
  * @param {Client} client
  * @param {import("./session.js").Session} session
- * @param {string} user the id of the user who is signed in, or ""
+ * @param {() => string} user returns the name of the user who is signed in, or ""
  * @param {() => unknown} onNamed
+ * @returns {() => void} shows the name again
  */
 export function serveName(client, session, user, onNamed) {
-  showName(client, user);
+  const show = () => showName(client, user());
+  show();
   on("name-form", "submit", async () => {
     await client.setName($("name-input").value.trim());
     session.name = client.name;
-    showName(client, user);
+    show();
     endWelcome(session);
     if ($("profile").matches(":popover-open")) $("profile").hidePopover();
     await onNamed();
   });
+  return show;
 }
 
 /** @param {Client} client @param {string} user */

@@ -1,6 +1,7 @@
 """The HTTP API of the local issuer: discovery, keys, and a token for whoever asks."""
 
 import json
+import logging
 from pathlib import Path
 
 from aiohttp import web
@@ -8,6 +9,9 @@ from aiohttp import web
 from chalice_ws.local.functions.runtime import ROUTES
 from chalice_ws.local.issuer.tokens import LIFETIME_SECONDS, PATH, Issuer, sign_in_variables
 from chalice_ws.project.config import AppError, read_config
+from chalice_ws.project.page import SETTINGS, read_page_settings
+
+log = logging.getLogger("chalice_ws")
 
 TOKEN_PATH = f"{PATH}/token"
 
@@ -38,10 +42,9 @@ class IssuerApi:
     def problem(self) -> str | None:
         """Return the reason why the app does not take the issuer's tokens, or None."""
         try:
-            config = read_config(self._project, self._stage).scope(self._stage, ROUTES["$connect"])
+            variables = self._variables()
         except AppError as error:
             return str(error)
-        variables = config.environment_variables
         if sign_in_variables(variables, self._issuer.url):
             return None
         if variables.get("AUTH") == "jwt":
@@ -49,6 +52,23 @@ class IssuerApi:
         got = variables.get("AUTH", "none")
         use = f'set "AUTH": "jwt" in .chalice/config.json, stage {self._stage}'
         return f"sign-in is switched off (got AUTH {got!r}); {use}"
+
+    def page_settings(self) -> dict[str, object]:
+        """Return where the page signs in: here, at the issuer of web/config.json, or nowhere."""
+        if self.problem() is None:
+            return {"tokens": TOKEN_PATH.removeprefix("/")}
+        path = self._project / SETTINGS
+        try:
+            has_issuer = self._variables().get("AUTH") == "jwt" and path.exists()
+            own = read_page_settings(path) if has_issuer else {}
+        except AppError as error:
+            log.error("%s", error)
+            return {}
+        return {"sign_in": own["sign_in"]} if "sign_in" in own else {}
+
+    def _variables(self) -> dict[str, str]:
+        config = read_config(self._project, self._stage).scope(self._stage, ROUTES["$connect"])
+        return dict(config.environment_variables)
 
     async def _handle_document(self, request: web.Request) -> web.Response:
         return web.json_response(self._issuer.documents()[request.path.removeprefix(PATH)])

@@ -3,14 +3,14 @@ export function checkedAddress(address: unknown): string;
 export class Handshake {
     /**
      * @param {Address} address
-     * @param {GetToken | undefined} getToken
+     * @param {(() => ReturnType<GetToken>) | undefined} getToken
      * @param {object} events one of them is called, once, unless cancel() is called before
      * @param {(socket: WebSocket) => void} events.onOpen
      * @param {(error?: unknown) => void} events.onFail the error is absent if the server refused, or
      *   did not answer
      * @param {() => void} events.onSignedOut getToken returned none
      */
-    constructor(address: Address, getToken: GetToken | undefined, events: {
+    constructor(address: Address, getToken: (() => ReturnType<GetToken>) | undefined, events: {
         onOpen: (socket: WebSocket) => void;
         onFail: (error?: unknown) => void;
         onSignedOut: () => void;
@@ -24,4 +24,6 @@ export class Handshake {
     #private;
 }
 export type Address = string | (() => string | Promise<string>);
-export type GetToken = () => string | null | undefined | Promise<string | null | undefined>;
+export type GetToken = (why: {
+    isRefused: boolean;
+}) => string | null | undefined | Promise<string | null | undefined>;

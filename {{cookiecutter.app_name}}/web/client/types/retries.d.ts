@@ -10,6 +10,8 @@ export class Retries {
     };
     cancel(): void;
     succeed(): void;
+    /** Whether the server has refused the last token. */
+    get isRefused(): boolean;
     /** Count a refused token. @returns {boolean} whether to give up */
     refuse(): boolean;
     #private;
