@@ -197,7 +197,7 @@ class Gateway:
     def _address(self) -> tuple[int, str] | None:
         printed = self.printed()
         assert self._process.poll() is None, printed
-        found = re.search(r"ws://127\.0\.0\.1:(\d+)/([^/\s]+)\n", printed)
+        found = re.search(r"(?:ws|http)://127\.0\.0\.1:(\d+)/([^/\s]+)/?\n", printed)
         return (int(found[1]), found[2]) if found else None
 
 

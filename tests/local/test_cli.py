@@ -10,6 +10,9 @@ import pytest
 
 from tests.local.gateway import APPS, SECONDS, command, environment
 
+# With reload the gateway waits for a change of the app.
+NO_RELOAD = "--workers=0"
+
 
 def run(app: Path, project: Path, tmp: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run a gateway that must end by itself."""
@@ -70,14 +73,14 @@ def test_folder_without_app_is_an_error(app: Path, tmp_path: Path) -> None:
 def test_missing_app_py_is_an_error(app: Path, tmp_path: Path) -> None:
     project = copytree(APPS / "bare", tmp_path / "bare")
     (project / "app.py").unlink()
-    lines, _ = fail(app, project, tmp_path)
+    lines, _ = fail(app, project, tmp_path, NO_RELOAD)
     assert lines[-1].startswith("error: ")
     assert "app.py" in lines[-1]
 
 
 def test_app_that_does_not_import_is_an_error(app: Path, tmp_path: Path) -> None:
     project = copytree(APPS / "failing", tmp_path / "failing")
-    lines, _ = fail(app, project, tmp_path)
+    lines, _ = fail(app, project, tmp_path, NO_RELOAD)
     assert lines[-1].startswith("error: ")
     assert "no luck today" in lines[-1]
     assert "app.py" in lines[-1]
@@ -86,7 +89,7 @@ def test_app_that_does_not_import_is_an_error(app: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("name", "option", "told"),
     [
-        ("unflagged", "--stage=dev", "WEBSOCKETS"),
+        ("unflagged", NO_RELOAD, "WEBSOCKETS"),
         ("broken", "--stage=dev", "config.json"),
         ("silent", "--stage=nowhere", "nowhere"),
     ],

@@ -53,6 +53,33 @@ def raw_header(name: bytes, size: int) -> bytes:
     return name + b": " + b"x" * size
 
 
+def test_slow_body_is_refused(brief: Gateway) -> None:
+    first = request(
+        b"POST /2015-03-31/functions/echo/invocations HTTP/1.1", b"Content-Length: 1000000"
+    )
+    answer = b""
+    with socket.create_connection(("127.0.0.1", brief.port), SECONDS) as raw:
+        raw.sendall(first)
+        raw.settimeout(0.2)
+        for _ in range(5 * SECONDS):
+            try:
+                raw.sendall(b" ")
+                answer = raw.recv(100)
+                break
+            except TimeoutError:
+                continue
+    assert status(answer) == 408
+    brief.prints("refused a request: the body is not complete after 2.0 s")
+    assert "Traceback" not in brief.printed()
+
+
+def test_number_of_too_many_digits_is_refused(brief: Gateway) -> None:
+    answer = brief.http("POST", "/2015-03-31/functions/echo/invocations", b"1" * 5000)
+    assert answer.status == 400
+    assert b"Exceeds the limit (4300 digits)" in answer.body
+    assert b"sys.set_int" not in answer.body
+
+
 # Requests that are odd
 
 

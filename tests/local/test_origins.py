@@ -76,6 +76,18 @@ def test_page_of_the_gateway_can_open_a_websocket(bare: Gateway, name: str) -> N
     assert request(bare.port, "/api", Host=host, Origin=f"http://{host}").status == 426
 
 
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "[::1]"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_page_of_the_gateway_can_use_another_name_of_this_machine(
+    bare: Gateway, name: str, host: str
+) -> None:
+    origin = f"http://{name}:{bare.port}"
+    assert request(bare.port, "/api", Host=f"{host}:{bare.port}", Origin=origin).status == 426
+    # A page of another server on this machine.
+    other = f"http://{name}:{bare.port + 1}"
+    assert request(bare.port, "/api", Host=f"{host}:{bare.port}", Origin=other).status == 403
+
+
 def test_allowed_origin_can_open_a_websocket(app: Path, tmp_path: Path) -> None:
     allowed = ["http://localhost:5173", "https://proxy.example"]
     options = [f"--allow-origin={origin}" for origin in allowed]

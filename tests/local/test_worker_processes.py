@@ -17,6 +17,8 @@ STARTS = [
         ".submit(len, 'four').result()",
         "4",
     ),
+    ("[(p := mp.Pool(1)).map(len, ['four']), p.terminate(), p.join()][0]", "[4]"),
+    ("[(p := mp.Process(target=len, args=('four',))).start(), p.join(), p.exitcode][-1]", "0"),
     ("__import__('subprocess').check_output(['echo', 'four'])", r"b'four\n'"),
 ]
 

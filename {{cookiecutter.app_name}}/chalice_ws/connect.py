@@ -2,13 +2,15 @@
 
 import argparse
 import io
+import json
 import re
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from threading import Thread
-from typing import Literal
+from threading import Condition, Thread
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -16,10 +18,67 @@ from websockets.sync.client import ClientConnection, connect
 
 from chalice_ws.project.config import AppError, read_config
 
+# At the end of the input: API Gateway gives a handler 29 s.
+REPLY_SECONDS = 30
+
+# Some apps send no reply.
+MAX_SILENCE_SECONDS = 10
+QUIET_SECONDS = 1
+
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 # A terminal would obey them.
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class Replies:
+    """The replies to the frames that are sent.
+
+    An app answers with the `id` of the request. A frame without one may be a reply or a push.
+    """
+
+    def __init__(self) -> None:
+        self._ids: list[Any] = []
+        self._without_id = 0
+        self._expects_any = False
+        self._changed = Condition()
+
+    def expect(self, frame: str) -> None:
+        """Note a frame that is sent."""
+        with self._changed:
+            if (frame_id := _id_of(frame)) is not None:
+                self._ids.append(frame_id)
+            else:
+                self._without_id += 1
+                self._expects_any = True
+
+    def count(self, frame: str | bytes) -> None:
+        """Note a frame that has come."""
+        with self._changed:
+            if (frame_id := _id_of(frame)) in self._ids:
+                self._ids.remove(frame_id)
+            else:
+                self._without_id -= 1
+            self._changed.notify()
+
+    def wait(self) -> None:
+        """Wait for the replies to all frames that were sent, at most for REPLY_SECONDS."""
+        end = time.monotonic() + REPLY_SECONDS
+        with self._changed:
+            self._changed.wait_for(lambda: not self._ids, REPLY_SECONDS)
+            if self._expects_any:
+                self._changed.wait_for(lambda: self._without_id <= 0, MAX_SILENCE_SECONDS)
+                # Pushes may have come in place of the last reply.
+                while time.monotonic() < end and self._changed.wait(QUIET_SECONDS):
+                    pass
+
+
+def _id_of(frame: str | bytes) -> Any:
+    try:
+        content = json.loads(frame)
+    except (ValueError, RecursionError):
+        return None
+    return content.get("id") if isinstance(content, dict) else None
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -76,20 +135,24 @@ def _local_url(options: argparse.Namespace) -> str:
 
 def _exchange_frames(url: str, socket: ClientConnection) -> None:
     print(f"Connected to {url}. Type a frame and press Enter; Ctrl-D ends.", flush=True)
+    replies = Replies()
     # The thread cannot be ended while it waits for a line.
-    Thread(target=_send_lines, args=[socket], daemon=True).start()
+    Thread(target=_send_lines, args=[socket, replies], daemon=True).start()
     with suppress(KeyboardInterrupt, ConnectionClosed):
         for frame in socket:
             print("<", _printable(frame), flush=True)
+            replies.count(frame)
     socket.close()
     print(f"Closed: {socket.close_code} {_printable(socket.close_reason or '')}".rstrip())
 
 
-def _send_lines(socket: ClientConnection) -> None:
+def _send_lines(socket: ClientConnection, replies: Replies) -> None:
     with suppress(ConnectionClosed):
         for line in sys.stdin:
             if line.strip():
+                replies.expect(line)
                 socket.send(line.rstrip("\r\n"))
+        replies.wait()
         socket.close()
 
 

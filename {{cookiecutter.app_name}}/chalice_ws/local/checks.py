@@ -1,5 +1,6 @@
 """The checks of each HTTP request, before its handler."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -32,6 +33,37 @@ async def refuse_large_headers(request: web.Request, handler: Handler) -> web.St
         message = f"the maximum for the headers is {MAX_HEADER_BYTES} bytes (got {size})"
         return error(431, "RequestHeaderFieldsTooLarge", message)
     return await handler(request)
+
+
+def limit_body_time(seconds: float) -> Middleware:
+    """Return a check that refuses a request whose body is not complete after some seconds.
+
+    Else clients that send a byte now and then would keep all connections.
+    """
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        def refuse() -> None:
+            if not request.content.is_eof():
+                problem = f"the body is not complete after {seconds} s"
+                log.warning("refused a request: %s", problem)
+                request.content.set_exception(web.HTTPRequestTimeout(text=problem))
+
+        timer = asyncio.get_running_loop().call_later(seconds, refuse)
+        try:
+            return await handler(request)
+        except web.HTTPRequestTimeout as problem:
+            # Else aiohttp would wait for the rest of the body after the response.
+            if request.transport:
+                request.transport.pause_reading()
+            request.content.feed_eof()
+            response = web.Response(status=problem.status, text=problem.text)
+            response.force_close()
+            return response
+        finally:
+            timer.cancel()
+
+    return check
 
 
 def refuse_other_hosts(origins: Origins, is_rest: Predicate) -> Middleware:

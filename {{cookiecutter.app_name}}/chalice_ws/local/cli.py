@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import uvloop
 
+from chalice_ws.local.definitions import add_resources
 from chalice_ws.local.server import DEFAULT_PORT, run
 from chalice_ws.local.websocket_api.gateway import Limits
 from chalice_ws.project.config import AppError, shown
@@ -100,6 +101,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help="maximum number of processes for each function; "
         "0: run handlers in the gateway's process, for breakpoint() (default: %(default)s)",
     )
+    add_resources(parser)
     limits = Limits()
     add(
         "--idle-timeout",
@@ -140,7 +142,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         metavar="SECONDS",
         type=_seconds,
         default=60,
-        help="seconds until an HTTP connection without a request is closed (default: %(default)s)",
+        help="seconds until an HTTP connection without a complete request is closed "
+        "(default: %(default)s)",
     )
     add(
         "--latency",

@@ -6,6 +6,7 @@ They come from its resource files. `.chalice/local.json` has the values that are
 """
 
 import json
+from argparse import ArgumentParser
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
@@ -39,6 +40,19 @@ class Definitions:
 
     def __bool__(self) -> bool:
         return any(vars(self).values())
+
+
+def add_resources(parser: ArgumentParser) -> None:
+    """Add the option for resource files with names that Chalice does not give them."""
+    parser.add_argument(
+        "--resources",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="resource file beside resources.json, such as that of chalice package "
+        "--merge-template (default: none)",
+    )
 
 
 def read_definitions(project: Path, resources: Resources) -> Definitions:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^][:@/?#\s]+)(:\d+)?")
 
 
@@ -31,8 +33,8 @@ class Origins:
         host, origin = (host or "").lower(), origin and origin.lower()
         if not self._is_host_allowed(host):
             return f"the host is not allowed (got {host!r}); use 127.0.0.1 or --allow-origin"
-        # A page of this server.
-        if not origin or origin in (f"http://{host}", f"https://{host}"):
+        # A page of this server, which may have another of this machine's names.
+        if not origin or _is_same_server(origin, host):
             return None
         if origin in self._origins:
             return None
@@ -43,10 +45,32 @@ class Origins:
         if not match:
             return False
         name = match[1].strip("[]").rstrip(".")
-        if name in self._hosts or name == "localhost" or name.endswith(".localhost"):
+        if name in self._hosts or _is_loopback(name):
             return True
         try:
-            address = ipaddress.ip_address(name)
+            ipaddress.ip_address(name)
         except ValueError:
             return False
-        return address.is_loopback or self._is_any_address_allowed
+        return self._is_any_address_allowed
+
+
+def _is_same_server(origin: str, host: str) -> bool:
+    if origin in (f"http://{host}", f"https://{host}"):
+        return True
+    try:
+        page, server = urlsplit(origin), urlsplit(f"http://{host}")
+        ports = page.port or DEFAULT_PORTS.get(page.scheme), server.port or DEFAULT_PORTS["http"]
+    except ValueError:
+        return False
+    names = (page.hostname or "", server.hostname or "")
+    return ports[0] == ports[1] and all(map(_is_loopback, names))
+
+
+def _is_loopback(name: str) -> bool:
+    name = name.rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

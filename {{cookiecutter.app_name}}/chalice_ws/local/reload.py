@@ -1,14 +1,60 @@
-"""The times of an app's files, and a wait for their change."""
+"""Load an app again after each change of its files."""
 
 import asyncio
+import logging
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from chalice_ws.local.functions.workers import Workers
+from chalice_ws.local.overview import Overview
+from chalice_ws.project.config import AppError
+
+log = logging.getLogger("chalice_ws")
 
 INTERVAL_SECONDS = 0.3
 
 # The modification time of each file, in ns.
 FileTimes = dict[Path, int]
+
+
+async def load_when_correct(functions: Workers, project: Path, loaded: FileTimes) -> FileTimes:
+    """Load the app; where that fails, wait for the next change of its files, and try again.
+
+    Returns:
+        The times of the files that are loaded.
+    """
+    while True:
+        try:
+            await functions.load()
+            return loaded
+        except AppError as problem:
+            print(f"error: {problem}", file=sys.stderr)
+            print("Waiting for a change of the app. Press Ctrl-C to stop.")
+        loaded = await wait_for_change(project, loaded)
+
+
+async def reload_on_change(
+    functions: Workers, project: Path, loaded: FileTimes, overview: Overview
+) -> None:
+    """Load the app again after each change of its files, without end.
+
+    Args:
+        functions: what loads the app.
+        project: the app's folder.
+        loaded: the times of the files that are loaded. Later changes count.
+        overview: what to start and to print for functions that are new.
+    """
+    while True:
+        loaded = await wait_for_change(project, loaded)
+        try:
+            await functions.load()
+            log.info("the app has changed and is loaded again")
+            for line in overview.update():
+                log.info(line)
+        except AppError as problem:
+            log.error("%s; the previous code stays in use", problem)
 
 
 async def wait_for_change(project: Path, since: FileTimes) -> FileTimes:

@@ -5,6 +5,7 @@ import asyncio
 import json
 import logging
 import os
+import shlex
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from chalice_ws.local.authorizers.websocket import Authorizer
 from chalice_ws.local.checks import (
     NO_CACHE,
     add_page_headers,
+    limit_body_time,
     refuse_large_headers,
     refuse_other_hosts,
     refuse_other_paths,
@@ -31,9 +33,10 @@ from chalice_ws.local.issuer.api import TOKEN_PATH, IssuerApi
 from chalice_ws.local.issuer.tokens import ADDRESS_VARIABLE, PATH, Issuer
 from chalice_ws.local.listeners import listen, local_address
 from chalice_ws.local.origins import Origins
+from chalice_ws.local.overview import Overview
 from chalice_ws.local.prefixes import add_slash, remove_prefixes
-from chalice_ws.local.reload import FileTimes, file_times, wait_for_change
-from chalice_ws.local.rest_api.gateway import FUNCTION, Rest
+from chalice_ws.local.reload import file_times, load_when_correct, reload_on_change
+from chalice_ws.local.rest_api.gateway import Rest
 from chalice_ws.local.triggers.triggers import Triggers
 from chalice_ws.local.websocket_api.aws_api import MAX_INVOKE_BYTES, Invoke, Management
 from chalice_ws.local.websocket_api.gateway import Gateway, Limits
@@ -61,7 +64,8 @@ async def run(options: argparse.Namespace) -> None:
 
     # Requests to other services come to the gateway, which has no such route.
     environment = isolate(database=f"http://{address}", gateway=f"http://{address}/{stage}")
-    resources = read_resources(config)
+    resource_files = [path.resolve() for path in options.resources]
+    resources = read_resources(config, files=resource_files)
     definitions = read_definitions(project, resources)
     if definitions or options.database:
         environment |= await start_services(definitions, options.database)
@@ -69,11 +73,20 @@ async def run(options: argparse.Namespace) -> None:
     issuer = Issuer(f"http://{address}{PATH}")
     environment[ADDRESS_VARIABLE] = issuer.url
 
-    app, loaded = (project, options.stage, environment), file_times(project)
+    app = (project, options.stage, environment, resource_files)
+    loaded = file_times(project)
     functions: Lambda
+    stopped = asyncio.create_task(wait_for_signal())
     if options.workers:
         functions = Workers(app, options.workers)
-        await functions.load()
+        loading = asyncio.create_task(load_when_correct(functions, project, loaded))
+        await asyncio.wait({loading, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if stopped.done():
+            loading.cancel()
+            await asyncio.gather(loading, return_exceptions=True)
+            functions.stop()
+            return
+        loaded = loading.result()
     else:
         functions = InProcess(app)
     limits = Limits(options.idle_timeout, options.max_duration, options.integration_timeout)
@@ -88,6 +101,7 @@ async def run(options: argparse.Namespace) -> None:
     rest = Rest(gateway, origins, limits.integration_seconds, compress_from_bytes)
     checks = [
         refuse_large_headers,
+        limit_body_time(options.keepalive_timeout),
         refuse_other_hosts(origins, rest.serves),
         refuse_web_pages(lambda request: rest.serves(request) or request.path == TOKEN_PATH),
         refuse_other_paths(stage),
@@ -112,21 +126,17 @@ async def run(options: argparse.Namespace) -> None:
         await web.SockSite(runner, listener).start()
     names = ", ".join(table["TableName"] for table in definitions.tables)
     print(f"{config.app_name}, stage {options.stage}, tables: {names or 'none'}")
-    if (project / "web" / "index.html").exists():
-        print(f"  page       http://{address}/")
-    print(f"  WebSocket  ws://{address}/{stage}")
-    if FUNCTION in functions.timeouts:
-        print(f"  REST       http://{address}/{stage}/")
     command = invoke_command(options, listeners[0].getsockname()[1])
     triggers = Triggers(functions, resources, environment, options.schedules, command)
-    for line in triggers.update():
+    overview = Overview(functions, triggers, address, stage, project)
+    for line in overview.update():
         print(f"  {line}")
     print("Press Ctrl-C to stop.")
 
     gateway.spawn(gateway.expire())
     if isinstance(functions, Workers):
-        gateway.spawn(reload_on_change(functions, project, loaded, triggers))
-    await wait_for_signal()
+        gateway.spawn(reload_on_change(functions, project, loaded, overview))
+    await stopped
     try:
         await asyncio.wait_for(gateway.stop(), SHUTDOWN_SECONDS)
     except asyncio.TimeoutError:
@@ -162,32 +172,12 @@ async def start_services(definitions: Definitions, database: str | None) -> dict
 
 def invoke_command(options: argparse.Namespace, port: int) -> Callable[[str], str]:
     """Return a function that returns the command which invokes a function in this gateway."""
-    given = [f"--project-dir {options.project_dir}"] if options.project_dir != Path() else []
-    given += [f"--stage {options.stage}"] if options.stage != "dev" else []
-    given += [f"--port {port}"] if port != DEFAULT_PORT else []
-    return lambda name: " ".join([options.command, "invoke", name, *given])
-
-
-async def reload_on_change(
-    functions: Workers, project: Path, loaded: FileTimes, triggers: Triggers
-) -> None:
-    """Load the app again after each change of its files, without end.
-
-    Args:
-        functions: what loads the app.
-        project: the app's folder.
-        loaded: the times of the files that are loaded. Later changes count.
-        triggers: what to start for functions that are new.
-    """
-    while True:
-        loaded = await wait_for_change(project, loaded)
-        try:
-            await functions.load()
-            log.info("the app has changed and is loaded again")
-            for line in triggers.update():
-                log.info(line)
-        except AppError as problem:
-            log.error("%s; the previous code stays in use", problem)
+    given = ["--project-dir", options.project_dir] if options.project_dir != Path() else []
+    given += ["--stage", options.stage] if options.stage != "dev" else []
+    given += ["--port", port] if port != DEFAULT_PORT else []
+    for path in options.resources:
+        given += ["--resources", path]
+    return lambda name: f"{options.command} invoke {shlex.join(map(str, [name, *given]))}"
 
 
 def routes(

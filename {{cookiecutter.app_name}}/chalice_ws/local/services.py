@@ -33,6 +33,8 @@ _QUEUE_ATTRIBUTES = {
     "VisibilityTimeout",
 }
 
+READ_TIMEOUT_SECONDS = 60
+
 # The region in the header Authorization of a signed request.
 _SIGNED_REGION = re.compile(r"(Credential=[^/]+/\d+/)[^/]+")
 
@@ -49,12 +51,17 @@ def serve() -> str:
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     application = DomainDispatcherApplication(create_backend_app)
+
+    class RequestHandler(MotoRequestHandler):  # type: ignore[misc, unused-ignore]
+        # Seconds for each read. A client that sends nothing would keep a thread.
+        timeout = READ_TIMEOUT_SECONDS
+
     server = make_server(
         "127.0.0.1",
         0,
         _refuse_other_hosts(_in_one_region(_serialize_dynamodb(application))),
         threaded=True,
-        request_handler=MotoRequestHandler,
+        request_handler=RequestHandler,
     )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.server_port}"

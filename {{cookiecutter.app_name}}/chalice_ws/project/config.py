@@ -77,11 +77,17 @@ def read_json(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise AppError(f"{shown(path)} cannot be read (got {error.strerror}); restore it") from None
     except (ValueError, RecursionError) as error:
-        raise AppError(f"{shown(path)} is not valid JSON (got {error}); correct it") from None
+        got = json_problem(error)
+        raise AppError(f"{shown(path)} is not valid JSON (got {got}); correct it") from None
     if not isinstance(content, dict):
         got = type(content).__name__
         raise AppError(f"{shown(path)} is not a JSON object (got a {got}); put it in {{}}")
     return content
+
+
+def json_problem(error: ValueError | RecursionError) -> str:
+    """Return the text of an error of json.loads, without Python's advice for long numbers."""
+    return str(error).partition("; use ")[0]
 
 
 class _DuplicateError(Exception):

@@ -231,7 +231,19 @@ def needed_extras(config: Config) -> list[str]:
     return ["scale"] if "FANOUT_LIMIT" in config.environment_variables and path.exists() else []
 
 
-def read_resources(config: Config, extras: Iterable[str] = ()) -> Resources:
-    """Read the resources of a stage that the local gateway needs, and `extras`; raises AppError."""
+def read_resources(
+    config: Config, extras: Iterable[str] = (), files: Iterable[Path] = ()
+) -> Resources:
+    """Read the resources of a stage that the local gateway needs.
+
+    Args:
+        config: the settings of the stage.
+        extras: the names of other files in the folder resources/.
+        files: other resource files, which are merged last.
+
+    Raises:
+        AppError: a file is missing or not valid.
+    """
     paths = resource_files(Path(config.project_dir), [*extras, *needed_extras(config)])
+    paths += [path.resolve() for path in files]
     return Resources(paths, f"{config.app_name}-{config.chalice_stage}")

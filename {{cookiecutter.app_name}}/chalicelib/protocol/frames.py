@@ -66,7 +66,9 @@ def decode(text: str) -> Frame:
     try:
         frame = json.loads(text, parse_constant=_reject_constant, parse_float=_finite_float)
     except ValueError as error:
-        raise FrameError("bad_json", f"send one JSON object as text: {error}") from None
+        # For a number of more than 4,300 digits Python adds advice, which is not for the client.
+        problem = str(error).partition("; use ")[0]
+        raise FrameError("bad_json", f"send one JSON object as text: {problem}") from None
     except RecursionError:
         raise FrameError("bad_json", "send JSON with fewer nested levels") from None
     if not isinstance(frame, dict):

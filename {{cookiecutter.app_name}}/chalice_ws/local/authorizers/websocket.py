@@ -12,7 +12,7 @@ from aiohttp import web
 from chalice_ws.local.authorizers.policies import is_allowed, stringify
 from chalice_ws.local.functions.workers import Lambda
 from chalice_ws.local.websocket_api.events import API_ID, Event, Peer
-from chalice_ws.project.config import AppError
+from chalice_ws.project.config import AppError, json_problem
 
 # moto's account.
 ACCOUNT = "123456789012"
@@ -93,8 +93,9 @@ class Authorizer:
 def _read_context(source: str) -> dict[str, Any]:
     try:
         context = json.loads(source)
-    except ValueError as error:
-        raise AppError(f"--authorizer is not valid JSON (got {error}); use {EXAMPLE}") from None
+    except (ValueError, RecursionError) as error:
+        got = json_problem(error)
+        raise AppError(f"--authorizer is not valid JSON (got {got}); use {EXAMPLE}") from None
     if not context:
         raise AppError(f"--authorizer is empty (got {source}); use {EXAMPLE}")
     for name, value in context.items():

@@ -1,23 +1,23 @@
 """The app's Lambda functions, loaded and run in this process."""
 
-import importlib
 import json
 import os
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chalice import Chalice
-from chalice.app import EventSourceHandler
+from chalice.app import EventSourceHandler, WebsocketEvent, WebsocketEventSourceHandler
 from chalice.config import Config
 from chalice.deploy.validate import ExperimentalFeatureError, validate_feature_flags
 from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.local.functions.endpoints import redirect_clients
 from chalice_ws.local.functions.lambda_function import LambdaFunction
+from chalice_ws.local.functions.warnings import find_handler, find_warnings, is_unwrapped
 from chalice_ws.local.issuer.tokens import ADDRESS_VARIABLE, sign_in_variables
 from chalice_ws.local.rest_api.routes import RestApi
 from chalice_ws.local.triggers.event_sources import read_event_sources
@@ -48,14 +48,21 @@ class Functions:
         project_dir: the folder of app.py.
         stage: the name of the stage in .chalice/config.json.
         environment: the variables from `isolate`, which every function gets.
+        resource_files: the files of --resources.
 
     Raises:
         AppError: app.py is missing, does not import, or has no valid `app`.
     """
 
-    def __init__(self, project_dir: Path, stage: str, environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        project_dir: Path,
+        stage: str,
+        environment: dict[str, str],
+        resource_files: Sequence[Path] = (),
+    ) -> None:
         self._config = read_config(project_dir, stage)
-        self._resources = read_resources(self._config)
+        self._resources = read_resources(self._config, files=resource_files)
         self._environment = environment
         # Lambda imports app.py once for each function, with that function's variables. Here
         # the function is not known yet, so the import sees the variables of all functions.
@@ -73,7 +80,8 @@ class Functions:
         functions = {each.name: each for each in others}
         for route, each in app.websocket_handlers.items():
             functions[ROUTES[route]] = each
-        self._handlers = {name: _handler(each) for name, each in functions.items()}
+        self._handlers = {name: _handler(app, each) for name, each in functions.items()}
+        self.warnings = find_warnings(app, project_dir)
         self.triggers = read_event_sources(app)
         strings = {name: each.handler_string for name, each in functions.items()}
         if app.routes:
@@ -144,17 +152,20 @@ def _load(project_dir: Path) -> Chalice:
     except ExperimentalFeatureError:
         raise AppError(MISSING_FLAG) from None
     except AppError as error:
-        # The message has one line. The traceback says the rest.
-        if error.__cause__:
+        # The message has the line of a failed import. The traceback says the rest of other errors.
+        if error.__cause__ and not isinstance(error.__cause__, (ImportError, SyntaxError)):
             traceback.print_exception(error.__cause__)
         raise
     return app
 
 
-def _handler(function: Any) -> Callable[[Any, Any], Any]:
-    # Lambda finds a handler by its module and attribute too.
-    module, attribute = function.handler_string.rsplit(".", 1)
-    handler: Callable[[Any, Any], Any] = getattr(importlib.import_module(module), attribute)
+def _handler(app: Chalice, function: Any) -> Callable[[Any, Any], Any]:
+    handler: Callable[[Any, Any], Any] = find_handler(function)
+    if is_unwrapped(function):
+        middleware = app._get_middleware_handlers("websocket")
+        user_handler = function.handler_function
+        api = app.websocket_api
+        handler = WebsocketEventSourceHandler(user_handler, WebsocketEvent, api, middleware)
     if isinstance(handler, EventSourceHandler):
         # Chalice consumes a generator of middleware in the first event. With --workers 0 a
         # second event at the same time would run without middleware.

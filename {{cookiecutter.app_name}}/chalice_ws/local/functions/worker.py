@@ -8,7 +8,7 @@ from typing import Any, cast
 from chalice_ws.local import processes
 from chalice_ws.local.functions.runtime import Functions, Result
 from chalice_ws.local.triggers.event_sources import Trigger
-from chalice_ws.project.config import AppError
+from chalice_ws.project.config import AppError, json_problem
 
 # An import that hangs must not keep the next change from loading. Lambda's limit is 10 s, and a
 # busy machine may need more.
@@ -45,6 +45,7 @@ class Worker(asyncio.Protocol):
         self._answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.timeouts: dict[str, int] = {}
         self.triggers: dict[str, Trigger] = {}
+        self.warnings: list[str] = []
 
     async def load(self) -> None:
         """Wait until the process has loaded the app; raises AppError."""
@@ -58,6 +59,7 @@ class Worker(asyncio.Protocol):
         if "error" in answer:
             raise AppError(answer["error"])
         self.timeouts, self.triggers = answer["timeouts"], answer["triggers"]
+        self.warnings = answer["warnings"]
 
     async def run(self, name: str, event: Any) -> Result:
         """Run a function; raises WorkerEnded, after which the worker cannot be used."""
@@ -81,6 +83,9 @@ class Worker(asyncio.Protocol):
             return Result(**json.loads(answer["result"]))
         except RecursionError:
             return TOO_DEEP
+        except ValueError as error:
+            # The app has raised its own limit for the digits of a number.
+            return Result(error={"errorType": "ValueError", "errorMessage": json_problem(error)})
 
     @property
     def alive(self) -> bool:
@@ -128,8 +133,8 @@ def serve_events(channel: processes.Channel, *app: Any) -> None:
     """Load the app in a worker process, then run the events from the gateway.
 
     Args:
-        channel: to the gateway. The first answer has the timeouts and triggers of all functions,
-            or an error.
+        channel: to the gateway. The first answer has the timeouts and triggers of all functions
+            and the warnings, or an error.
         app: the arguments of Functions.
     """
     try:
@@ -138,7 +143,7 @@ def serve_events(channel: processes.Channel, *app: Any) -> None:
         channel.send({"number": 0, "error": str(error)})
         return
     about = {"timeouts": functions.timeouts(), "triggers": functions.triggers}
-    channel.send({"number": 0, **about})
+    channel.send({"number": 0, **about, "warnings": functions.warnings})
     current, pid = None, os.getpid()
     for number, name, text in channel:
         # The function changes only where the app on the disk does not load.

@@ -11,11 +11,13 @@ workers are used for any function until the next change.
 
 import asyncio
 import logging
+import os
+import signal
 import traceback
 from collections import defaultdict
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from threading import Thread
 from typing import Any, Protocol
 
 from chalice_ws.local.functions.runtime import Functions, Result
@@ -34,11 +36,12 @@ class Lambda(Protocol):
 
     `timeouts` has each function's timeout in seconds. `max_concurrency` is the number of events of
     one function that run at the same time. More wait. `triggers` has the event source of each
-    function that has no route.
+    function that has no route. `warnings` has a line for each fault that keeps no app from running.
     """
 
     timeouts: dict[str, int]
     triggers: dict[str, Trigger]
+    warnings: list[str]
     max_concurrency: int
 
     async def invoke(self, name: str, event: Any) -> Result:
@@ -56,6 +59,7 @@ class Workers:
     def __init__(self, app: App, max_concurrency: int) -> None:
         self.timeouts: dict[str, int] = {}
         self.triggers: dict[str, Trigger] = {}
+        self.warnings: list[str] = []
         self.max_concurrency = max_concurrency
         self._app = app
         self._slots: dict[str, asyncio.Semaphore] = defaultdict(
@@ -74,6 +78,7 @@ class Workers:
         try:
             worker = await spare
             self.timeouts, self.triggers = worker.timeouts, worker.triggers
+            self.warnings = worker.warnings
         except AppError:
             self._load_failed = True
             raise
@@ -182,14 +187,33 @@ class InProcess:
         self._functions = Functions(*app)
         self.timeouts = self._functions.timeouts()
         self.triggers = self._functions.triggers
+        self.warnings = self._functions.warnings
         # A function may invoke another one and wait for it.
         self.max_concurrency = 8
-        self._threads = ThreadPoolExecutor(self.max_concurrency)
+        self._slots = asyncio.Semaphore(self.max_concurrency)
+        os.register_at_fork(after_in_child=_restore_signals)
 
     async def invoke(self, name: str, event: Any) -> Result:
         """Run a function with an event."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._run, name, event)
+        loop, pid = asyncio.get_running_loop(), os.getpid()
+        done: asyncio.Future[Result] = loop.create_future()
+
+        def set_result(result: Result) -> None:
+            if not done.done():
+                done.set_result(result)
+
+        def run() -> None:
+            result = self._run(name, event)
+            # The handler has forked, and returned in the child process too.
+            if os.getpid() != pid:
+                os._exit(0)
+            loop.call_soon_threadsafe(set_result, result)
+
+        async with self._slots:
+            # A process that a thread of a ThreadPoolExecutor forks fails at its end: it waits for
+            # all threads of the executor, and so for itself.
+            Thread(target=run, daemon=True).start()
+            return await done
 
     def _run(self, name: str, event: Any) -> Result:
         try:
@@ -199,3 +223,11 @@ class InProcess:
             traceback.print_exc()
             message = f"Runtime exited ({type(error).__name__}: {error})"
             return Result(error={"errorType": "Runtime.ExitError", "errorMessage": message})
+
+
+def _restore_signals() -> None:
+    # A process that a handler forks shares the event loop's file for signals. The gateway would
+    # take the signals of the process, such as that of Pool.terminate(), for its own.
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -84,7 +84,7 @@ class IssuerApi:
             return web.json_response({"message": problem}, status=409, headers=headers)
         try:
             wanted = json.loads(await request.read())
-        except ValueError:
+        except (ValueError, RecursionError):
             wanted = None
         user = wanted.get("user") if isinstance(wanted, dict) else None
         claims = wanted.get("claims", {}) if isinstance(wanted, dict) else None

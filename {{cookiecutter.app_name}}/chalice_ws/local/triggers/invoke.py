@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from chalice_ws.local.definitions import read_definitions
+from chalice_ws.local.definitions import add_resources, read_definitions
 from chalice_ws.local.functions.runtime import Result
 from chalice_ws.local.functions.workers import Workers
 from chalice_ws.local.isolation import isolate
 from chalice_ws.local.server import DEFAULT_PORT, start_services
 from chalice_ws.local.triggers.sample_events import sample_event
-from chalice_ws.project.config import AppError, read_config
+from chalice_ws.project.config import AppError, json_problem, read_config
 from chalice_ws.project.resources import read_resources
 
 SUMMARY = """Run one function of an app, and print its result as JSON.
@@ -80,6 +80,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--project-dir", metavar="FOLDER", type=Path, default=Path(), help=folder)
     port = "port of the local gateway (default: %(default)s)"
     add("--port", type=int, default=DEFAULT_PORT, help=port)
+    add_resources(parser)
     return parser
 
 
@@ -92,7 +93,7 @@ async def _run(options: argparse.Namespace) -> Result:
     environment = isolate(database=f"http://{address}", gateway=gateway)
     full_name = f"{config.app_name}-{options.stage}-{options.name}"
     options.in_gateway = _post(options.port, full_name, "{}", "DryRun") is not None
-    functions = Workers((project, options.stage, environment), 1)
+    functions = Workers((project, options.stage, environment, options.resources), 1)
     try:
         await functions.load()
         if options.name not in functions.timeouts:
@@ -107,7 +108,7 @@ async def _run(options: argparse.Namespace) -> Result:
             if answer is not None:
                 return answer
             raise AppError("the local gateway has ended meanwhile; start it again")
-        definitions = read_definitions(project, read_resources(config))
+        definitions = read_definitions(project, read_resources(config, files=options.resources))
         if definitions:
             environment |= await start_services(definitions, None)
             # A worker that is started from now on has the address.
@@ -127,7 +128,8 @@ def _read_event(name: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise AppError(f"{name} is not valid JSON (got {error}); correct it") from None
+        got = json_problem(error)
+        raise AppError(f"{name} is not valid JSON (got {got}); correct it") from None
 
 
 def _print_stack(stack: list[str], project: Path) -> None:

@@ -14,6 +14,7 @@ from chalice_ws.local.functions.worker import TOO_DEEP
 from chalice_ws.local.functions.workers import Lambda
 from chalice_ws.local.websocket_api.gateway import DELETED, Connection, Gateway
 from chalice_ws.local.websocket_api.websocket import MAX_MESSAGE_BYTES
+from chalice_ws.project.config import json_problem
 
 log = logging.getLogger("chalice_ws")
 
@@ -145,7 +146,8 @@ class Invoke:
         try:
             event = json.loads(await request.read() or "{}")
         except (ValueError, RecursionError) as problem:
-            return error(400, "InvalidRequestContentException", f"not valid JSON: {problem}")
+            text = f"not valid JSON: {json_problem(problem)}"
+            return error(400, "InvalidRequestContentException", text)
         kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
         if kind == "DryRun":
             return web.Response(status=204)

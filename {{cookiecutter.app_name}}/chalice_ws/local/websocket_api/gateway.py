@@ -99,6 +99,9 @@ class Gateway:
         """Serve a client from its handshake until its $disconnect has run."""
         if self._stopping or request.transport is None:
             return web.Response(status=503)
+        if not has_websocket_api(self.functions):
+            log.warning("refused a WebSocket: the app has no handler under @app.on_ws_message()")
+            return web.Response(status=403)
         websocket = WebSocket(request)
         if websocket.refusal:
             status, headers = websocket.refusal.status_code, {"Upgrade": "websocket"}
@@ -210,6 +213,11 @@ class Gateway:
         connection_id = event["requestContext"]["connectionId"]
         log.info("%-11s %s %s %.0f ms", route, connection_id, outcome.status, took_ms)
         return outcome
+
+
+def has_websocket_api(functions: Lambda) -> bool:
+    """Return whether an app has a WebSocket handler. Without one AWS gets no WebSocket API."""
+    return any(function in functions.timeouts for function in ROUTES.values())
 
 
 def _status(value: Any) -> int | None:

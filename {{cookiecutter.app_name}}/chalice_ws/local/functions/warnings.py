@@ -1,0 +1,76 @@
+"""Faults of an app with which it runs on this machine, and not as its owner expects."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from chalice import Blueprint, Chalice
+from chalice.app import EventSourceHandler
+
+from chalice_ws.project.config import AppError
+
+DECORATORS = {
+    "$connect": "on_ws_connect",
+    "$default": "on_ws_message",
+    "$disconnect": "on_ws_disconnect",
+}
+
+
+def find_handler(function: Any) -> Any:
+    """Return a handler as Lambda finds it, by its module and attribute; raises AppError."""
+    module, attribute = function.handler_string.rsplit(".", 1)
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ImportError:
+        use = "use Blueprint(__name__)"
+        raise AppError(f"the module of a handler does not exist (got {module!r}); {use}") from None
+    except AttributeError:
+        what = f"the handler {attribute} is not in its module (got {module!r})"
+        use = "put its Chalice decorator first, and functools.wraps into other decorators"
+        raise AppError(f"{what}; {use}") from None
+
+
+def is_unwrapped(function: Any) -> bool:
+    """Return whether a function is a WebSocket handler of a blueprint, which Chalice does not wrap.
+
+    Lambda would call it with two arguments, of which the first is not Chalice's event.
+    """
+    is_websocket = hasattr(function, "route_key_handled")
+    return is_websocket and not isinstance(find_handler(function), EventSourceHandler)
+
+
+def find_warnings(app: Chalice, project_dir: Path) -> list[str]:
+    """Return a line for each fault of an app.
+
+    Args:
+        app: the imported app.
+        project_dir: the folder of app.py.
+    """
+    found = [*_find_unwrapped(app), *_find_unregistered(project_dir)]
+    if not (app.routes or app.websocket_handlers or app.event_sources or app.pure_lambda_functions):
+        use = "put a function under @app.on_ws_message(), with the parentheses"
+        found.append(f"app.py registers no function (got {app.app_name!r}); {use}")
+    return found
+
+
+def _find_unwrapped(app: Chalice) -> Iterator[str]:
+    for route, each in app.websocket_handlers.items():
+        if is_unwrapped(each):
+            what = "is in a blueprint: it runs here, and would fail on AWS"
+            use = f"put it under @app.{DECORATORS[route]}() in app.py"
+            yield f"{each.handler_string} {what}; {use}"
+
+
+def _find_unregistered(project_dir: Path) -> Iterator[str]:
+    for name, module in sorted(sys.modules.items()):
+        path = Path(getattr(module, "__file__", None) or "/")
+        if not path.is_relative_to(project_dir) or "site-packages" in path.parts:
+            continue
+        for attribute, value in list(vars(module).items()):
+            # The module that makes a blueprint passes it its own name.
+            is_own = isinstance(value, Blueprint) and value._import_name == name
+            if is_own and value._current_app is None and value._deferred_registrations:
+                use = "use app.register_blueprint() in app.py"
+                yield f"the blueprint {name}.{attribute} is not registered; {use}"

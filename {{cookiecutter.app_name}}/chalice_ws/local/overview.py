@@ -1,0 +1,46 @@
+"""The lines at the start of the gateway: what it serves, and what is wrong with it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from chalice_ws.local.functions.workers import Lambda
+from chalice_ws.local.rest_api.gateway import FUNCTION
+from chalice_ws.local.triggers.triggers import Triggers
+from chalice_ws.local.websocket_api.gateway import has_websocket_api
+
+
+class Overview:
+    """The addresses and functions of an app.
+
+    Args:
+        functions: what runs the functions. They change when the app is loaded again.
+        triggers: what invokes functions without a route.
+        address: the host and the port.
+        stage: the API's stage.
+        project: the folder of the app, which may have a web page.
+    """
+
+    def __init__(
+        self, functions: Lambda, triggers: Triggers, address: str, stage: str, project: Path
+    ) -> None:
+        self._functions = functions
+        self._triggers = triggers
+        self._address = address
+        self._stage = stage
+        self._project = project
+        self._told: set[str] = set()
+
+    def update(self) -> list[str]:
+        """Start and end triggers; return the lines that are new."""
+        lines = [*self._addresses(), *self._triggers.update(), *self._functions.warnings]
+        new = [line for line in lines if line not in self._told]
+        self._told = set(lines) | self._told
+        return new
+
+    def _addresses(self) -> Iterator[str]:
+        if (self._project / "web" / "index.html").exists():
+            yield f"page       http://{self._address}/"
+        if has_websocket_api(self._functions):
+            yield f"WebSocket  ws://{self._address}/{self._stage}"
+        if FUNCTION in self._functions.timeouts:
+            yield f"REST       http://{self._address}/{self._stage}/"
