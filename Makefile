@@ -45,8 +45,8 @@ lint: install ## check style and types, of the template's own files too
 pictures: install ## make the README's pictures of the running demo
 	$(RUN) docs.pictures http://127.0.0.1:8000/
 
-protocol: install ## make the generated app's docs/protocol.md from its asyncapi.yaml
-	$(RUN) docs.protocol
+protocol: install ## make the generated app's docs/asyncapi.yaml and docs/protocol.md from its actions
+	venv=$$(cd "$(VENV)" && pwd) && cd '$(APP)' && "$$venv/bin/python" -m docs.protocol
 
 types: install ## make the types of the generated app's web/client/ with tsc
 	$(RUN) docs.types

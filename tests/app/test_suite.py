@@ -16,7 +16,7 @@ CONFIG = Path(".chalice/config.json")
 GENERATED = RAW / "tests" / "engine" / "generated"
 
 ECHO = """@router.action(data=DATA)
-def echo(request: Request, *, data: Any) -> Frame:
+def echo(request: Request, *, data: Any) -> dict[str, Any]:
     return {"type": "echoed"}
 """
 
@@ -73,7 +73,7 @@ def strict(bake: Bake) -> Path:
     return app
 
 
-@pytest.mark.parametrize("name", ["access.py", "actions.py"])
+@pytest.mark.parametrize("name", ["access.py", "actions.py", "replies.py"])
 def test_engines_tests_have_the_module_as_generated(name: str) -> None:
     original = RAW / "chalicelib" / name
     assert (GENERATED / name).read_text() == original.read_text(), f"cp {original} {GENERATED}"

@@ -14,36 +14,21 @@ def examples(app: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (app / "README.md").read_text(), re.DOTALL)
 
 
-WAVE = """
-      wave:
-        payload:
-          <<: *closed
-          required: [action, name]
-          properties: {action: {const: wave}, name: *name, channel: *channel, id: *id}
-        examples: [{payload: {action: wave, name: Ann, id: 12}}]
-      wave_reply:
-        payload: {<<: *closed, required: [type], properties: {type: {const: waved}, id: *id}}
-        examples: [{payload: {type: waved, id: 12}}]
-operations:
-  wave:
-    <<: *request
-    messages: [{$ref: "#/channels/ws/messages/wave"}]
-    reply: {messages: [{$ref: "#/channels/ws/messages/wave_reply"}, *error]}
-"""
-
-
 def test_added_action_works_and_passes_its_test(bake: Bake, tmp_path: Path) -> None:
     app = bake(app_name="tea", app_kind="notifications")
-    action, test, *_ = examples(app)
+    action, reply, test, *_ = examples(app)
+    with (app / "chalicelib" / "replies.py").open("a") as replies:
+        replies.write("\n\n" + reply)
     with (app / "chalicelib" / "actions.py").open("a") as actions:
         actions.write("\n\n" + action)
     (app / "tests" / "app" / "test_wave.py").write_text(test)
     tests = ["tests/app/test_wave.py", "tests/app/test_asyncapi.py"]
     command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", *tests]
     result = subprocess.run(command, cwd=app, capture_output=True, text=True)
-    assert "describe this frame in docs/asyncapi.yaml" in result.stdout
-    protocol = app / "docs" / "asyncapi.yaml"
-    protocol.write_text(protocol.read_text().replace("\noperations:\n", WAVE))
+    assert "run `make protocol`" in result.stdout
+    assert result.stdout.count("FAILED") == 2, result.stdout
+    describe = [sys.executable, "-B", "-m", "docs.protocol"]
+    subprocess.run(describe, cwd=app, check=True, capture_output=True)
     result = subprocess.run(command, cwd=app, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout
 

@@ -27,7 +27,9 @@ DIRECTIONS = {
         "chalicelib.aws",
         "chalicelib.settings",
     },
+    "chalicelib.replies": {"chalicelib.protocol"},
     "chalicelib.actions": {
+        "chalicelib.replies",
         "chalicelib.delivery",
         "chalicelib.storage",
         "chalicelib.protocol",
@@ -55,6 +57,8 @@ DIRECTIONS = {
     "chalice_ws.project": NOTHING,
     "chalice_ws.local": {"chalice_ws.project"},
     "chalice_ws.deploy": {"chalice_ws.project"},
+    # The descriptions of the actions: never deployed.
+    "docs": {"chalicelib.actions", "chalicelib.replies", "chalicelib.protocol"},
 }
 
 # The packages that a room may import. The names missing here may import none.
@@ -67,6 +71,7 @@ PACKAGES = {
     "chalice_ws.deploy": {*AWS_PACKAGES, "pathspec"},
     # Chalice depends on PyYAML.
     "chalice_ws.project": {*AWS_PACKAGES, "yaml"},
+    "docs": {"yaml"},
     "chalice_ws.local": {
         *AWS_PACKAGES,
         "cryptography",
@@ -89,7 +94,7 @@ def room_of(name: str) -> str | None:
 def modules(app: Path) -> Iterator[tuple[str, Path]]:
     """Yield the name and the file of each module that the directions are about."""
     yield "app", app / "app.py"
-    for package in ("chalicelib", "chalice_ws"):
+    for package in ("chalicelib", "chalice_ws", "docs"):
         for path in (app / package).rglob("*.py"):
             parts = path.relative_to(app).with_suffix("").parts
             yield ".".join(parts).removesuffix(".__init__"), path
@@ -115,7 +120,7 @@ def forbidden(name: str, source: str) -> list[str]:
         package = imported.partition(".")[0]
         if package in sys.stdlib_module_names:
             continue
-        if package in ("app", "chalicelib", "chalice_ws"):
+        if package in ("app", "chalicelib", "chalice_ws", "docs"):
             allowed = room_of(imported) in {room, *DIRECTIONS.get(room or "", ())}
         else:
             allowed = package in PACKAGES.get(room or "", ())
@@ -144,6 +149,8 @@ def test_each_module_is_in_a_room(app: Path) -> None:
         ("chalicelib.storage.table", "from chalicelib.delivery import pushes"),
         ("chalicelib.storage.table", "from ..delivery import pushes"),
         ("chalicelib.actions", "import requests"),
+        ("chalicelib.actions", "from docs import schemas"),
+        ("docs.schemas", "from chalicelib.storage import table"),
         ("app", "from chalicelib.sender import send"),
         ("chalice_ws.deploy.stack", "from chalice_ws.local import services"),
         ("chalice_ws.local.cli", "from chalicelib.settings import actions"),

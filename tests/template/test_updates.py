@@ -29,13 +29,14 @@ COMMITS: dict[str, str] = dict(
 
 CONFIG = ".chalice/config.json"
 ACCESS = "chalicelib/access.py"
+ACTIONS = "chalicelib/actions.py"
 
 # The files whose changes conflict, as CHANGELOG.md says.
 CONFLICTS = {
-    "0.1.0": [CONFIG, "app.py"],
-    "0.2.0": [CONFIG, "app.py"],
-    "0.3.0": [CONFIG, ACCESS],
-    "0.4.0": [],
+    "0.1.0": [CONFIG, "app.py", ACTIONS],
+    "0.2.0": [CONFIG, "app.py", ACTIONS],
+    "0.3.0": [CONFIG, ACCESS, ACTIONS],
+    "0.4.0": [ACTIONS],
 }
 
 
@@ -65,6 +66,8 @@ def test_update_from_the_last_version_keeps_the_owners_action(
     commit(app, "mine")
     publish_current(repo, template)
     update(app)
+    git(app, "checkout", "--theirs", ACTIONS)
+    owner.add_action(app)
     expected = bake({"output_dir": str(tmp_path / "expected")})
     owner.add_action(expected)
     assert own_files(app) == files(expected)
@@ -93,8 +96,10 @@ def test_update_keeps_the_owners_changes_but_for_known_conflicts(
 
     if conflicts:
         git(app, "checkout", "--theirs", *conflicts)
-        owner.change_settings(app)
-        owner.add_rule(app)
+        owner.add_action(app)
+        if CONFIG in conflicts:
+            owner.change_settings(app)
+            owner.add_rule(app)
     expected = bake({"output_dir": str(tmp_path / "expected")})
     for change in changes:
         change(expected)

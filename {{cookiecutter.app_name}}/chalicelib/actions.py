@@ -1,21 +1,34 @@
 """The actions: each function here is one, and its decorator names its fields.
 
 To add one, write a function that returns the reply, name its fields in the decorator, and switch
-it on in .chalice/config.json under WS_ACTIONS.
+it on in .chalice/config.json under WS_ACTIONS. Then `make protocol` describes it in docs/: its
+docstring is the summary, and its return type, from chalicelib/replies.py, the reply.
 """
+
+from __future__ import annotations
 
 from itertools import islice
 from typing import Any
 
-from chalicelib import access, settings
+from chalicelib import access, replies, settings
 from chalicelib.delivery.pushes import (
     new_message,
     publish,
     publish_presence,
     publish_to_devices,
 )
-from chalicelib.protocol.fields import CHANNEL, DATA, KEEP, LIMIT, MESSAGE_ID, NAME, NONCE, SINCE
-from chalicelib.protocol.frames import Frame, FrameError
+from chalicelib.protocol.fields import (
+    CHANNEL,
+    DATA,
+    KEEP,
+    LIMIT,
+    MAX_LISTED,
+    MESSAGE_ID,
+    NAME,
+    NONCE,
+    SINCE,
+)
+from chalicelib.protocol.frames import FrameError
 from chalicelib.protocol.router import Request, Router
 from chalicelib.protocol.user import User
 from chalicelib.storage import connections, users
@@ -32,9 +45,6 @@ def _limit_requests(connection_id: str) -> None:
 
 router = Router(before=_limit_requests)
 
-MAX_MEMBERS_LISTED = 100
-MAX_CHANNELS_LISTED = 100
-
 # A new name is announced in one channel after another, until this many pushes are sent. The members
 # of the other channels see it with the next message.
 MAX_NAMED_PUSHES = 200
@@ -44,12 +54,17 @@ PAGE_SIZE = 50
 
 
 @router.action(data=DATA)
-def echo(request: Request, *, data: Any) -> Frame:
+def echo(request: Request, *, data: Any) -> replies.Echo:
+    """Return `data`."""
     return {"type": "echo", "data": data}
 
 
 @router.action(name=NAME)
-def name(request: Request, *, name: str) -> Frame:
+def name(request: Request, *, name: str) -> replies.Named:
+    """Set the name that others see.
+
+    Invisible characters are refused. It proves nothing without sign-in.
+    """
     me = connections.get(request.connection_id)
     if me.user is not None:
         raise FrameError("forbidden", "keep the name: it is the one of your sign-in")
@@ -65,7 +80,8 @@ def name(request: Request, *, name: str) -> Frame:
 @router.action(channel=CHANNEL, since=SINCE, limit=LIMIT)
 def join(
     request: Request, *, channel: str, since: str | None = None, limit: int | None = None
-) -> Frame:
+) -> replies.Joined | replies.JoinedWithHistory:
+    """Join a channel, and return missed messages if `since` or `limit` is set."""
     me = connections.get(request.connection_id)
     _require(me.user, "join", channel)
     wants_history = since is not None or limit is not None
@@ -75,7 +91,7 @@ def join(
         connections.join(me, channel)
         if channel not in me.channels:
             publish_presence(channel, "joined", me, request.invocation)
-    reply: Frame = {"type": "joined", "channel": channel}
+    reply: replies.Joined = {"type": "joined", "channel": channel}
     if me.user is not None and (mark := users.read_mark(channel, me.user.id)):
         reply["read"] = mark
     if not wants_history:
@@ -86,7 +102,8 @@ def join(
 
 
 @router.action(channel=CHANNEL)
-def leave(request: Request, *, channel: str) -> Frame:
+def leave(request: Request, *, channel: str) -> replies.Left:
+    """Leave a channel. The lobby cannot be left."""
     if channel == LOBBY or channel.startswith(OWN):
         problem = "name another channel: the lobby and a user's own channel cannot be left"
         raise FrameError("bad_field", problem, "channel")
@@ -105,7 +122,8 @@ def broadcast(
     data: Any,
     nonce: str | None = None,
     keep: bool = True,
-) -> Frame:
+) -> replies.Sent:
+    """Send `data` to the members of a channel. The default channel is the lobby."""
     me = _require_member(request, "broadcast", channel)
     push = new_message(channel, data, sender=me)
     if not keep:
@@ -120,33 +138,42 @@ def broadcast(
 @router.action(channel=CHANNEL, since=SINCE, limit=LIMIT)
 def history(
     request: Request, *, channel: str, since: str | None = None, limit: int = PAGE_SIZE
-) -> Frame:
+) -> replies.History:
+    """Return the messages of a channel after `since`, or the latest.
+
+    The client must be a member.
+    """
     _require_member(request, "history", channel)
     return {"type": "history", "channel": channel, **stored.page(channel, since, limit)}
 
 
 @router.action(channel=CHANNEL, message_id=MESSAGE_ID)
-def read(request: Request, *, channel: str, message_id: str) -> Frame:
+def read(request: Request, *, channel: str, message_id: str) -> replies.Read:
+    """Mark the messages up to `message_id` as read, on all devices of the user.
+
+    For who is signed in.
+    """
     me = _require_member(request, "read", channel)
     if me.user is None:
         raise FrameError("forbidden", "sign in first: the mark belongs to a user")
     mark, has_moved = users.move_mark(channel, me.user.id, message_id)
-    reply = {"type": "read", "channel": channel, "message_id": mark}
+    reply: replies.Read = {"type": "read", "channel": channel, "message_id": mark}
     if has_moved:
         publish_to_devices(reply, me, request.invocation)
     return reply
 
 
 @router.action(channel=CHANNEL)
-def who(request: Request, *, channel: str) -> Frame:
+def who(request: Request, *, channel: str) -> replies.Members:
+    """Return the members of a channel, each user once. The client need not be a member."""
     _require(_user(request), "who", channel)
-    found = members(channel, page_size=MAX_MEMBERS_LISTED + 1)
-    ids = list(islice(found, MAX_MEMBERS_LISTED + 1))
-    rows = connections.get_many(ids[:MAX_MEMBERS_LISTED], request.invocation.deadline)
+    found = members(channel, page_size=MAX_LISTED + 1)
+    ids = list(islice(found, MAX_LISTED + 1))
+    rows = connections.get_many(ids[:MAX_LISTED], request.invocation.deadline)
     # A user is listed once, with one of the connections.
     people = {each.user.id if each.user else (each.connection_id,): each.member for each in rows}
     listed = list(people.values())
-    more = len(ids) > MAX_MEMBERS_LISTED
+    more = len(ids) > MAX_LISTED
     return {
         "type": "members",
         "channel": channel,
@@ -157,22 +184,22 @@ def who(request: Request, *, channel: str) -> Frame:
 
 
 @router.action()
-def channels(request: Request) -> Frame:
+def channels(request: Request) -> replies.Channels:
+    """Return the channels and their sizes."""
     user, counts = _user(request), count_members(request.invocation.deadline)
     visible = [each for each in counts.items() if access.may(user, "who", each[0])]
     largest = sorted(visible, key=lambda count: (-count[1], count[0]))
-    rows = [{"channel": channel, "members": n} for channel, n in largest[:MAX_CHANNELS_LISTED]]
-    return {"type": "channels", "channels": rows, "more": len(largest) > MAX_CHANNELS_LISTED}
+    rows: list[replies.ChannelSize] = [
+        {"channel": channel, "members": n} for channel, n in largest[:MAX_LISTED]
+    ]
+    return {"type": "channels", "channels": rows, "more": len(largest) > MAX_LISTED}
 
 
 @router.action()
-def help(request: Request) -> Frame:
+def help(request: Request) -> replies.Help:
+    """Return the actions that are switched on."""
     actions = router.enabled().items()
-    fields = {
-        name: {each: field.description for each, field in action.fields.items()}
-        for name, action in actions
-    }
-    return {"type": "help", "actions": fields}
+    return {"type": "help", "actions": {name: action.describe() for name, action in actions}}
 
 
 def _user(request: Request) -> User | None:

@@ -43,7 +43,7 @@ class Rejected(Exception):
 class Connection:
     """A connection of a test. A subclass sends and receives.
 
-    Each frame is checked against docs/asyncapi.yaml.
+    Each frame is checked against the types of replies and pushes.
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Connection:
         """Return the next frame: a reply or a push.
 
         Raises:
-            AssertionError: no frame comes, or docs/asyncapi.yaml does not describe it.
+            AssertionError: no frame comes, or no type of a reply or a push describes it.
         """
         frame = self._receive()
         self._checker.check_received(frame)

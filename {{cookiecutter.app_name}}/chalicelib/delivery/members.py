@@ -2,10 +2,10 @@
 
 import logging
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
 
 from chalicelib.aws import Invocation
-from chalicelib.protocol.frames import Frame
 from chalicelib.sender import Outcome, send
 from chalicelib.storage.channels import members
 from chalicelib.storage.connections import get_many, remove_gone
@@ -18,7 +18,7 @@ REMOVAL_SECONDS = 2
 
 
 def recipient_ids(
-    push: Frame,
+    push: Mapping[str, Any],
     exclude: Collection[str],
     id_range: Range | None = None,
     page_size: int | None = None,

@@ -3,7 +3,7 @@
 import logging
 import secrets
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -11,7 +11,8 @@ from chalicelib import settings
 from chalicelib.aws import Invocation
 from chalicelib.delivery import queue
 from chalicelib.delivery.members import recipient_ids, send_to
-from chalicelib.protocol.frames import MAX_PUSH_BYTES, Frame, encode
+from chalicelib.protocol.frames import MAX_PUSH_BYTES, encode
+from chalicelib.protocol.pushes import Message
 from chalicelib.sender import Outcome
 from chalicelib.storage import history
 from chalicelib.storage.channels import members
@@ -29,7 +30,7 @@ _last_sent_at = 0
 
 def new_message(
     channel: str, data: Any, sender: Connection | None = None, message_id: str | None = None
-) -> Frame:
+) -> Message:
     """Return a message to a channel.
 
     Args:
@@ -41,7 +42,7 @@ def new_message(
         "type": "message",
         "message_id": message_id,
         "channel": channel,
-        "from": sender and sender.member,
+        "from": sender.member if sender else None,
         "data": data,
         "sent_at": int(message_id[:12], 16),
     }
@@ -84,7 +85,9 @@ def publish_presence(channel: str, event: str, subject: Connection, invocation: 
     return len(ids)
 
 
-def publish(push: Frame, invocation: Invocation, exclude: Collection[str] = ()) -> Outcome:
+def publish(
+    push: Mapping[str, Any], invocation: Invocation, exclude: Collection[str] = ()
+) -> Outcome:
     """Send a push to the members of its channel, and remove connections that are gone.
 
     A message is saved to the history first, unless its `keep` is false. If that fails it is sent
@@ -104,7 +107,11 @@ def publish(push: Frame, invocation: Invocation, exclude: Collection[str] = ()) 
 
 
 def _send(
-    push: Frame, text: str, ids: Iterable[str], invocation: Invocation, exclude: Collection[str]
+    push: Mapping[str, Any],
+    text: str,
+    ids: Iterable[str],
+    invocation: Invocation,
+    exclude: Collection[str],
 ) -> Outcome:
     if limit := settings.fanout_limit():
         ids = list(islice(ids, limit + 1))
@@ -113,7 +120,7 @@ def _send(
     return send_to(push["channel"], text.encode(), ids, invocation)
 
 
-def publish_to_devices(push: Frame, me: Connection, invocation: Invocation) -> None:
+def publish_to_devices(push: Mapping[str, Any], me: Connection, invocation: Invocation) -> None:
     """Send a push to the other connections of a user. An error is logged, not raised."""
     if me.user is None:
         return

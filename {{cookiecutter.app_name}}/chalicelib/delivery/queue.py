@@ -11,7 +11,7 @@ Without FANOUT_LIMIT nothing here sends a request. More in docs/scale.md.
 import json
 import logging
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain, islice
@@ -20,7 +20,7 @@ from typing import Any
 from chalicelib import settings
 from chalicelib.aws import Invocation, client_config, session
 from chalicelib.delivery.members import recipient_ids, send_to
-from chalicelib.protocol.frames import MAX_PUSH_BYTES, Busy, Frame, encode
+from chalicelib.protocol.frames import MAX_PUSH_BYTES, Busy, encode
 from chalicelib.sender import Outcome
 from chalicelib.storage.table import Range, batches, shards
 
@@ -51,7 +51,7 @@ class Enqueued(Outcome):
         return {**super().counts(), "queued": self.queued}
 
 
-def enqueue(push: Frame, endpoint: str | None, exclude: Collection[str]) -> Enqueued:
+def enqueue(push: Mapping[str, Any], endpoint: str | None, exclude: Collection[str]) -> Enqueued:
     """Put a push into the queue: one task for each shard of its channel.
 
     Args:

@@ -1,7 +1,8 @@
 """The fields of requests: the values that each accepts."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 from chalicelib.protocol import names
 from chalicelib.protocol.frames import Frame, FrameError
@@ -10,6 +11,7 @@ from chalicelib.protocol.schema import Schema, is_valid
 MAX_TEXT_LENGTH = 64
 MAX_DEPTH = 100
 MAX_LIMIT = 100
+MAX_LISTED = 100
 
 # Integers of any language's JSON reader are exact below 2**53, and floats go to 1.8e308. An id is
 # repeated as it came, so its size alone is limited.
@@ -20,19 +22,22 @@ def _same(value: Any) -> Any:
     return value
 
 
-class Field(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Field:
     """The values that a field accepts.
 
     Args:
-        description: completes "{field} must be ..."; errors and `help` show it.
+        description: completes "{field} must be ..."; errors, `help` and the documents show it.
         convert: returns the value to use; raises ValueError for a value that is not valid, though
             it matches the schema.
-        schema: the JSON schema of the values, as docs/asyncapi.yaml has it.
+        schema: the JSON schema of the values.
+        example: a value for the examples in the documents.
     """
 
     description: str
     convert: Callable[[Any], Any] = _same
-    schema: Schema = {}  # noqa: RUF012
+    schema: Schema = field(default_factory=dict)
+    example: Any = None
 
     def parse(self, value: Any) -> Any:
         """Return the value to use.
@@ -99,24 +104,44 @@ _NUMBER: Schema = {
 ID = Field(
     f"a string of 1 to {MAX_TEXT_LENGTH} characters, or a number between -1e64 and 1e64",
     schema={"anyOf": [_TEXT, _NUMBER]},
+    example=1,
 )
 CHANNEL = Field(
     "1 to 64 of ASCII letters, digits, _ . -, or @ and a user's id",
     schema=_pattern('([A-Za-z0-9_.-]{1,64}|@[!"$-~]{1,128})'),
+    example="tea",
 )
-DATA = Field(f"any JSON value, nested at most {MAX_DEPTH} deep", _data)
-KEEP = Field("true, or false for what is worth nothing later", schema={"type": "boolean"})
+DATA = Field(f"any JSON value, nested at most {MAX_DEPTH} deep", _data, example="Tea?")
+KEEP = Field(
+    "true, or false for what is worth nothing later", schema={"type": "boolean"}, example=False
+)
 LIMIT = Field(
     f"a whole number from 1 to {MAX_LIMIT}",
     int,
     {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+    example=10,
 )
 NAME = Field(
-    f"1 to {MAX_TEXT_LENGTH} visible characters, with one alphabet in a word", _name, _TEXT
+    f"1 to {MAX_TEXT_LENGTH} visible characters, with one alphabet in a word",
+    _name,
+    _TEXT,
+    example="Ann",
 )
-MESSAGE_ID = Field("the message_id of a message", schema=_pattern("[0-9a-f]{12}-[0-9a-f]{16}"))
-NONCE = Field(f"a string of 1 to {MAX_TEXT_LENGTH} characters", schema=_TEXT)
+MESSAGE_ID = Field(
+    "the message_id of a message",
+    schema=_pattern("[0-9a-f]{12}-[0-9a-f]{16}"),
+    example="0198c1d2e3f4-5b6c7d8e9fa0b1c2",
+)
+NONCE = Field(f"a string of 1 to {MAX_TEXT_LENGTH} characters", schema=_TEXT, example="9a3f1c5e")
 SINCE = MESSAGE_ID
 USER = Field(
-    "1 to 128 printable ASCII characters without space and #", schema=_pattern('[!"$-~]{1,128}')
+    "1 to 128 printable ASCII characters without space and #",
+    schema=_pattern('[!"$-~]{1,128}'),
+    example="ann",
 )
+
+# Types for what clients get: in a reply, `channel: Channel` has the values of the field CHANNEL.
+Channel = Annotated[str, CHANNEL]
+Data = Annotated[Any, DATA]
+MessageId = Annotated[str, MESSAGE_ID]
+Name = Annotated[str, NAME]

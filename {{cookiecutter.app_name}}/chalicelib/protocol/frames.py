@@ -1,9 +1,25 @@
 """Frames: JSON objects as text, in both directions, and the errors that answer a wrong one."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 Frame = dict[str, Any]
+
+# The codes of errors. Add those that your actions raise: the documents describe them.
+CODES = {
+    "bad_json": "the frame is not valid JSON",
+    "not_an_object": "the frame is not a JSON object",
+    "unknown_action": "the action does not exist",
+    "action_disabled": "the action is switched off",
+    "bad_field": "`field` is missing, not valid, or above a limit",
+    "not_a_member": "join the channel first",
+    "forbidden": "the user may not do this",
+    "too_large": "the frame to send is too large",
+    "too_fast": "wait for the next minute, see `MESSAGES_PER_MINUTE`",
+    "try_again": "the table is busy, or the connection not registered",
+    "internal": "an error of the server",
+}
 
 # API Gateway's maximum for one message, in either direction:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
@@ -17,8 +33,7 @@ class FrameError(Exception):
     """An error that is sent to the client in place of a reply.
 
     Args:
-        code: bad_json, not_an_object, unknown_action, action_disabled, bad_field,
-            not_a_member, forbidden, too_large, too_fast, try_again or internal.
+        code: one of CODES.
         message: an imperative that tells the client what to send instead.
         field: the field that is not valid, with the code bad_field.
     """
@@ -41,7 +56,7 @@ class Busy(FrameError):
         super().__init__("try_again", "send the same again in a moment")
 
 
-def encode(frame: Frame, max_bytes: int = MAX_BYTES) -> str:
+def encode(frame: Mapping[str, Any], max_bytes: int = MAX_BYTES) -> str:
     """Return a frame as the text to send.
 
     Raises:

@@ -1,7 +1,7 @@
 """The router: each frame of a client runs one action and gets one reply."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any, NamedTuple
@@ -16,6 +16,12 @@ from chalicelib.protocol.frames import Frame, FrameError, decode, encode
 log = logging.getLogger(__name__)
 
 MAX_ACTION_LENGTH = 64
+
+# `help` adds it to the fields that a request may leave out.
+OPTIONAL = "; may be left out"
+
+# It returns the reply: a typed dict, see chalicelib/replies.py.
+Handler = Callable[..., Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -36,9 +42,16 @@ class Request:
 class Action(NamedTuple):
     """A function and its fields; a field that the function has a default for is optional."""
 
-    function: Callable[..., Frame]
+    function: Handler
     fields: dict[str, Field]
     optional: set[str]
+
+    def describe(self) -> dict[str, str]:
+        """Return the values that each field accepts, as `help` returns them."""
+        return {
+            name: field.description + OPTIONAL * (name in self.optional)
+            for name, field in self.fields.items()
+        }
 
     def arguments(self, frame: Frame) -> dict[str, Any]:
         """Return the function's arguments from a frame.
@@ -67,14 +80,14 @@ class Router:
         self.actions: dict[str, Action] = {}
         self._before = before
 
-    def action(self, **fields: Field) -> Callable[[Callable[..., Frame]], Callable[..., Frame]]:
+    def action(self, **fields: Field) -> Callable[[Handler], Handler]:
         """Register a function as the action of its name.
 
         Raises:
             TypeError: the function's parameters are not the fields.
         """
 
-        def register(function: Callable[..., Frame]) -> Callable[..., Frame]:
+        def register(function: Handler) -> Handler:
             name = function.__name__
             _, *parameters = signature(function).parameters.values()
             if {each.name for each in parameters} != fields.keys():
@@ -107,7 +120,7 @@ class Router:
             problem = FrameError("internal", "send the same again later: it failed on the server")
         return encode({**problem.frame(), **repeated})
 
-    def _run(self, event: WebsocketEvent, repeated: Frame) -> Frame:
+    def _run(self, event: WebsocketEvent, repeated: Frame) -> Mapping[str, Any]:
         frame = decode(event.body)
         name = frame.get("action")
         if isinstance(name, str) and len(name) <= MAX_ACTION_LENGTH:

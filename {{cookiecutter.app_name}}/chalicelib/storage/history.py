@@ -6,9 +6,11 @@ no "#", and the keys of members end in a number. The sort key is the message's i
 
 import json
 import time
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 from chalicelib import settings
-from chalicelib.protocol.frames import MAX_PUSH_BYTES, Frame
+from chalicelib.protocol.frames import MAX_PUSH_BYTES
 from chalicelib.storage.table import ConditionFailed, call
 
 # A message may be written up to 29 s after its id was made, when its function ends. Clocks may
@@ -19,6 +21,14 @@ OVERLAP_MS = 30_000
 # An asynchronous invoke of a function is tried again within minutes:
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 ID_SECONDS = 600
+
+
+class Page(TypedDict):
+    """The fields of a reply that hold messages."""
+
+    messages: list[Any]
+    more: bool
+    complete: bool
 
 
 def first_message_id(channel: str, given_id: str, message_id: str) -> str:
@@ -48,7 +58,7 @@ def first_message_id(channel: str, given_id: str, message_id: str) -> str:
     return message_id
 
 
-def save(push: Frame, text: str) -> None:
+def save(push: Mapping[str, Any], text: str) -> None:
     """Write a message to the history, if HISTORY_SECONDS is not 0.
 
     Args:
@@ -72,7 +82,7 @@ def overlap_start(since: str) -> str:
     return _id_prefix(int(since[:12], 16) - OVERLAP_MS)
 
 
-def page(channel: str, since: str | None, limit: int) -> Frame:
+def page(channel: str, since: str | None, limit: int) -> Page:
     """Return the fields of a reply that hold messages, oldest first, as many as one frame takes.
 
     Args:
@@ -100,7 +110,7 @@ def page(channel: str, since: str | None, limit: int) -> Frame:
         ConsistentRead=True,
     )
     rows = [row["push"]["S"] for row in response["Items"]]
-    messages: list[Frame] = []
+    messages: list[Any] = []
     size = 0
     for text in rows[:limit]:
         size += len(text.encode()) + len(",")

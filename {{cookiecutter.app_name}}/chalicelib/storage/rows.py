@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 from chalicelib.protocol.frames import FrameError
+from chalicelib.protocol.pushes import Member
 from chalicelib.protocol.user import User
 from chalicelib.storage.table import Row, key, shards
 
@@ -49,10 +50,10 @@ class Connection:
     user: User | None = None
 
     @property
-    def member(self) -> dict[str, str]:
+    def member(self) -> Member:
         """The connection as other clients see it."""
-        user = {"user": self.user.id} if self.user else {}
-        return {"connection_id": self.connection_id, "name": self.name, **user}
+        member: Member = {"connection_id": self.connection_id, "name": self.name}
+        return {**member, "user": self.user.id} if self.user else member
 
 
 def connection_keys(connection_id: str) -> list[Row]:

@@ -1,60 +1,70 @@
-"""The comparison of docs/asyncapi.yaml with the app: actions, fields, replies and errors."""
+"""The description of the frames: its files, its examples, and the check of frames against it."""
 
-import json
 import re
 from typing import Any
 
 import pytest
+import yaml
 
 from chalicelib.actions import router
-from chalicelib.protocol import fields
+from chalicelib.protocol.frames import CODES
+from docs import protocol
 from tests.client import Api
 from tests.conftest import PROJECT
-from tests.support.asyncapi import DOCUMENT, MESSAGES, REPLIES, FrameChecker, message_name, problem
+from tests.support.asyncapi import FRAMES, FrameChecker
+
+DOCUMENT, MESSAGES = FRAMES.document, FRAMES.messages
 
 
-def test_file_and_code_have_the_same_actions() -> None:
-    assert REPLIES.keys() == router.actions.keys()
-    for name in REPLIES:
-        assert MESSAGES[name]["payload"]["properties"]["action"] == {"const": name}
-        assert REPLIES[name][1:] == ["error"]
+def test_each_action_and_push_has_a_description() -> None:
+    assert not FRAMES.problems, "\n".join(FRAMES.problems)
+    assert FRAMES.replies.keys() == router.actions.keys()
 
 
-def test_each_message_of_the_file_is_used_by_an_operation() -> None:
-    used = json.dumps(DOCUMENT["operations"])
-    assert [name for name in MESSAGES if f'/messages/{name}"' not in used] == []
+@pytest.mark.parametrize("part", DOCUMENT)
+def test_asyncapi_file_is_up_to_date(part: str) -> None:
+    written = yaml.safe_load(protocol.DOCUMENT.read_text(encoding="utf-8"))
+    # The messages one by one: the names of those that differ tell what has changed.
+    flat = [each["channels"]["ws"]["messages"] | each["operations"] for each in (written, DOCUMENT)]
+    names = [name for name in {**flat[0], **flat[1]} if flat[0].get(name) != flat[1].get(name)]
+    message = f"run `make protocol`: docs/asyncapi.yaml differs from the code (got {names})"
+    assert written[part] == DOCUMENT[part], message
+
+
+def test_protocol_page_is_up_to_date() -> None:
+    document = yaml.safe_load(protocol.DOCUMENT.read_text(encoding="utf-8"))
+    text = protocol.PAGE.read_text(encoding="utf-8")
+    assert protocol.page(document) == text, "run `make protocol`: docs/protocol.md is older"
 
 
 def test_help_returns_the_descriptions_of_the_file(api: Api) -> None:
-    described: dict[str, Any] = {}
-    for name in REPLIES:
-        properties = MESSAGES[name]["payload"]["properties"].items()
-        own = {key: value for key, value in properties if key not in ("action", "id")}
-        described[name] = {key: value["description"] for key, value in own.items()}
-    assert api.connect().request("help")["actions"] == described
-    assert DOCUMENT["components"]["schemas"]["id"]["description"] == fields.ID.description
-
-
-@pytest.mark.parametrize("name", REPLIES)
-def test_file_and_code_have_the_same_optional_fields(name: str) -> None:
-    payload, action = MESSAGES[name]["payload"], router.actions[name]
-    assert set(payload["required"]) == {"action", *(action.fields.keys() - action.optional)}
+    returned = api.connect().request("help")["actions"]
+    for name in FRAMES.replies:
+        payload = MESSAGES[name]["payload"]
+        assert returned[name] == {
+            key: value["description"] + "; may be left out" * (key not in payload["required"])
+            for key, value in payload["properties"].items()
+            if key not in ("action", "id")
+        }
 
 
 @pytest.mark.parametrize("name", MESSAGES)
 def test_examples_of_each_message_are_valid(name: str) -> None:
     assert MESSAGES[name]["examples"]
     for example in MESSAGES[name]["examples"]:
-        assert problem(name, example["payload"]) is None
-        assert name in REPLIES or message_name(example["payload"]) == name
+        assert FRAMES.problem(name, example["payload"]) is None
+        assert name in FRAMES.replies or FRAMES.message_name(example["payload"]) == name
 
 
-def test_file_and_code_have_the_same_error_codes() -> None:
-    sources = "".join(path.read_text() for path in (PROJECT / "chalicelib").rglob("*.py"))
-    described = MESSAGES["error"]["payload"]["properties"]["code"]["oneOf"]
-    assert {each["const"] for each in described} == set(
-        re.findall(r'(?:FrameError|__init__)\(\s*"(\w+)"', sources)
-    )
+def test_each_error_code_has_a_description() -> None:
+    raised = {}
+    for path in (PROJECT / "chalicelib").rglob("*.py"):
+        for code in re.findall(r'(?:FrameError|__init__)\(\s*"(\w+)"', path.read_text()):
+            raised[code] = path.relative_to(PROJECT)
+    for code, path in raised.items():
+        message = f"{path} raises {code}: add it to CODES in chalicelib/protocol/frames.py"
+        assert code in CODES, f"{message}, then run `make protocol`"
+    assert CODES.keys() == raised.keys()
 
 
 ECHO = '{"action":"echo","data":1,"id":1}'

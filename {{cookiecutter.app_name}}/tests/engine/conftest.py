@@ -7,10 +7,11 @@ import pytest
 
 from chalicelib import settings
 from chalicelib.storage import table
+from docs.asyncapi import describe
 from tests.client import Api
 from tests.conftest import serving
-from tests.engine.generated import access, actions
-from tests.support import aws
+from tests.engine.generated import access, actions, replies
+from tests.support import asyncapi, aws
 from tests.support.local_server import LocalServer
 
 GENERATED = Path(__file__).parent / "generated"
@@ -20,6 +21,17 @@ SETTINGS = {
     "HISTORY_SECONDS": "86400",
     "FANOUT_RPS": "5000",
 }
+
+
+# The copy of actions.py imports the owner's replies.
+setattr(actions, "replies", replies)  # noqa: B010
+FRAMES = asyncapi.Frames(describe(actions.router.actions, replies.PUSHES))
+
+
+@pytest.fixture(autouse=True)
+def frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The frames of the app as generated, in place of the owner's."""
+    monkeypatch.setattr(asyncapi, "FRAMES", FRAMES)
 
 
 @pytest.fixture

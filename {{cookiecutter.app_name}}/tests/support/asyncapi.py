@@ -1,79 +1,124 @@
-"""The check of frames against docs/asyncapi.yaml. The test client runs it for each frame."""
+"""The check of frames against the types of chalicelib/replies.py and of the actions.
+
+The test client runs it for each frame.
+"""
 
 import json
 from collections import defaultdict, deque
 from functools import cache
-from pathlib import Path
+from itertools import chain
 from typing import Any
 
-import yaml
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import best_match
 
-# AsyncAPI's default schema format is a superset of JSON Schema draft 7.
-DOCUMENT: Any = yaml.safe_load((Path(__file__).parents[2] / "docs" / "asyncapi.yaml").read_text())
-MESSAGES: dict[str, Any] = DOCUMENT["channels"]["ws"]["messages"]
-ID = Draft7Validator(DOCUMENT["components"]["schemas"]["id"])
+from docs.asyncapi import Description
+from docs.protocol import described
 
 
 def _message_names(references: list[dict[str, str]]) -> list[str]:
     return [each["$ref"].removeprefix("#/channels/ws/messages/") for each in references]
 
 
-# The messages that may reply to each action, the one for success first.
-REPLIES = {
-    name: _message_names(operation["reply"]["messages"])
-    for name, operation in DOCUMENT["operations"].items()
-    if operation["action"] == "receive"
-}
+class Frames:
+    """The frames of an app.
 
-# The messages that come without a request. A reply may be one of them too.
-_PUSHES = _message_names(DOCUMENT["operations"]["push"]["messages"])
-
-# The messages that the app sends, by the `type` of their frames.
-_MESSAGES_BY_TYPE = {
-    each["payload"]["properties"].get("type", {}).get("const"): name
-    for name, each in MESSAGES.items()
-    if name not in REPLIES
-}
-
-
-@cache
-def _validator(message: str) -> Draft7Validator:
-    return Draft7Validator(MESSAGES[message]["payload"])
-
-
-def problem(message: str, frame: Any) -> str | None:
-    """Return the difference between a frame and a message of docs/asyncapi.yaml, or None."""
-    error = best_match(_validator(message).iter_errors(frame))
-    return error and (
-        f"change the frame or {message} in docs/asyncapi.yaml:"
-        f" {message}{error.json_path[1:]}: {error.message[:500]}"
-    )
-
-
-def message_name(frame: dict[str, Any]) -> str:
-    """Return the name of the message that a received frame is.
-
-    Raises:
-        AssertionError: docs/asyncapi.yaml does not describe it.
+    Args:
+        description: what `make protocol` writes.
     """
-    assert frame.get("type") in _MESSAGES_BY_TYPE, (
-        f"describe this frame in docs/asyncapi.yaml (got {str(frame)[:500]})"
-    )
-    message = _MESSAGES_BY_TYPE[frame.get("type")]
-    assert (text := problem(message, frame)) is None, text
-    return message
+
+    def __init__(self, description: Description) -> None:
+        self.document, self.problems, self._places = description
+        self.messages: dict[str, Any] = self.document["channels"]["ws"]["messages"]
+        operations = self.document["operations"]
+        # The messages that may reply to each action, the error last.
+        self.replies = {
+            name: _message_names(operation["reply"]["messages"])
+            for name, operation in operations.items()
+            if operation["action"] == "receive"
+        }
+        # The messages that come without a request. A reply may be one of them too.
+        self._pushes = _message_names(operations["push"]["messages"])
+        self._all_replies = {*chain.from_iterable(self.replies.values())}
+        # AsyncAPI's default schema format is a superset of JSON Schema draft 7.
+        self._validator = cache(lambda schema: Draft7Validator(self._schema(schema)))
+        self._id = self._validator("id")
+
+    def problem(self, message: str, frame: Any) -> str | None:
+        """Return the difference between a frame and a message, or None."""
+        error = best_match(self._validator(message).iter_errors(frame))
+        what = "the action's fields" if message in self.replies else "the class"
+        place = self._places.get(message, "docs/asyncapi.py")
+        return error and (
+            f"{place}: change {what} or the frame: {message}{error.json_path[1:]}:"
+            f" {error.message[:500]} (got {str(frame)[:500]})"
+        )
+
+    def message_name(self, frame: dict[str, Any], action: str | None = None) -> str:
+        """Return the name of the message that a received frame is.
+
+        Args:
+            action: the action that it replies to; None takes any message that the app sends.
+
+        Raises:
+            AssertionError: no type describes it.
+        """
+        kind, candidates = frame.get("type"), self.replies.get(action or "", self.messages)
+        names = [name for name in self._messages_of_type(kind) if name in candidates]
+        problems = [self.problem(name, frame) for name in names]
+        if None in problems:
+            return names[problems.index(None)]
+        use = f'a class with `type: Literal["{kind}"]`'
+        where = f"chalicelib/replies.py: add {use} to PUSHES"
+        if action is not None:
+            where = f"{self._places[action]}: action {action} has the return type"
+            where = f"{where} {' or '.join(self.replies[action][:-1])}; return that, or add {use}"
+        raise AssertionError(problems[-1] if problems else f"{where} (got {str(frame)[:500]})")
+
+    def is_push(self, frame: dict[str, Any]) -> bool:
+        """Return whether a frame may come without a request."""
+        names = self._messages_of_type(frame.get("type"))
+        return not names or any(name in self._pushes or name == "GatewayError" for name in names)
+
+    def is_reply(self, frame: dict[str, Any]) -> bool:
+        """Return whether a frame may be the reply to a request."""
+        names = self._messages_of_type(frame.get("type"))
+        return not names or any(name in self._all_replies for name in names)
+
+    def is_id(self, value: Any) -> bool:
+        """Return whether a value can be the id of a request."""
+        return bool(self._id.is_valid(value))
+
+    def _messages_of_type(self, kind: Any) -> list[str]:
+        # An error of API Gateway has no type.
+        return [
+            name
+            for name, each in self.messages.items()
+            if name not in self.replies
+            and each["payload"]["properties"].get("type", {}).get("const") == kind
+        ]
+
+    def _schema(self, name: str) -> dict[str, Any]:
+        components = self.document["components"]
+        if name == "id":
+            return dict(components["schemas"]["id"])
+        # References begin with "#/components".
+        return {**self.messages[name]["payload"], "components": components}
+
+
+# The frames of this app.
+FRAMES = Frames(described())
 
 
 class FrameChecker:
     """A check of the frames of one connection.
 
-    A request that gets an error may be anything. A request that gets another reply must be a
-    message of docs/asyncapi.yaml that has this reply.
+    A request that gets an error may be anything. A request that gets another reply must have the
+    fields of its action, and the reply must be of the action's return type.
     """
 
     def __init__(self) -> None:
+        self._frames = FRAMES
         self._requests: defaultdict[Any, deque[Any]] = defaultdict(deque)
 
     def check_sent(self, text: str) -> None:
@@ -83,25 +128,26 @@ class FrameChecker:
         except (ValueError, RecursionError):
             request = None
         request_id = request.get("id") if isinstance(request, dict) else None
-        self._requests[request_id if ID.is_valid(request_id) else None].append(request)
+        self._requests[request_id if self._frames.is_id(request_id) else None].append(request)
 
     def check_received(self, frame: dict[str, Any]) -> None:
         """Check a frame that was received.
 
         Raises:
-            AssertionError: docs/asyncapi.yaml does not describe it, or not as this reply.
+            AssertionError: it is neither a push nor the reply to a request that was sent.
         """
-        message = message_name(frame)
-        if not any(message in each for each in REPLIES.values()):
+        frames, requests = self._frames, self._requests[frame.get("id")]
+        if not requests or not frames.is_reply(frame):
+            another = f"send one reply for each request (got another: {str(frame)[:500]})"
+            assert frames.is_push(frame), another
+            frames.message_name(frame)
             return
-        requests = self._requests[frame.get("id")]
-        if message in _PUSHES and not requests:
-            return
-        assert requests, f"send one reply for each request (got another: {str(frame)[:500]})"
         request = requests.popleft()
-        if message != "error":
-            action = request["action"]
-            assert (text := problem(action, request)) is None, text
-            assert message in REPLIES[action], (
-                f"add the reply {message} to the operation {action} in docs/asyncapi.yaml"
-            )
+        if frame.get("type") == "error":
+            frames.message_name(frame)
+            return
+        action = request["action"]
+        assert (text := frames.problem(action, request)) is None, text
+        # A test of its own reports an action without a return type.
+        if len(frames.replies[action]) > 1:
+            frames.message_name(frame, action)

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from app import app
-from chalicelib.protocol.fields import CHANNEL
+from chalicelib.protocol.fields import CHANNEL, LIMIT, SINCE
 from chalicelib.protocol.frames import Busy
 from chalicelib.storage import channels, connections
 from tests.client import Api
@@ -35,12 +35,20 @@ def test_reply_repeats_a_number_or_string_id(api: Api) -> None:
 def test_help_lists_enabled_actions_only(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     client = api.connect()
     assert client.request("help")["actions"].keys() == router.actions.keys()
-    monkeypatch.setenv("WS_ACTIONS", "leave, help")
+    monkeypatch.setenv("WS_ACTIONS", "who, history, help")
     assert client.request("help") == {
         "type": "help",
-        "actions": {"leave": {"channel": CHANNEL.description}, "help": {}},
+        "actions": {
+            "who": {"channel": CHANNEL.description},
+            "history": {
+                "channel": CHANNEL.description,
+                "since": f"{SINCE.description}; may be left out",
+                "limit": f"{LIMIT.description}; may be left out",
+            },
+            "help": {},
+        },
     }
-    assert error(client.request("who", channel="tea")) == ("action_disabled", "who")
+    assert error(client.request("leave", channel="tea")) == ("action_disabled", "leave")
 
 
 @pytest.mark.parametrize(
