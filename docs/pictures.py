@@ -27,8 +27,7 @@ def main(url: str) -> None:
     with tempfile.TemporaryDirectory() as profile, chromium(Path(profile)) as driver:
         tabs = {name: Tab(driver, url, 1280, 720) for name in ("Ann", "Bob", "Zoë")}
         for name, tab in tabs.items():
-            tab.enter("#name-input", name)
-            tab.wait_for("#messages .note", f"You are now {name}")
+            tab.take_name(name)
             tab.join("cake")
             tab.join("tea")
         for name, channel, text in TALK:

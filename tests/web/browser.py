@@ -132,6 +132,14 @@ class Tab:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self._driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
+    def take_name(self, name: str) -> None:
+        """Give oneself a name: on the first visit, or in the settings."""
+        wait_until(lambda: self.visible("#welcome") or self.visible("#open-profile"), lambda: "?")
+        if not self.visible("#name-input"):
+            self.click("#open-profile")
+        self.enter("#name-input", name)
+        self.wait_for("#messages .note", f"You are now {name}")
+
     def join(self, channel: str) -> None:
         """Join a channel, and see it."""
         self.enter("#channel-input", channel)
@@ -140,6 +148,14 @@ class Tab:
     def say(self, text: str) -> None:
         """Write a message in the channel that is shown."""
         self.enter("#message-input", text)
+
+    def write(self, text: str) -> None:
+        """Write a message that may have several lines, and send it."""
+        self._front()
+        script = """const field = document.querySelector("#message-input");
+          field.value = arguments[0];
+          document.querySelector("#composer").requestSubmit();"""
+        self._driver.execute_script(script, text)
 
     def messages(self) -> list[str]:
         """The messages that are shown, on their way or there, first to last."""

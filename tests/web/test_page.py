@@ -64,8 +64,8 @@ def test_the_page_shows_what_is_switched_on(
 
 def test_two_tabs_chat(gateway: Gateway, driver: Chrome) -> None:
     ann, bob = Tab(driver, gateway.page), Tab(driver, gateway.page)
-    ann.enter("#name-input", "Ann")
-    bob.enter("#name-input", "<i>Bob</i>")
+    ann.take_name("Ann")
+    bob.take_name("<i>Bob</i>")
     for tab in (ann, bob):
         tab.join("tea")
     ann.wait_for("#members .name", "<i>Bob</i>")
@@ -97,8 +97,7 @@ def test_what_is_not_read_yet_is_marked(gateway: Gateway, driver: Chrome) -> Non
 
 def test_a_reload_keeps_ones_place(gateway: Gateway, driver: Chrome) -> None:
     ann, bob = Tab(driver, gateway.page), Tab(driver, gateway.page)
-    ann.enter("#name-input", "Ann")
-    ann.wait_for("#messages .note", "You are now Ann")
+    ann.take_name("Ann")
     for tab in (ann, bob):
         tab.join("juice")
     ann.say("from Ann")

@@ -20,8 +20,7 @@ def two_in(channel: str, driver: Chrome, url: str) -> tuple[Tab, Tab]:
     """Ann and Bob, both in a channel, each of them seeing the other there."""
     tabs = Tab(driver, url), Tab(driver, url)
     for tab, name in zip(tabs, ("Ann", "Bob"), strict=True):
-        tab.enter("#name-input", name)
-        tab.wait_for("#messages .note", f"You are now {name}")
+        tab.take_name(name)
         tab.join(channel)
     tabs[0].wait_for("#members .name", "Bob")
     return tabs

@@ -38,11 +38,10 @@ def gateway(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gat
 
 def test_members_of_the_lobby_are_true(gateway: Gateway, driver: Chrome) -> None:
     ann = Tab(driver, gateway.page)
-    ann.enter("#name-input", "Ann")
+    ann.take_name("Ann")
     ann.wait_for("#members .you", "you")
     bob = Tab(driver, gateway.page)
-    bob.enter("#name-input", "Bob")
-    bob.wait_for("#messages .note", "You are now Bob")
+    bob.take_name("Bob")
     wait_until(lambda: ann.texts("#members .name") == ["Ann", "Bob"], lambda: ann.texts("#members"))
     assert ann.texts("#members .you") == ["you", ""]
     bob.close()
@@ -83,7 +82,7 @@ def test_composer_keeps_lines_and_a_draft_for_each_channel(
         "const f = document.querySelector('#message-input'); f.value = 'x'.repeat(4001);"
         "f.dispatchEvent(new Event('input'));"
     )
-    tab.wait_for("#left", "1 too many")
+    tab.wait_for("#left", "1 over the limit of 4000")
     field.send_keys(Keys.ENTER)
     assert len(field.get_attribute("value") or "") == 4001
 

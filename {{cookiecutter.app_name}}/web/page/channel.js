@@ -69,18 +69,11 @@ export class Channel {
     this.item.querySelector(".badge").textContent = this.unread ? `${short(this.unread)} new` : "";
   }
 
-  /** @param {number} members how many there are */
-  set count(members) {
-    this.item.querySelector(".count").textContent = short(members);
-    this.item.firstElementChild.title = `${this.title}: ${counted(members)}`;
-  }
-
   /** @param {Member[]} members @param {boolean} more @param {string} [you] */
   setMembers(members, more, you = "") {
     this.members = new Map(members.map((member) => [member.connection_id, member]));
     this.more = more;
     this.you = you;
-    if (!more) this.count = members.length;
   }
 
   /** A message tells who is there, and under which name. @param {Member} member */
@@ -96,7 +89,6 @@ export class Channel {
     const again = event === "joined" && others();
     if (event === "left") this.members.delete(member.connection_id);
     else this.members.set(member.connection_id, member);
-    if (!this.more) this.count = this.members.size;
     if (again || (event === "left" && others())) return;
     const what = event === "named" ? `is now ${member.name}` : event;
     this.messages.note(`${before.name} ${what}`);

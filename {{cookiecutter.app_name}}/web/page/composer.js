@@ -68,7 +68,7 @@ export class Composer {
     field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
     const left = MAX_LENGTH - this.text.length;
     $("left").textContent = left > MAX_LENGTH - COUNTED_FROM ? ""
-      : left < 0 ? `${-left} too many` : `${left} left`;
+      : left < 0 ? `${-left} over the limit of ${MAX_LENGTH}` : `${left} left`;
     $("left").classList.toggle("over", left < 0);
     field.setAttribute("aria-invalid", String(left < 0));
   }

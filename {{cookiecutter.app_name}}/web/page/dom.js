@@ -25,7 +25,7 @@ export function button(text, onClick) {
 
 /** @param {number} ms @returns {string} the time of day */
 export const timeOf = (ms) =>
-  new Date(ms).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  new Date(ms).toLocaleTimeString([], { hour: "numeric", minute: "2-digit" });
 
 /** @param {number} ms @returns {string} the day, as people say it */
 export function dayOf(ms) {

@@ -77,9 +77,7 @@ export class Sidebar {
     const { channels, more } = await client.request("channels");
     const others = [];
     for (const { channel, members } of channels) {
-      const own = this.channels.get(channel);
-      if (own) own.count = members;
-      else if (!client.channels.includes(channel)) others.push(this.#item(channel, members));
+      if (!this.channels.has(channel) && !client.channels.includes(channel)) others.push(this.#item(channel, members));
     }
     if (more) others.push(line("li", "note", "There are more. Join them by name."));
     $("directory").replaceChildren(...others);

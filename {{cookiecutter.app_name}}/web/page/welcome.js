@@ -2,13 +2,9 @@
 
 import { $ } from "./dom.js";
 
-// As in layout.css.
-const isWide = matchMedia("(width >= 56.25rem)");
-
-/** Put the form of the name where it belongs: in the bar, or behind the avatar on a small screen. */
+/** Put the form of the name where it belongs: in the welcome, and later behind the avatar. */
 function placeForm() {
-  const place = !$("welcome").hidden ? "welcome-form" : isWide.matches ? "bar-form" : "profile-form";
-  $(place).append($("name-form"));
+  $($("welcome").hidden ? "profile-form" : "welcome-form").append($("name-form"));
 }
 
 /**
@@ -30,7 +26,6 @@ export function endWelcome(session) {
 /** @param {import("./session.js").Session} session */
 export function serveWelcome(session) {
   placeForm();
-  isWide.addEventListener("change", placeForm);
   $("not-now").addEventListener("click", () => {
     endWelcome(session);
     $("message-input").focus();
