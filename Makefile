@@ -42,8 +42,9 @@ lint: install ## check style and types, of the template's own files too
 	$(RUN) mypy .
 	venv=$$(cd "$(VENV)" && pwd) && cd '$(APP)' && "$$venv/bin/python" -m mypy --cache-dir=../build/mypy .
 
-pictures: install ## make the README's pictures of the running demo
-	$(RUN) docs.pictures http://127.0.0.1:8000/
+pictures: install ## make the README's pictures, and a sheet of all kinds and states in build/pictures/
+	$(RUN) docs.pictures
+	$(RUN) docs.contact_sheet
 
 protocol: install ## make the generated app's docs/asyncapi.yaml and docs/protocol.md from its actions
 	venv=$$(cd "$(VENV)" && pwd) && cd '$(APP)' && "$$venv/bin/python" -m docs.protocol

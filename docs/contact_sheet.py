@@ -1,6 +1,6 @@
-"""Make pictures of the page in each kind and state, at five widths, light and dark: `make pictures`.
+"""The page in each kind and state, at five widths, light and dark: `make pictures`.
 
-They are below build/pictures/: index.html shows all, and sheet-*.png has those of one kind and scheme.
+The pictures are in build/pictures/. index.html shows all, sheet-*.png those of a kind and scheme.
 """
 
 import os
@@ -11,12 +11,10 @@ from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
-from cookiecutter.main import cookiecutter
-
-from tests.local.gateway import Gateway, serving
+from docs.pictures import ROOT, demo
+from tests.local.gateway import Gateway
 from tests.web.browser import Tab, chromium, wait_until
 
-ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "build" / "pictures"
 SIZES = [(1440, 900), (1024, 768), (768, 1024), (390, 844), (320, 568)]
 SCHEMES = ["light", "dark"]
@@ -117,27 +115,19 @@ def channels(_gateway: Gateway, stage: Stage) -> None:
 
 def question(_gateway: Gateway, stage: Stage) -> None:
     """Leave a channel with a draft."""
-    stage.tab.run(
-        "const field = document.querySelector('#message-input'); field.value = 'A draft\\n'.repeat(3);"
-        "field.dispatchEvent(new Event('input')); document.querySelector('#leave').click()"
-    )
+    stage.tab.draft("A draft\nof some\nlines")
+    stage.tab.run("document.querySelector('#leave').click()")
 
 
 def limit(_gateway: Gateway, stage: Stage) -> None:
     """Write too much."""
-    stage.tab.run(
-        "document.querySelector('#dialog-no').click();"
-        "const field = document.querySelector('#message-input'); field.value = 'word '.repeat(850);"
-        "field.dispatchEvent(new Event('input'))"
-    )
+    stage.tab.run("document.querySelector('#dialog-no').click()")
+    stage.tab.draft("word " * 850)
 
 
 def offline(gateway: Gateway, stage: Stage) -> None:
     """Stop the server while a message is on its way."""
-    stage.tab.run(
-        "const field = document.querySelector('#message-input'); field.value = '';"
-        "field.dispatchEvent(new Event('input'))"
-    )
+    stage.tab.draft("")
     os.killpg(gateway.pid, signal.SIGKILL)
     stage.tab.wait_for("#state-text", "Offline")
     if stage.tab.visible("#composer"):
@@ -182,16 +172,9 @@ STATES: dict[str, list[State]] = {
 }
 
 
-def take_all(kind: str, driver_folder: Path) -> None:
+def take_all(kind: str) -> None:
     """Take the pictures of one kind."""
-    (driver_folder / "home").mkdir()
-    answers = {"app_kind": kind}
-    options = {"no_input": True, "output_dir": str(driver_folder), "extra_context": answers}
-    app = Path(cookiecutter(str(ROOT), default_config=True, **options))
-    with (
-        chromium(driver_folder / "profile") as driver,
-        serving(app, app, driver_folder) as gateway,
-    ):
+    with demo(kind) as (driver, gateway):
         stage = Stage(lambda: Tab(driver, gateway.page, 1280, 800))
         for state in STATES[kind]:
             stage.tab.resize(1280, 800)
@@ -224,16 +207,16 @@ def main() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     for kind in STATES:
-        with tempfile.TemporaryDirectory() as folder:
-            take_all(kind, Path(folder))
+        take_all(kind)
     sheets = {f"sheet-{kind}-{scheme}": rows(kind, scheme) for kind in STATES for scheme in SCHEMES}
     with tempfile.TemporaryDirectory() as folder, chromium(Path(folder)) as driver:
         for name, content in sheets.items():
             page = FOLDER / f"{name}.html"
             page.write_text(PAGE.format(height=420, rows=content))
             driver.get(page.as_uri())
-            height = driver.execute_script("return document.documentElement.scrollHeight")
-            size = {"width": 2000, "height": height, "deviceScaleFactor": 1, "mobile": False}
+            size = {"width": 2150, "height": 10, "deviceScaleFactor": 1, "mobile": False}
+            driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            size["height"] = driver.execute_script("return document.documentElement.scrollHeight")
             driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
             driver.save_screenshot(str(page.with_suffix(".png")))
             page.unlink()

@@ -1,15 +1,23 @@
-"""Make the README's pictures: `make pictures`, with `make demo` running in another terminal.
+"""Make the README's pictures: `make pictures`.
 
 pngquant makes them smaller, where it is installed. Fonts differ between machines: use Noto Sans.
 """
 
+import os
 import shutil
 import subprocess
-import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from cookiecutter.main import cookiecutter
+from selenium.webdriver import Chrome
+
+from tests.local.gateway import Gateway, serving
 from tests.web.browser import Tab, chromium
+
+ROOT = Path(__file__).parent.parent
 
 TALK = [
     ("Ann", "tea", "Morning! Is the tea ready?"),
@@ -21,11 +29,24 @@ TALK = [
 ]
 
 
-def main(url: str) -> None:
-    """Let three tabs of the app at `url` chat, and save what they show."""
+@contextmanager
+def demo(kind: str) -> Iterator[tuple[Chrome, Gateway]]:
+    """Bake an app of a kind and run it, beside a browser."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        # cookiecutter keeps the answers there.
+        os.environ["HOME"] = name
+        options = {"no_input": True, "output_dir": name, "extra_context": {"app_kind": kind}}
+        app = Path(cookiecutter(str(ROOT), default_config=True, **options))
+        with chromium(folder / "profile") as driver, serving(app, app, folder) as gateway:
+            yield driver, gateway
+
+
+def main() -> None:
+    """Let three tabs chat, and save what they show."""
     folder = Path(__file__).parent
-    with tempfile.TemporaryDirectory() as profile, chromium(Path(profile)) as driver:
-        tabs = {name: Tab(driver, url, 1280, 720) for name in ("Ann", "Bob", "Zoë")}
+    with demo("chat") as (driver, gateway):
+        tabs = {name: Tab(driver, gateway.page, 1280, 720) for name in ("Ann", "Bob", "Zoë")}
         for name, tab in tabs.items():
             tab.take_name(name)
             tab.join("cake")
@@ -53,4 +74,4 @@ def main(url: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

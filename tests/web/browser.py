@@ -149,13 +149,18 @@ class Tab:
         """Write a message in the channel that is shown."""
         self.enter("#message-input", text)
 
-    def write(self, text: str) -> None:
-        """Write a message that may have several lines, and send it."""
+    def draft(self, text: str) -> None:
+        """Put a text, which may have several lines, into the field for messages."""
         self._front()
         script = """const field = document.querySelector("#message-input");
           field.value = arguments[0];
-          document.querySelector("#composer").requestSubmit();"""
+          field.dispatchEvent(new Event("input"));"""
         self._driver.execute_script(script, text)
+
+    def write(self, text: str) -> None:
+        """Send a message that may have several lines."""
+        self.draft(text)
+        self.run("document.querySelector('#composer').requestSubmit()")
 
     def messages(self) -> list[str]:
         """The messages that are shown, on their way or there, first to last."""

@@ -33,6 +33,7 @@ export class Conversation {
     this.#events = events;
     $("messages").addEventListener("scroll", () => {
       this.#atEnd = Math.abs($("messages").scrollTop) < END_PIXELS;
+      $("messages").classList.toggle("scrolled", !this.#atEnd);
       this.#showEnd();
     }, { passive: true });
     $("to-end").addEventListener("click", () => {
@@ -54,6 +55,7 @@ export class Conversation {
 
   scrollToEnd() {
     $("messages").scrollTop = 0;
+    $("messages").classList.remove("scrolled");
     this.#atEnd = true;
     this.#showEnd();
   }

@@ -84,7 +84,11 @@ export class Messages {
   }
 
   clearUnread() {
-    this.element.querySelector(".unread")?.remove();
+    const mark = this.element.querySelector(".unread");
+    const following = mark && next(mark);
+    mark?.remove();
+    // It may stand in one group with the message before it again.
+    this.#arrange(following);
   }
 
   /** @param {HTMLElement} item @param {string} id */

@@ -11,6 +11,8 @@ import { isTrusted, Issuer } from "./oidc.js";
  */
 /** @typedef {{url: URL, tokens: string, issuer: Issuer | null}} Found */
 
+const ANSWER_TIMEOUT_MS = 5_000;
+
 /** @returns {Promise<Server>} @throws {Error} with a message that says what to do */
 export async function find() {
   const given = new URLSearchParams(location.search).get("url");
@@ -95,7 +97,8 @@ export async function explain(url) {
   const { host, pathname } = new URL(url);
   if (!navigator.onLine) return "This device has no network. Connect it.";
   try {
-    await fetch(url.replace(/^ws/, "http"), { mode: "no-cors", cache: "no-store" });
+    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    await fetch(url.replace(/^ws/, "http"), { mode: "no-cors", cache: "no-store", signal });
   } catch {
     return `No server answers at ${host}. Start it, or check the address.`;
   }
