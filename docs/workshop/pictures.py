@@ -177,6 +177,54 @@ PICTURES = {
             Arrow(3, 2, "one row"),
         ],
     ),
+    "04-tell-everybody": Picture(
+        "The function message sends one request for each connection. One that is gone answers 410, "
+        "and the loop must go on",
+        ["clients", GATEWAY, "function `message`", "table"],
+        [
+            Arrow(0, 1, "`broadcast`"),
+            Arrow(1, 2, "event"),
+            Arrow(2, 3, "`scan`"),
+            Arrow(3, 2, "three rows"),
+            Arrow(2, 1, "`send` to the first"),
+            Arrow(1, 0, "message"),
+            Arrow(2, 1, "`send` to the second"),
+            Arrow(1, 2, "410: gone", True),
+            Arrow(2, 1, "`send` to the third"),
+            Arrow(1, 0, "message"),
+        ],
+    ),
+    "05-the-gone": Picture(
+        "The disconnect event may never come, so a row stays. A send that answers 410 deletes it, "
+        "and the table deletes what has expired",
+        ["client", GATEWAY, "Lambda", "table"],
+        [
+            Arrow(0, 1, "no close frame", True),
+            Arrow(1, 2, "`$disconnect` never comes", True),
+            Arrow(3, 3, "the row stays"),
+            Arrow(2, 1, "`send`"),
+            Arrow(1, 2, "410: gone"),
+            Arrow(2, 3, "`forget`: `delete_item`"),
+            Arrow(3, 3, "after `expires_at`: deleted"),
+        ],
+    ),
+    "06-channels": Picture(
+        "A member has a row under the channel's key. The row in the lobby remembers the channels, "
+        "so that the end of the connection finds them",
+        ["client", "function `message`", "table", "function `disconnect`"],
+        [
+            Arrow(0, 1, "`join` `tea`"),
+            Arrow(1, 2, "`lobby` / id: `ADD channels`"),
+            Arrow(1, 2, "`tea` / id: `put_item`"),
+            Arrow(0, 1, "`broadcast` to `tea`"),
+            Arrow(1, 2, "`query` `tea`"),
+            Arrow(2, 1, "its members alone"),
+            Arrow(1, 0, "message"),
+            Arrow(3, 2, "delete `lobby` / id"),
+            Arrow(2, 3, "its `channels`"),
+            Arrow(3, 2, "delete `tea` / id"),
+        ],
+    ),
 }
 
 

@@ -17,7 +17,7 @@ PORT = "8000"
 
 # The gateway prints one of them after a change of these files.
 LOADED = re.compile(r"the app has changed and is loaded again|the previous code stays in use")
-RELOADED = ("app.py", ".chalice/config.json")
+RELOADED = ("app.py", ".chalice/config.json", "chalicelib/")
 
 # The toolkit as `pip install` gives it, from where it stands in the repository. The gateway listens
 # on a free port, although the page says 8000.
@@ -105,16 +105,24 @@ class Reader:
             following = next((each for each in same if each.terminal == step.terminal), None)
             is_continued = following is not None and not following.text.startswith("$ ")
             self.terminal(step.terminal).run(step.text.replace(PORT, self.port), is_continued)
+            if "chalice-ws lesson" in step.text:
+                # It may have copied files.
+                for name in self.files():
+                    self._use_free_port(self.folder / name)
             return
         gateways = [each for each in self._terminals.values() if each.runs_gateway()]
         loaded = [gateway.count(LOADED) for gateway in gateways]
         apply(step, self.folder)
-        path = self.folder / step.file
-        path.write_text(path.read_text().replace(f":{PORT}", f":{self.port}"))
-        if step.file in RELOADED:
+        self._use_free_port(self.folder / step.file)
+        if step.file.startswith(RELOADED):
             # A reader needs longer to change the window.
             for gateway, times in zip(gateways, loaded, strict=True):
                 gateway.wait_for(LOADED, times + 1)
+
+    def _use_free_port(self, path: Path) -> None:
+        text = path.read_text()
+        if f":{PORT}" in text:
+            path.write_text(text.replace(f":{PORT}", f":{self.port}"))
 
     def _as_on_page(self, content: bytes) -> bytes:
         return content.replace(f":{self.port}".encode(), f":{PORT}".encode())

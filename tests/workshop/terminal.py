@@ -26,11 +26,15 @@ RUNNING = ("chalice-ws local", "chalice-ws connect")
 
 KEYS = {"^C": b"\x03", "^D": b"\x04"}
 
+ESCAPES = re.compile(r"\x1bP.*?\x1b\\|\x1b\[[0-9;?>]*[a-zA-Z]", re.DOTALL)
+
 # What differs from run to run. The ids that a page shows stand for those of the run.
 ID = re.compile(r"[A-Za-z0-9_-]{15}=")
+ID_LIST = re.compile(rf'\["{ID.pattern}"(, "{ID.pattern}")+\]')
 VARYING = [
     (re.compile(r"\d\d:\d\d:\d\d\b"), r"\d\d:\d\d:\d\d"),
     (re.compile(r"\b\d+ ms\b"), r"\d+ ms"),
+    (re.compile(r"\b\d+ of \d+ people"), r"\d+ of \d+ people"),
     (re.compile(r"\b\d+\\\.\d+ s\b"), r"\d+\.\d+ s"),
     (re.compile(r"Python/\d\\?\.\d+ websockets/\d+\\?\.\d+"), r"Python/\S+ websockets/\S+"),
     (re.compile(r"\b\d{13}\b"), r"\d{13}"),
@@ -55,6 +59,7 @@ class Terminal:
 
     def __init__(self, folder: Path, environment: Mapping[str, str], ids: dict[str, str]) -> None:
         self._ids = ids
+        self._raw = ""
         self._text = ""
         self._position = 0
         self._command = ""
@@ -162,28 +167,27 @@ class Terminal:
         self._find(re.compile(re.escape(line) + "\n"), may_skip)
 
     def _expect(self, line: str, may_skip: bool) -> None:
-        # A table names its rows in any order.
         ids = sorted(set(ID.findall(line)))
-        orders = [dict(zip(ids, order, strict=True)) for order in permutations(ids)]
-        patterns = [
-            self._pattern(_exchange(line, order), f"_{number}")
-            for number, order in enumerate(orders)
-        ]
+        if ID_LIST.search(line):
+            # A table names its rows in any order, so the list does not say which is which.
+            orders = [dict(zip(ids, order, strict=True)) for order in permutations(ids)]
+            patterns = [self._pattern(_exchange(line, order), []) for order in orders]
+        else:
+            patterns = [self._pattern(line, ids)]
         found = self._find(re.compile(f"(?:{'|'.join(patterns)})\n"), may_skip)
         for name, value in found.groupdict().items():
-            if value is not None:
-                self._ids[ids[int(name.split("_")[1])]] = value
+            self._ids[ids[int(name[1:])]] = value
 
-    def _pattern(self, line: str, suffix: str) -> str:
-        """Return a pattern for a line, with a group for each id that is new."""
+    def _pattern(self, line: str, named: list[str]) -> str:
+        """Return a pattern for a line, with a group for each id in `named` that is new."""
         pattern = re.escape(line).replace(r"\ ", " ")
         for varying, replacement in VARYING:
             pattern = varying.sub(replacement.replace("\\", r"\\"), pattern)
-        ids = sorted(set(ID.findall(line)))
-        for number, each in enumerate(ids):
-            known, group = self._ids.get(each), f"i_{number}{suffix}"
-            first = re.escape(known) if known else f"(?P<{group}>{ID.pattern})"
-            again = re.escape(known) if known else f"(?P={group})"
+        for each in set(ID.findall(line)):
+            first = again = re.escape(self._ids[each]) if each in self._ids else ID.pattern
+            if each in named and each not in self._ids:
+                group = f"i{named.index(each)}"
+                first, again = f"(?P<{group}>{ID.pattern})", f"(?P={group})"
             pattern = pattern.replace(re.escape(each), first, 1).replace(re.escape(each), again)
         return pattern
 
@@ -219,7 +223,10 @@ class Terminal:
             if not data:
                 return
             with self._shown:
-                self._text += decoder.decode(data).replace("\r", "")
+                self._raw += decoder.decode(data).replace("\r", "")
+                # A program may ask the terminal for its features. The last question may not be
+                # complete.
+                self._text = ESCAPES.sub("", self._raw).partition("\x1b")[0]
                 self._shown.notify_all()
 
     def _foreground(self) -> int:

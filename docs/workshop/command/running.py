@@ -43,8 +43,14 @@ class Client:
         except ConnectionClosed as error:
             raise Missing(f"{hint} (got the end of the connection: {error})") from None
 
-    def frame(self, hint: str, kind: str | None = None) -> dict[str, Any]:
-        """Return the next frame, or the next of a type; raises Missing if none comes."""
+    def frame(self, hint: str, kind: str | None = None, data: object = None) -> dict[str, Any]:
+        """Return the next frame; raises Missing if none comes.
+
+        Args:
+            hint: what the app lacks if none comes.
+            kind: the type of the frame, if others are of no interest.
+            data: its data, if those of others are of no interest.
+        """
         while True:
             text = self.receive(hint)
             try:
@@ -55,7 +61,8 @@ class Client:
                 raise Missing(f"{hint} (got {text!r})")
             if "connectionId" in frame and frame.get("message") in GATEWAY_ERRORS:
                 raise Missing(f"{hint} (got {frame['message']!r}; read the gateway's terminal)")
-            if kind is None or frame.get("type") == kind:
+            is_wanted = kind in (None, frame.get("type"))
+            if is_wanted and (data is None or frame.get("data") == data):
                 return frame
             if frame.get("type") == "error":
                 raise Missing(f"{hint} (got the error {frame.get('message')!r})")
@@ -102,27 +109,28 @@ class App:
         with socket:
             yield Client(socket)
 
-    def source(self) -> ast.Module:
-        """Return the syntax tree of app.py."""
-        try:
-            return ast.parse((self.folder / "app.py").read_bytes())
-        except (OSError, SyntaxError, ValueError) as error:
-            use = "run this in the folder of the app, or name it"
-            raise LessonError(f"app.py cannot be read (got {error}); {use}") from None
+    def nodes(self) -> Iterator[ast.AST]:
+        """Yield the nodes of the syntax trees of app.py and chalicelib/."""
+        for path in (self.folder / "app.py", *sorted(self.folder.glob("chalicelib/**/*.py"))):
+            try:
+                yield from ast.walk(ast.parse(path.read_bytes()))
+            except (OSError, SyntaxError, ValueError) as error:
+                use = "run this in the folder of the app, or name it"
+                raise LessonError(f"{path} cannot be read (got {error}); {use}") from None
 
     def decorators(self) -> set[str]:
-        """Return the names of the decorators in app.py, such as `on_ws_connect`."""
+        """Return the names of the decorators, such as `on_ws_connect`."""
         nodes = [
             node.func if isinstance(node, ast.Call) else node
-            for function in ast.walk(self.source())
+            for function in self.nodes()
             if isinstance(function, ast.FunctionDef)
             for node in function.decorator_list
         ]
         return {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
     def calls(self) -> set[str]:
-        """Return the names of the functions and methods that app.py calls."""
-        nodes = [node.func for node in ast.walk(self.source()) if isinstance(node, ast.Call)]
+        """Return the names of the functions and methods that the app calls."""
+        nodes = [node.func for node in self.nodes() if isinstance(node, ast.Call)]
         names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
         return names | {node.id for node in nodes if isinstance(node, ast.Name)}
 

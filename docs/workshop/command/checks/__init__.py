@@ -3,12 +3,29 @@
 from collections.abc import Callable, Sequence
 
 from ..running import App
-from . import first
+from . import channels, fanout, first
 
 Check = Callable[[App], None]
+
+CHANNELS: Sequence[Check] = (
+    channels.reach_members,
+    channels.leave,
+    channels.forget_members,
+    channels.refuse_bad_channel,
+)
 
 CHECKS: dict[int, Sequence[Check]] = {
     1: [first.echo_text],
     2: [first.handle_three_events, first.echo_data, first.answer_bad_frames],
     3: [first.echo_data, first.count_people, first.keep_people_in_table],
+    4: [first.count_people, fanout.broadcast, fanout.go_on_after_gone],
+    5: [
+        first.count_people,
+        fanout.broadcast,
+        fanout.go_on_after_gone,
+        fanout.delete_gone,
+        fanout.expire_rows,
+        fanout.query_only,
+    ],
+    6: [first.count_people, fanout.broadcast, *CHANNELS, fanout.query_only],
 }

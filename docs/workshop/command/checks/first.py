@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 
 from ..running import ANSWER_SECONDS, App, Client, Missing
 
@@ -44,18 +45,16 @@ def answer_bad_frames(app: App) -> None:
 
 def count_people(app: App) -> None:
     """The action who names each connection, and nobody who has left."""
-    with app.client() as ann, app.client() as bob:
-        both = people(ann)
-        if len(both) < 2:
-            raise Missing(f"put a row for each connection in connect (got {len(both)} of 2)")
-        if set(people(bob)) != set(both):
-            raise Missing("answer everybody from the same table")
-    with app.client() as eve:
-        deadline = time.monotonic() + ANSWER_SECONDS
-        while set(both) & set(now := people(eve)):
-            if time.monotonic() > deadline:
-                raise Missing(f"delete the row in disconnect (got {len(now)} people of 1)")
-            time.sleep(0.2)
+    # Other people of a class may come and go meanwhile.
+    with app.client() as ann:
+        before = people(ann)
+        with app.client() as bob:
+            new = people(bob) - before
+            if not new:
+                raise Missing("put a row for each connection in connect, and read it in who")
+            if not new & people(ann):
+                raise Missing("answer everybody from the same table")
+        wait_until(lambda: bool(new - people(ann)), "delete the row in disconnect")
 
 
 def keep_people_in_table(app: App) -> None:
@@ -65,10 +64,19 @@ def keep_people_in_table(app: App) -> None:
         raise Missing('add an "AWS::DynamoDB::Table" to resources.json')
 
 
-def people(client: Client) -> list[str]:
+def people(client: Client) -> set[str]:
     """Return the answer to who."""
     hint = 'reply {"type": "members", "members": [...]} to {"action": "who"}'
     found = client.request(hint, "members", action="who").get("members")
     if not isinstance(found, list):
         raise Missing(f"{hint} (got {found!r})")
-    return found
+    return set(map(str, found))
+
+
+def wait_until(is_so: Callable[[], bool], hint: str) -> None:
+    """Wait until something is so; raises Missing with the hint if it does not come."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise Missing(hint)
+        time.sleep(0.2)

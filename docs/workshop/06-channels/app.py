@@ -1,0 +1,96 @@
+"""An app with channels."""
+
+import json
+
+import boto3
+from chalice import Chalice, WebsocketDisconnectedError
+from chalicelib import people
+
+app = Chalice(app_name="workshop")
+app.experimental_feature_flags.update(["WEBSOCKETS"])
+app.websocket_api.session = boto3.session.Session()
+
+USAGE = 'send JSON such as {"action": "join", "channel": "tea"}'
+
+
+class BadFrame(Exception):
+    """A frame that is not valid. The text says what to send instead."""
+
+
+@app.on_ws_connect()
+def connect(event):
+    people.add(event.connection_id)
+
+
+@app.on_ws_message()
+def message(event):
+    try:
+        frame = json.loads(event.body)
+        action = ACTIONS[frame["action"]]
+    except (KeyError, TypeError, ValueError):
+        send(event.connection_id, {"type": "error", "message": USAGE})
+        return
+    try:
+        reply = action(event.connection_id, frame)
+    except BadFrame as problem:
+        reply = {"type": "error", "message": str(problem)}
+    send(event.connection_id, reply)
+
+
+@app.on_ws_disconnect()
+def disconnect(event):
+    people.forget(event.connection_id)
+
+
+def echo(connection_id, frame):
+    return {"type": "echo", "data": frame.get("data")}
+
+
+def join(connection_id, frame):
+    channel = channel_of(frame)
+    people.join(channel, connection_id)
+    return {"type": "joined", "channel": channel}
+
+
+def leave(connection_id, frame):
+    channel = channel_of(frame)
+    people.leave(channel, connection_id)
+    return {"type": "left", "channel": channel}
+
+
+def who(connection_id, frame):
+    return {"type": "members", "members": people.members(channel_of(frame))}
+
+
+def broadcast(connection_id, frame):
+    channel = channel_of(frame)
+    push = {"type": "message", "channel": channel, "from": connection_id, "data": frame.get("data")}
+    return {"type": "sent", **publish(push)}
+
+
+def publish(push):
+    """Send to all members of the push's channel, and forget those who are gone."""
+    sent = {member: send(member, push) for member in people.members(push["channel"])}
+    gone = [member for member, is_there in sent.items() if not is_there]
+    for member in gone:
+        people.forget(member)
+    return {"delivered": len(sent) - len(gone), "gone": len(gone)}
+
+
+def channel_of(frame):
+    channel = frame.get("channel", people.LOBBY)
+    if not isinstance(channel, str) or not 1 <= len(channel) <= 64:
+        raise BadFrame("use a text of 1 to 64 characters as channel")
+    return channel
+
+
+def send(connection_id, frame):
+    """Send a frame; return False if the connection is gone."""
+    try:
+        app.websocket_api.send(connection_id, json.dumps(frame))
+    except WebsocketDisconnectedError:
+        return False
+    return True
+
+
+ACTIONS = {"echo": echo, "join": join, "leave": leave, "who": who, "broadcast": broadcast}
