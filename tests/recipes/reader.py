@@ -7,10 +7,11 @@ A paragraph before a block says what the block is for:
 - "In `chalicelib/access.py`, replace `may`:" is another function of that name.
 - "In `resources.json`, add to `Resources`:" goes into an object of a file. "of each stage" is the
   object of each stage, and `dev/` in the block is the stage's name.
-- "Run:" is a command. One that is for AWS, or for another terminal, is not run here.
+- "Run" is a command. One that is for AWS, or for another terminal, is not run here.
 
-A sentence without a block changes one line: "replace `old` with `new`", or "add `x` to `Y`", which
-is a comma-separated setting.
+A sentence without a block changes a file: "replace `old` with `new`", "take `x` out of the import
+of `y`", "delete the function `x`". "Add `x` to `Y`" and "take `x` out of `Y`" change a setting that
+has commas.
 """
 
 import ast
@@ -27,7 +28,7 @@ _FILE = re.compile(r"(In|Create) `([^`]+)`")
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # These need an account, or a person.
 _ELSEWHERE = re.compile(r"\b(on AWS|another terminal|make run)\b", re.IGNORECASE)
-_LINE = re.compile(r"(?:In `([^`]+)`, )?(?:replace|add) `([^`]+)` (with|to) `([^`]+)`")
+_LINE = re.compile(r"\b(replace|add|take|delete)\b(?: the \w+)? `([^`]+)`([^`]*)(?:`([^`]+)`)?")
 
 
 class Step(NamedTuple):
@@ -68,7 +69,7 @@ def steps(page: str) -> Iterator[Step]:
         paragraphs = [
             " ".join(each.split()) for each in re.split(r"\n\s*\n|^- ", before, flags=re.M)
         ]
-        paragraphs = [each for each in paragraphs if each]
+        paragraphs = [each for each in paragraphs if each and not each.startswith("#")]
         last = paragraphs.pop() if block and paragraphs else ""
         yield from (Step(each) for each in paragraphs if _LINE.search(each) and _FILE.search(each))
         if block:
@@ -119,8 +120,7 @@ def _write(app: Path, step: Step, name: str) -> None:
     elif path.suffix == ".py":
         found = re.search(r"replace `(\w+)`", step.text)
         _add_code(path, step.block, found and found[1])
-        command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--fix", "--select=I", name]
-        subprocess.run(command, cwd=app, check=True, capture_output=True)
+        _sort_imports(app, name)
     else:
         text = path.read_text()
         path.write_text(text.rstrip("\n") + f"\n{step.block}")
@@ -137,15 +137,7 @@ def _add_code(path: Path, block: str, replaced: str | None) -> None:
     imports, code = "".join(lines[:count]), "".join(lines[count:]).strip("\n") + "\n"
     source = path.read_text()
     if replaced:
-        old = source.splitlines(keepends=True)
-        (node,) = [
-            each
-            for each in ast.parse(source).body
-            if isinstance(each, ast.FunctionDef) and each.name == replaced
-        ]
-        start = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-        old[start - 1 : node.end_lineno] = [code]
-        source = "".join(old)
+        source = _replace_function(source, replaced, code)
     elif code.strip():
         source = f"{source.rstrip()}\n\n\n{code}"
     if imports:
@@ -153,6 +145,25 @@ def _add_code(path: Path, block: str, replaced: str | None) -> None:
         assert first, f"{path.name} has no imports"
         source = source[: first.start()] + imports + source[first.start() :]
     path.write_text(source)
+
+
+def _replace_function(source: str, name: str, code: str) -> str:
+    lines = source.splitlines(keepends=True)
+    (node,) = [
+        each
+        for each in ast.parse(source).body
+        if isinstance(each, ast.FunctionDef | ast.ClassDef) and each.name == name
+    ]
+    start = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+    # Without code, the two empty lines after the function go too.
+    end = (node.end_lineno or start) + (0 if code else 2)
+    lines[start - 1 : end] = [code]
+    return "".join(lines)
+
+
+def _sort_imports(app: Path, name: str) -> None:
+    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--fix", "--select=I", name]
+    subprocess.run(command, cwd=app, check=True, capture_output=True)
 
 
 def _add_members(path: Path, step: Step) -> None:
@@ -171,16 +182,39 @@ def _add_members(path: Path, step: Step) -> None:
 
 
 def _change_lines(app: Path, step: Step) -> None:
-    file = step.file
-    assert file
-    path = app / file
-    text = path.read_text()
-    for _, first, verb, second in _LINE.findall(step.text):
-        if verb == "with":
-            assert first in text, f"{file} has no {first!r}"
-            text = text.replace(first, second)
-        else:
-            start = f'"{second}": "'
-            assert start in text, f"{file} has no {second}"
-            text = text.replace(start, f"{start}{first},")
-    path.write_text(text)
+    for _, file in _FILE.findall(step.text):
+        path = app / file
+        text = path.read_text()
+        for verb, first, link, second in _LINE.findall(step.text):
+            text = _changed(text, verb, first, link, second)
+        path.write_text(text)
+        if path.suffix == ".py":
+            _sort_imports(app, file)
+
+
+def _changed(text: str, verb: str, first: str, link: str, second: str) -> str:
+    """Return a file's text after one change."""
+    if verb == "replace":
+        assert first in text, first
+        return text.replace(first, second)
+    if verb == "delete":
+        return _replace_function(text, first, "")
+    if "import of" in link:
+        (node,) = [
+            each
+            for each in ast.parse(text).body
+            if isinstance(each, ast.ImportFrom) and each.module == second
+        ]
+        names = ", ".join(each.name for each in node.names if each.name != first)
+        lines = text.splitlines(keepends=True)
+        line = [f"from {second} import {names}\n"] if names else []
+        lines[node.lineno - 1 : node.end_lineno] = line
+        return "".join(lines)
+    start = f'"{second}": "'
+    assert start in text, second
+    if verb == "add":
+        return text.replace(start, f"{start}{first},")
+    pattern = rf'({re.escape(start)}(?:[^"]*,)?){first}(?:,|(?="))'
+    changed, count = re.subn(pattern, r"\1", text)
+    assert count, first
+    return changed.replace(',"', '"')

@@ -23,6 +23,9 @@ MAX_LINES = 30
 PARTS = {"aws-events": 4, "vpc-database": 2}
 
 
+FILE = r"(app\.py|resources\.json|(\.chalice|chalicelib|docs|resources|tests|web)/[\w./-]*\.\w+)"
+
+
 @pytest.fixture
 def pages(app: Path) -> Path:
     return app / "docs" / "recipes"
@@ -69,9 +72,7 @@ def test_files_that_a_page_names_exist(app: Path, pages: Path, name: str) -> Non
     pages_text = "".join(each.read_text() for each in pages.glob("*.md"))
     created = {each.file for each in steps(pages_text) if each.is_new}
     for file in named_files(page) - created:
-        if re.fullmatch(
-            r"(\.chalice|app|chalicelib|docs|resources|tests|web)\b[\w./-]*\.\w+", file
-        ):
+        if re.fullmatch(FILE, file):
             assert (app / file).exists(), file
     for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page):
         assert link.startswith("https://") or (pages / link).exists(), link

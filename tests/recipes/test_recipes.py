@@ -96,14 +96,14 @@ def done(bake: Bake, wheels: None) -> Path:
     return app
 
 
-def tests_of_pages(app: Path) -> list[str]:
+def files_of_tests(app: Path) -> list[str]:
     """Return the test files that the pages create."""
     pages = [(app / "docs" / "recipes" / f"{name}.md").read_text() for name in PAGES]
     return re.findall(r"Create `(tests/[^`]+)`", "".join(pages))
 
 
 def test_recipes_change_what_they_name_and_their_tests_pass(done: Path) -> None:
-    output = run(done, "pytest", "-p", "no:cacheprovider", *tests_of_pages(done))
+    output = run(done, "pytest", "-p", "no:cacheprovider", *files_of_tests(done))
     assert "skipped" not in output
 
 

@@ -126,4 +126,4 @@ class Help(TypedDict):
 
 
 # What clients get without a request. Add the pushes of your own actions.
-PUSHES = (Message, Presence, Bye, Read)
+PUSHES: tuple[type, ...] = (Message, Presence, Bye, Read)
