@@ -1,5 +1,6 @@
-VENV ?= .venv
-PYTHON ?= python3
+# An empty value, such as VENV= of a script, counts as none.
+override VENV := $(or $(VENV),.venv)
+override PYTHON := $(or $(PYTHON),python3)
 RUN = "$(VENV)/bin/python" -m
 APP = {{cookiecutter.app_name}}
 REQUIREMENTS = tests/requirements.txt '$(APP)/requirements-dev.txt' '$(APP)/requirements.txt'
@@ -53,4 +54,4 @@ types: install ## make the types of the generated app's web/client/ with tsc
 	$(RUN) docs.types
 
 install: ## install what the other targets need into VENV, if something has changed
-	@sh '$(APP)/chalice_ws/install.sh' "$(VENV)" "$(PYTHON)" $(REQUIREMENTS)
+	@sh -c "$$(awk '{ sub(/\r$$/, ""); print }' '$(APP)/chalice_ws/install.sh')" sh "$(VENV)" "$(PYTHON)" $(REQUIREMENTS)

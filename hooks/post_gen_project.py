@@ -2,6 +2,8 @@
 
 import ast
 import json
+import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,8 +23,33 @@ STATEMENTS = (
     "app.websocket_api.session = ",
 )
 
+# The names that tools and systems leave in a folder. Git ignores them.
+LEFTOVERS = {
+    *(".DS_Store", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv", "Thumbs.db", "build"),
+    *("__pycache__", "node_modules"),
+}
+
 # Two strings, so that cookiecutter does not render it.
 MARK = "{" + "{ cookiecutter"
+
+
+def remove_leftovers() -> None:
+    """Remove what cookiecutter has copied from the template, and git would not have.
+
+    What is not in the template stays: it is the owner's.
+    """
+    # The folder of the template may be relative to that of the shell.
+    start = Path(os.environ.get("PWD", ""), ANSWERS.get("_repo_dir", ""))
+    source = start / ("{" + "{cookiecutter.app_name}}")
+    for folder, folders, names in os.walk(source):
+        found = LEFTOVERS.intersection([*folders, *names])
+        folders[:] = [name for name in folders if name not in LEFTOVERS]
+        for name in found:
+            path = Path(folder, name).relative_to(source)
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.exists():
+                path.unlink()
 
 
 def find_problems() -> Iterator[str]:
@@ -82,6 +109,7 @@ def check_stages(stages: dict[str, Any], functions: list[str], actions: list[str
 
 
 if __name__ == "__main__":
+    remove_leftovers()
     problems = list(find_problems())
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)

@@ -1,6 +1,7 @@
 """The answers, the hooks and what they refuse."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -130,6 +131,33 @@ def test_command_line_without_hooks_generates_the_app(template: Path, tmp_path: 
     command = [str(BIN / "cookiecutter"), "--no-input", "--accept-hooks", "no"]
     subprocess.run([*command, "-o", str(tmp_path), str(template)], check=True)
     assert (tmp_path / "chalice-ws-app" / "app.py").exists()
+
+
+@pytest.mark.parametrize("address", [".", "absolute"])
+def test_leftovers_in_the_template_are_not_copied(
+    template: Path, app: Path, tmp_path: Path, address: str
+) -> None:
+    """Tools leave folders in a checkout, with text that is no template, and other bytes."""
+    dirty = shutil.copytree(template, tmp_path / "dirty")
+    inner = dirty / "{{cookiecutter.app_name}}"
+    for folder in (inner, inner / "chalicelib", inner / "docs"):
+        for name in (".mypy_cache", ".ruff_cache", ".venv/lib", "__pycache__", "node_modules/a"):
+            (folder / name).mkdir(parents=True)
+            (folder / name / "a.json").write_text("{{ cookiecutter.none() }} {% end {# ")
+            (folder / name / "a.pyc").write_bytes(bytes(range(256)))
+        (folder / ".DS_Store").write_bytes(b"\x00\xff{{ cookiecutter")
+    output = tmp_path / "out"
+    # What is the owner's stays.
+    kept = output / "chalice-ws-app" / "mine" / "node_modules" / "mine"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    source = address if address == "." else str(dirty)
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", "-f", "-o", str(output), source]
+    environment = {**os.environ, "PWD": str(dirty)}
+    done = subprocess.run(command, cwd=dirty, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    kept.unlink()
+    assert files(output / "chalice-ws-app") == files(app)
 
 
 def test_replay_generates_the_same_files(bake: Bake, tmp_path: Path) -> None:

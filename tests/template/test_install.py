@@ -218,6 +218,46 @@ def test_environment_that_cannot_be_used_is_made_anew(
     assert_complete(made)
 
 
+def test_install_with_carriage_returns_and_empty_values_succeeds(project: Path, make: Make) -> None:
+    """A zip that was unpacked on Windows has them, and a script may leave variables empty."""
+    for name in ("Makefile", "chalice_ws/install.sh", "requirements-dev.txt"):
+        path = project / name
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    done = make(f"PYTHON={PYTHON}", "VENV=", STAGE="", PORT="")
+    assert (done.returncode, done.stderr) == (0, "")
+    # The install says what it does.
+    assert done.stdout.splitlines()[:2] == ["Installing into .venv ...", f"  ./{WHEEL}"]
+    assert_complete(project / ".venv")
+    assert make("STAGE=", "-n", "url").stdout.count("--stage dev") == 1
+
+
+UV = """#!/bin/sh
+echo "uv $1 $2" >>"$PWD/uv.txt"
+[ "$UV_FAILS" = "$1" ] && exit 2
+case $1 in
+venv) for last; do :; done; exec {python} -m venv --without-pip "$last" ;;
+pip) exec {python} -m pip --python "$4" install -r "$6" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("fails", ["nothing", "venv", "pip"])
+def test_uv_is_used_where_it_is_installed(
+    project: Path, make: Make, tmp_path: Path, fails: str
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    uv = programs / "uv"
+    uv.write_text(UV.format(python=PYTHON))
+    uv.chmod(0o755)
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    done = make(f"PYTHON={PYTHON}", PATH=path, UV_FAILS=fails)
+    assert done.returncode == 0, done.stderr
+    assert (project / "uv.txt").read_text() == "uv venv --quiet\nuv pip install\n"
+    assert_complete(project / ".venv")
+    assert make(PATH=path).stdout == ""
+
+
 @pytest.mark.full
 def test_environment_in_a_moved_folder_is_made_anew(made: Path, project: Path) -> None:
     moved = project.rename(project.with_name("moved"))

@@ -3,6 +3,9 @@
 #
 #     sh install.sh VENV PYTHON REQUIREMENTS...
 #
+# The Makefile removes the carriage returns that Windows puts at the end of lines. uv is used where it
+# is installed.
+#
 # The first requirements file is installed, and names the others. An environment is made anew if its
 # Python does not run or is too old, or if it was made in another folder or on another machine. Its
 # scripts would not start.
@@ -18,8 +21,12 @@ fail() {
 }
 
 # Python's own variables belong to another Python, and pip's to another folder. 0 overrides pip.conf.
-unset PYTHONHOME PYTHONPATH PYTHONWARNINGS PIP_PREFIX PIP_ROOT PIP_TARGET
+unset PYTHONHOME PYTHONPATH PYTHONWARNINGS PIP_PREFIX PIP_ROOT PIP_TARGET UV_SYSTEM_PYTHON
 export PIP_USER=0
+
+has_uv() {
+  command -v uv >/dev/null
+}
 
 # Print the Python and the folder of the environment; nothing if it cannot be used.
 identity() {
@@ -56,7 +63,7 @@ check_python() {
   got="got $version, $(command -v "$python")"
   "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
     fail "Python is too old ($got); use 3.10 or newer: make PYTHON=$(newer_python)"
-  "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+  has_uv || "$python" -c 'import ensurepip, venv' 2>/dev/null ||
     fail "Python has no venv ($got); install it, on Debian and Ubuntu: apt install python3-venv"
 }
 
@@ -65,8 +72,38 @@ make_environment() {
   if [ -e "$venv/pyvenv.cfg" ]; then
     rm -rf "$venv/bin" "$venv/include" "$venv/lib" "$venv/lib64" "$venv/pyvenv.cfg"
   fi
+  if has_uv && uv venv --quiet --allow-existing --python "$python" "$venv"; then
+    return
+  fi
   "$python" -m venv "$venv" ||
     fail "Python cannot make an environment (got VENV=$venv); correct what it says above"
+}
+
+# Install a requirements file, and print the name of each package.
+install_requirements() {
+  # uv reads none of pip's settings, such as the address of an office's own registry.
+  if has_uv && uv pip install --python "$venv/bin/python" -r "$1"; then
+    return
+  fi
+  # uv makes environments without pip.
+  "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$venv/bin/python" -m ensurepip >/dev/null
+  rm -f "$venv/failed"
+  {
+    "$venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off -r "$1" ||
+      : >"$venv/failed"
+  } | while IFS= read -r line; do
+    case $line in
+    "Collecting "* | "Processing "*)
+      line=${line#* }
+      echo "  ${line%% (from *}"
+      ;;
+    "Installing collected packages"*) echo "  Installing these packages ..." ;;
+    esac
+  done
+  if [ -e "$venv/failed" ]; then
+    rm -f "$venv/failed"
+    fail "pip has not installed $1; correct what it says above, or its settings (pip config list)"
+  fi
 }
 
 before=$(cat "$venv/installed" 2>/dev/null || true)
@@ -85,10 +122,7 @@ else
   echo "Installing into $venv ..."
 fi
 rm -f "$venv/installed"
-# uv makes environments without pip.
-"$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$venv/bin/python" -m ensurepip >/dev/null
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$1" ||
-  fail "pip has not installed $1; correct what it says above, or its settings (pip config list)"
+install_requirements "$1"
 "$venv/bin/python" -c 'import chalice' 2>/dev/null ||
   fail "pip has installed $1 outside of $venv; remove target and prefix from its settings (pip config list)"
 state "$@" >"$venv/installed"

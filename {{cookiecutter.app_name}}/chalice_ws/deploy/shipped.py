@@ -29,14 +29,29 @@ EXCLUDED = (
     ".DS_Store",
     "._*",
     "Thumbs.db",
+    "ehthumbs.db",
+    "__MACOSX",
+    ".directory",
     "desktop.ini",
     # Files of editors, and of git and patch after a conflict.
     ".idea",
     ".vscode",
     ".*.sw[a-p]",
+    "*.kate-swp",
     "*~",
     ".#*",
     "#*#",
+    ".~lock.*#",
+    "*___jb_tmp___",
+    "*___jb_old___",
+    ".goutputstream-*",
+    # vim tries whether it may write into a folder.
+    "4913",
+    "5036",
+    "5159",
+    # Files that a program still uses, on NFS and FUSE.
+    ".nfs*",
+    ".fuse_hidden*",
     "*.orig",
     "*.rej",
     ".ipynb_checkpoints",
@@ -47,6 +62,7 @@ EXCLUDED = (
     ".mypy_cache",
     ".pytest_cache",
     ".ruff_cache",
+    "node_modules",
 )
 # Only a virtual environment has this file.
 ENVIRONMENT_FILE = "pyvenv.cfg"
