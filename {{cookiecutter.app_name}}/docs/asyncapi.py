@@ -191,6 +191,12 @@ def _error() -> dict[str, Any]:
             "minLength": 1,
         },
         "field": {"description": "the field that is not valid", "type": "string"},
+        "retry_after_seconds": {
+            "description": "with `too_fast`: the time after which the server takes the request",
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 60,
+        },
         "action": {
             "description": "the action of the request",
             "type": "string",
@@ -203,7 +209,7 @@ def _error() -> dict[str, Any]:
     return {
         "summary": "The reply to a request that failed.",
         "payload": {
-            **closed_object(properties, {"field", "action", "id"}),
+            **closed_object(properties, {"field", "retry_after_seconds", "action", "id"}),
             "if": {"properties": {"code": {"const": "bad_field"}}},
             "then": {"required": ["field"]},
             "else": {"properties": {"field": False}},

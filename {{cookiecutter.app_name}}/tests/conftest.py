@@ -153,6 +153,16 @@ def error(frame: Frame) -> tuple[str, str]:
     return frame["code"], frame["action"]
 
 
+def expire(client: Client) -> None:
+    """Let a connection's token end now."""
+    table.call(
+        "update_item",
+        Key=table.key("lobby", client.connection_id),
+        UpdateExpression="SET expires_at = :past",
+        ExpressionAttributeValues={":past": {"N": "1"}},
+    )
+
+
 def age(client: Client, seconds: int = 60) -> None:
     """Make a connection `seconds` older.
 

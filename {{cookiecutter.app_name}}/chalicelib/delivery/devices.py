@@ -1,4 +1,4 @@
-"""The devices of a user: sign them out."""
+"""The devices of a user: end their connections."""
 
 import logging
 from contextlib import suppress
@@ -16,10 +16,17 @@ from chalicelib.storage.threads import map_in_threads
 
 log = logging.getLogger(__name__)
 
-BYE: Frame = {
-    "type": "bye",
-    "code": "signed_out",
-    "message": "sign in again: you were signed out on all devices",
+BYES: dict[str, Frame] = {
+    "signed_out": {
+        "type": "bye",
+        "code": "signed_out",
+        "message": "sign in again: you were signed out on all devices",
+    },
+    "expired": {
+        "type": "bye",
+        "code": "expired",
+        "message": "sign in again: your sign-in has ended",
+    },
 }
 
 
@@ -46,7 +53,7 @@ def sign_out(event: Any, invocation: Invocation) -> dict[str, int]:
     found = [each for each in map_in_threads(_find, ids) if each is not None]
     try:
         addresses = [(each.connection_id, each.endpoint) for each in found]
-        send(encode(BYE).encode(), addresses, invocation.deadline)
+        send(encode(BYES["signed_out"]).encode(), addresses, invocation.deadline)
     except Exception:
         log.exception("the end of the connections was not announced")
     closed = _close(found)
@@ -56,6 +63,26 @@ def sign_out(event: Any, invocation: Invocation) -> dict[str, int]:
         for channel in connection.channels if connection else ():
             publish_presence(channel, "left", each, invocation)
     return {"closed": closed}
+
+
+def say_bye(connection_id: str, code: str, invocation: Invocation) -> None:
+    """Tell a client why its connection ends, and close it. The disconnect function removes it.
+
+    Args:
+        code: one of BYES.
+        invocation: that of an event of the connection's stage.
+    """
+    client = session.client("apigatewaymanagementapi", endpoint_url=invocation.endpoint)
+    try:
+        data = encode(BYES[code]).encode()
+        client.post_to_connection(ConnectionId=connection_id, Data=data)
+        client.delete_connection(ConnectionId=connection_id)
+    except client.exceptions.GoneException:
+        # The client has left.
+        pass
+    except Exception:
+        # The rows have ended: the connection reads and gets nothing more.
+        log.exception("connection %s was not closed", connection_id)
 
 
 def _find(connection_id: str) -> Connection | None:

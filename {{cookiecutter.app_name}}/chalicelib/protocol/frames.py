@@ -36,17 +36,29 @@ class FrameError(Exception):
         code: one of CODES.
         message: an imperative that tells the client what to send instead.
         field: the field that is not valid, with the code bad_field.
+        retry_after_seconds: the time after which the server takes the request, with too_fast.
     """
 
-    def __init__(self, code: str, message: str, field: str | None = None) -> None:
+    # The code of the `bye` with which the connection must end.
+    bye: str | None = None
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        field: str | None = None,
+        retry_after_seconds: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.field = field
+        self.retry_after_seconds = retry_after_seconds
 
     def frame(self) -> Frame:
         """Return the error as the frame to send."""
         error: Frame = {"type": "error", "code": self.code, "message": str(self)}
-        return error if self.field is None else {**error, "field": self.field}
+        more = {"field": self.field, "retry_after_seconds": self.retry_after_seconds}
+        return error | {name: value for name, value in more.items() if value is not None}
 
 
 class Busy(FrameError):

@@ -74,11 +74,11 @@ class Presence(TypedDict):
 
 
 class Bye(TypedDict):
-    """The server closes the connection for good, after `sign_out`.
+    """The server closes the connection for good. Connect again with a new token alone.
 
-    Do not connect again without signing in.
+    `signed_out`: the function `sign_out` has run. `expired`: the token has ended.
     """
 
     type: Literal["bye"]
-    code: Annotated[Literal["signed_out"], "why the connection ends"]
+    code: Annotated[Literal["signed_out", "expired"], "why the connection ends"]
     message: Annotated[str, Field("what to do", example="sign in again: you were signed out")]

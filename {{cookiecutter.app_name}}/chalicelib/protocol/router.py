@@ -74,11 +74,18 @@ class Router:
     Args:
         before: called with the connection id of each request, before its action. It raises
             FrameError to refuse the request.
+        on_bye: called with the connection id, the code and the invocation, where the error of a
+            request says that the connection must end.
     """
 
-    def __init__(self, before: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        before: Callable[[str], None] | None = None,
+        on_bye: Callable[[str, str, Invocation], None] | None = None,
+    ) -> None:
         self.actions: dict[str, Action] = {}
         self._before = before
+        self._on_bye = on_bye
 
     def action(self, **fields: Field) -> Callable[[Handler], Handler]:
         """Register a function as the action of its name.
@@ -114,6 +121,8 @@ class Router:
             return encode({**reply, "id": repeated["id"]} if "id" in repeated else reply)
         except FrameError as error:
             problem = error
+            if error.bye and self._on_bye:
+                self._on_bye(event.connection_id, error.bye, Invocation.from_event(event))
         except Exception:
             request_id = event.to_dict()["requestContext"]["requestId"]
             log.exception("connection %s, request %s", event.connection_id, request_id)

@@ -21,6 +21,7 @@ from chalicelib.storage import table
 from chalicelib.storage.rows import (
     LOBBY,
     Connection,
+    Expired,
     NotConnected,
     connection_keys,
     is_expired,
@@ -96,11 +97,14 @@ def get(connection_id: str) -> Connection:
     """Return a connection, from a consistent read.
 
     Raises:
-        NotConnected: it has no row, or its row has expired.
+        NotConnected: it has no row.
+        Expired: its row has expired.
     """
     for connection_key in connection_keys(connection_id):
         row = call("get_item", Key=connection_key, ConsistentRead=True).get("Item")
-        if row is not None and not is_expired(row):
+        if row is not None and is_expired(row):
+            raise Expired
+        if row is not None:
             return read_connection(row)
     raise NotConnected
 

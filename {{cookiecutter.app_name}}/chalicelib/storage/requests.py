@@ -28,7 +28,7 @@ def count_request(connection_id: str, maximum: int) -> None:
         FrameError: too_fast, the maximum is reached.
         NotConnected: the connection has ended.
     """
-    minute = int(time.time()) // 60
+    minute, second = divmod(int(time.time()), 60)
     names = [f"m{(minute - age) % MINUTES}" for age in range(REMOVED_MINUTES + 1)]
     for connection_key in connection_keys(connection_id):
         try:
@@ -44,7 +44,7 @@ def count_request(connection_id: str, maximum: int) -> None:
         except ConditionFailed as error:
             if error.row is not None:
                 problem = f"wait for the next minute: the maximum is {maximum} messages a minute"
-                raise FrameError("too_fast", problem) from None
+                raise FrameError("too_fast", problem, retry_after_seconds=60 - second) from None
         else:
             return
     raise NotConnected

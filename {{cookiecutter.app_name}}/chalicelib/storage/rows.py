@@ -27,6 +27,12 @@ class NotConnected(FrameError):
         super().__init__("try_again", "connect again: this connection is not registered")
 
 
+class Expired(NotConnected):
+    """The connection row has expired, with the token of the person who is signed in."""
+
+    bye = "expired"
+
+
 @dataclass(frozen=True)
 class Connection:
     """A connection row.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.client import Api, Client, Rejected
-from tests.conftest import age
+from tests.conftest import age, expire
 from tests.support.policies import STAGES, missing, report_missing, unused
 
 
@@ -37,6 +37,9 @@ def test_policies_allow_what_functions_call_and_nothing_else(
     user.disconnect()
     api.connect(user="ann")
     lose_member(api)
+    # A request after the token's end closes the connection.
+    expire(user := api.connect(user="ann"))
+    user.send('{"action": "help"}')
     api.run("sign_out", {"user": "ann"})
     with pytest.raises(Rejected):
         api.connect(user="ann", claims={"iat": 1})

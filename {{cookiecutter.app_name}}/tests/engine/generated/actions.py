@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from chalicelib import access, replies, settings
+from chalicelib.delivery.devices import say_bye
 from chalicelib.delivery.pushes import (
     new_message,
     publish,
@@ -43,7 +44,7 @@ def _limit_requests(connection_id: str) -> None:
         count_request(connection_id, maximum)
 
 
-router = Router(before=_limit_requests)
+router = Router(before=_limit_requests, on_bye=say_bye)
 
 # A new name is announced in one channel after another, until this many pushes are sent. The members
 # of the other channels see it with the next message.
@@ -56,6 +57,8 @@ PAGE_SIZE = 50
 @router.action(data=DATA)
 def echo(request: Request, *, data: Any) -> replies.Echo:
     """Return `data`."""
+    # The sign-in may have ended.
+    _user(request)
     return {"type": "echo", "data": data}
 
 
@@ -198,6 +201,7 @@ def channels(request: Request) -> replies.Channels:
 @router.action()
 def help(request: Request) -> replies.Help:
     """Return the actions that are switched on."""
+    _user(request)
     actions = router.enabled().items()
     return {"type": "help", "actions": {name: action.describe() for name, action in actions}}
 

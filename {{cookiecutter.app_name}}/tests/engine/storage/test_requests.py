@@ -51,6 +51,14 @@ def test_request_past_the_maximum_is_refused_until_the_next_minute(
         assert codes(client, 4) == [None, None, None, "too_fast"]
 
 
+def test_refusal_tells_when_the_next_minute_begins(client: Client, clock: Clock) -> None:
+    codes(client, 3)
+    for second, rest in ((0, 60), (0.5, 60), (59, 1), (59.9, 1)):
+        clock.now = clock.now // 60 * 60 + second
+        reply = client.request("echo", data=1)
+        assert (reply["code"], reply["retry_after_seconds"]) == ("too_fast", rest)
+
+
 def test_any_action_counts(client: Client) -> None:
     client.request("help")
     assert client.request("broadcast", data=1)["type"] == "sent"
