@@ -28,6 +28,7 @@ TOP_LEVEL = {
     "app.py",
     "chalice_ws",
     "chalicelib",
+    "clients",
     "docs",
     "pyproject.toml",
     "requirements-dev.txt",
@@ -57,6 +58,7 @@ SUFFIXES = {
 
 RENDERED = re.compile(
     r"app\.py|\.chalice/.*|resources.*\.json|Makefile|pyproject\.toml|README\.md|docs/deploy\.md"
+    r"|docs/recipes/.*"
 )
 
 

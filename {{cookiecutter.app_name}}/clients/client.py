@@ -1,0 +1,254 @@
+"""A client that loses nothing.
+
+    async with Client("wss://...", name="Ann", channels=["tea"]) as client:
+        messages = client.messages("tea")
+        await client.broadcast("tea", "It is ready")
+        async for message in messages:
+            print(message["from"], message["data"])
+
+It hands out each message of its channels once, whatever happens to the connection. It sends each
+broadcast once and in order, also one that was written offline. docs/protocol.md has the rules.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+from clients.connection import Connection, GetToken, Timing
+from clients.cursor import Cursor
+from clients.errors import ClientError, Closed, Offline, RequestError, SignedOut
+from clients.events import Events
+from clients.link import Frame
+from clients.outbox import Outbox
+from clients.token import claims
+
+LOBBY = "lobby"
+PAGE_SIZE = 100
+
+
+class Client(Connection):
+    """A client of one server; an asynchronous context manager.
+
+    Args:
+        address: a ws: or wss: address.
+        name: the name that others see. The server makes one for a client without.
+        channels: the channels to be in, beside the lobby. A mapping has for each the `mark` of an
+            earlier client (see `marks`): the messages since then come too.
+        get_token: a function, or a coroutine function, asked before each handshake for the token
+            of a person. None: nobody is signed in.
+        timing: the times of the connection.
+
+    Raises:
+        ValueError: the address is not valid.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        name: str = "",
+        channels: Iterable[str] | Mapping[str, str] = (),
+        get_token: GetToken | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        super().__init__(address, get_token, timing or Timing())
+        marks = channels if isinstance(channels, Mapping) else dict.fromkeys(channels, "")
+        self.name = name
+        self.user = ""
+        self._cursors = {channel: Cursor(mark) for channel, mark in {LOBBY: "", **marks}.items()}
+        self._streams: list[Events] = []
+        self._outbox = Outbox(self.online, lambda fields: self.insist("broadcast", **fields))
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> "Client":
+        self._tasks = [asyncio.create_task(each) for each in (self._run(), self._outbox.run())]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @property
+    def channels(self) -> list[str]:
+        """The channels that the client is in, or will be when it is online."""
+        return list(self._cursors)
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """The id in each channel up to which the client has handed out all messages."""
+        return {channel: cursor.mark for channel, cursor in self._cursors.items()}
+
+    @property
+    def unsent_count(self) -> int:
+        """The number of broadcasts that the server has not acknowledged."""
+        return len(self._outbox)
+
+    async def wait_online(self) -> None:
+        """Wait until the client is connected and has all messages that it missed.
+
+        Raises:
+            SignedOut, Refused, Closed: it does not connect any more.
+        """
+        waiting = asyncio.create_task(self.online.wait())
+        try:
+            await asyncio.wait({waiting, *self._tasks[:1]}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        if not self.online.is_set():
+            raise self.final or Closed("the client is closed")
+
+    def messages(self, *channels: str) -> Events:
+        """Return a stream of the messages that are handed out from now on.
+
+        The messages of one sender are in order; sort by `message_id` to have the order that all
+        clients have.
+
+        Args:
+            channels: those to listen to; all of them if there is none.
+        """
+        return self.events("message", *channels)
+
+    def events(self, kind: str = "", *channels: str) -> Events:
+        """Return a stream of frames of a type from now on, or of all types.
+
+        Beside the server's pushes there is {"type": "gap", "channel"}: messages may be missing
+        that the server did not keep.
+        """
+
+        def wants(frame: Frame) -> bool:
+            is_kind = not kind or frame.get("type") == kind
+            return is_kind and (not channels or frame.get("channel") in channels)
+
+        stream = Events(wants)
+        self._streams.append(stream)
+        if self.final:
+            stream.close()
+        return stream
+
+    def broadcast(self, channel: str, data: Any) -> "asyncio.Future[Frame]":
+        """Queue a message, which is sent when the one before it was acknowledged.
+
+        Returns:
+            A future with the server's reply. Its error is that for which the message was given up.
+        """
+        result = self._outbox.add(channel, data)
+        if self.final:
+            self._outbox.reject(self.final)
+        return result
+
+    async def join(self, channel: str) -> None:
+        """Be in a channel, on this connection and on later ones.
+
+        Raises:
+            RequestError: the server refuses.
+        """
+        is_new = channel not in self._cursors
+        cursor = self._cursors.setdefault(channel, Cursor())
+        try:
+            # It takes effect when the client is online.
+            with suppress(Offline):
+                await self._resume(channel, cursor)
+        except RequestError:
+            if is_new:
+                del self._cursors[channel]
+            raise
+
+    async def leave(self, channel: str) -> None:
+        """Be in a channel no longer."""
+        with suppress(Offline):
+            await self.insist("leave", channel=channel)
+        self._cursors.pop(channel, None)
+
+    async def set_name(self, name: str) -> None:
+        """Set the name that others see, on this connection and on later ones."""
+        with suppress(Offline):
+            name = (await self.insist("name", name=name))["name"]
+        self.name = name
+
+    async def close(self) -> None:
+        """Close the connection, and end all streams. What was not sent gets `Closed`."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._end(self.final or Closed("the client is closed"))
+
+    async def greet(self, token: str | None) -> None:
+        """Name the client, join its channels, and hand out what it has missed."""
+        self.user = str(claims(token).get("sub", ""))
+        if self.user:
+            self._cursors.setdefault(f"@{self.user}", Cursor())
+        if self.name:
+            # Its name comes from the token, or the server has the action switched off.
+            with suppress(RequestError):
+                await self.insist("name", name=self.name)
+        await self.beat()
+
+    async def beat(self) -> None:
+        """Hand out the messages whose delivery has failed."""
+        for channel, cursor in list(self._cursors.items()):
+            try:
+                await self._resume(channel, cursor)
+            except RequestError as error:
+                # The other channels go on.
+                self._emit({**error.reply, "channel": channel})
+
+    def on_frame(self, frame: Frame) -> None:
+        """Hand out a push. It is checked as far as the client depends on it."""
+        channel = frame.get("channel")
+        cursor = self._cursors.get(channel) if isinstance(channel, str) else None
+        if frame.get("type") == "bye":
+            self.final = SignedOut(str(frame.get("message", "sign in again")))
+            self.cut()
+        if frame.get("type") != "message" or frame.get("keep") is False:
+            self._emit(frame)
+        elif cursor and _is_message(frame):
+            self._emit(*cursor.push(frame))
+
+    async def _run(self) -> None:
+        try:
+            await self.run()
+        except ClientError as error:
+            self._end(error)
+
+    async def _resume(self, channel: str, cursor: Cursor) -> None:
+        """Join a channel, for the first time or again, and hand out what was missed."""
+        since = cursor.mark
+        cursor.hold()
+        try:
+            fields = {"since": since} if since else {}
+            page = await self.insist("join", channel=channel, limit=PAGE_SIZE, **fields)
+            if since and not page.get("complete", True):
+                self._emit({"type": "gap", "channel": channel})
+            self._emit(*cursor.take(page["messages"]))
+            # Without `since`, the other messages are older.
+            while since and page["more"]:
+                last = page["messages"][-1]["message_id"]
+                page = await self.insist("history", channel=channel, limit=PAGE_SIZE, since=last)
+                self._emit(*cursor.take(page["messages"]))
+            cursor.confirm()
+        except RequestError:
+            self._emit(*cursor.release())
+            raise
+        # After Offline, what is held stays so until a resume works.
+        self._emit(*cursor.release())
+
+    def _emit(self, *frames: Frame) -> None:
+        for frame in frames:
+            for stream in self._streams:
+                stream.put(frame)
+
+    def _end(self, error: ClientError) -> None:
+        self.final = error
+        for stream in self._streams:
+            stream.close()
+        self._outbox.reject(error)
+
+
+def _is_message(frame: Frame) -> bool:
+    return isinstance(frame.get("message_id"), str) and isinstance(frame.get("from"), dict | None)

@@ -1,0 +1,76 @@
+"""The position of a client in one channel. With it, the client hands out each message once."""
+
+import json
+from typing import Any
+
+Frame = dict[str, Any]
+
+MAX_REMEMBERED = 10_000
+
+# Before all messages.
+START = "000000000000-0000000000000000"
+
+
+class Cursor:
+    """The messages of a channel that were handed out.
+
+    Args:
+        mark: the id of a message up to which the client has all messages; "" before the first page.
+    """
+
+    def __init__(self, mark: str = "") -> None:
+        self.mark = mark
+        self._newest = mark
+        self._forgotten = ""
+        # The ids of messages by what tells them apart, in the order in which they came.
+        self._seen: dict[tuple[str, ...], str] = {}
+        self._held: list[Frame] | None = None
+
+    def hold(self) -> None:
+        """Hold back pushed messages, until `release`."""
+        if self._held is None:
+            self._held = []
+
+    def release(self) -> list[Frame]:
+        """Return the new ones of the messages that were held back, by id."""
+        held, self._held = self._held or [], None
+        return self.take(sorted(held, key=lambda message: str(message["message_id"])))
+
+    def confirm(self) -> None:
+        """Move the mark to the newest message. All up to it were handed out."""
+        self.mark = self._newest or START
+
+    def push(self, message: Frame) -> list[Frame]:
+        """Return the message if it is new, and none is held back."""
+        if self._held is None:
+            return self.take([message])
+        self._held.append(message)
+        return []
+
+    def take(self, messages: list[Frame]) -> list[Frame]:
+        """Return the messages that are new, and remember them."""
+        return [message for message in messages if self._is_new(message)]
+
+    def _is_new(self, message: Frame) -> bool:
+        message_id, key = str(message["message_id"]), _identity(message)
+        if key in self._seen or message_id <= self._forgotten:
+            return False
+        self._seen[key] = message_id
+        if len(self._seen) > MAX_REMEMBERED:
+            # A message that may be a double is left out.
+            self._forgotten = max(self._forgotten, self._seen.pop(next(iter(self._seen))))
+        self._newest = max(self._newest, message_id)
+        return True
+
+
+def _identity(message: Frame) -> tuple[str, ...]:
+    """Return what tells a message from others.
+
+    One that was sent again, since its reply was lost, has two ids and one nonce. Others can copy a
+    nonce, so its sender counts too. A guest has another connection after a cut: its data takes the
+    place of the sender.
+    """
+    sender = message.get("from")
+    if not sender or "nonce" not in message:
+        return (str(message["message_id"]),)
+    return (str(message["nonce"]), str(sender.get("user") or json.dumps(message.get("data"))))

@@ -1,0 +1,115 @@
+"""One WebSocket: its requests, each with one reply, and the frames that nobody asked for."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from clients.errors import Offline, RequestError
+
+Frame = dict[str, Any]
+
+# Ids are not used again on another connection, so that a late reply cannot be taken for another.
+_ids = count(1)
+
+
+class Link:
+    """An open WebSocket.
+
+    Args:
+        socket: the WebSocket.
+        on_frame: called with each frame that is no reply.
+        reply_timeout_seconds: the longest wait for a reply.
+    """
+
+    def __init__(
+        self,
+        socket: ClientConnection,
+        on_frame: Callable[[Frame], None],
+        reply_timeout_seconds: float,
+    ) -> None:
+        self._socket = socket
+        self._on_frame = on_frame
+        self._reply_timeout_seconds = reply_timeout_seconds
+        self._replies: dict[str, asyncio.Future[Frame]] = {}
+        self._heard_at = time.monotonic()
+        self._reading = asyncio.create_task(self._read())
+
+    @property
+    def is_open(self) -> bool:
+        """True until the connection has ended."""
+        return not self._reading.done()
+
+    async def request(self, action: str, fields: Frame) -> Frame:
+        """Send a request, and return its reply without the id.
+
+        Raises:
+            RequestError: the reply is an error.
+            TimeoutError: no reply came in time, but other frames did.
+            Offline: the connection has ended. It is ended here if nothing at all came in time.
+        """
+        request_id = f"{next(_ids)}"
+        reply = self._replies[request_id] = asyncio.get_running_loop().create_future()
+        asked_at = time.monotonic()
+        try:
+            if not self.is_open:
+                raise Offline("not connected; wait for wait_online()")
+            await self._socket.send(json.dumps({**fields, "action": action, "id": request_id}))
+            frame = await asyncio.wait_for(reply, self._reply_timeout_seconds)
+        except ConnectionClosed:
+            raise Offline("the connection has ended") from None
+        except asyncio.TimeoutError:
+            if self._heard_at < asked_at:
+                self.abort()
+                raise Offline("the server does not answer") from None
+            raise TimeoutError(f"no reply to {action}") from None
+        finally:
+            del self._replies[request_id]
+        if frame.get("type") == "error":
+            raise RequestError(frame)
+        return {name: value for name, value in frame.items() if name != "id"}
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection has ended."""
+        await asyncio.wait({self._reading})
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._socket.close()
+        await self.wait_closed()
+
+    def abort(self) -> None:
+        """End the connection at once, without a close frame."""
+        self._socket.transport.abort()
+
+    async def _read(self) -> None:
+        try:
+            async for text in self._socket:
+                self._heard_at = time.monotonic()
+                self._receive(text)
+        except ConnectionClosed:
+            pass
+        finally:
+            for reply in self._replies.values():
+                if not reply.done():
+                    reply.set_exception(Offline("the connection has ended"))
+
+    def _receive(self, text: str | bytes) -> None:
+        try:
+            frame = json.loads(text)
+        except ValueError:
+            frame = None
+        if not isinstance(frame, dict):
+            # A server may send what this client does not know.
+            return
+        request_id = frame.get("id")
+        reply = self._replies.get(request_id) if isinstance(request_id, str) else None
+        if reply is None:
+            self._on_frame(frame)
+        elif not reply.done():
+            reply.set_result(frame)
