@@ -24,7 +24,7 @@ def reach_members(app: App) -> None:
 
 
 def leave(app: App) -> None:
-    """Who leaves a channel gets its messages no more."""
+    """Send a message after a client has left, which must not get it."""
     channel = _new_channel()
     with app.client() as ann:
         join(ann, channel)
