@@ -134,6 +134,8 @@ def test_drawers_open_and_close_by_keyboard(gateway: Gateway, driver: Chrome) ->
     for button, panel in (("#open-channels", "#sidebar"), ("#open-members", "#members-panel")):
         driver.find_element(By.CSS_SELECTOR, button).send_keys(Keys.ENTER)
         wait_until(partial(tab.visible, panel), lambda: "closed")
+        focused = f"{panel} :focus"
+        wait_until(lambda focused=focused: tab.texts(focused) != [], lambda: "no focus in it")  # type: ignore[misc]
         driver.switch_to.active_element.send_keys(Keys.ESCAPE)
         wait_until(partial(tab.hidden, panel), lambda: "open")
         assert driver.switch_to.active_element.get_attribute("id") == button[1:]

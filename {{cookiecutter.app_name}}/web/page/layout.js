@@ -20,7 +20,9 @@ export function servePanels() {
     small.addEventListener("change", change);
     change();
     panel.addEventListener("toggle", (/** @type {any} */ { newState }) => {
-      if (newState === "open") panel.querySelector("button, input, [tabindex]")?.focus();
+      const isShown = (/** @type {Element} */ element) => element.getClientRects().length > 0;
+      const controls = [...panel.querySelectorAll("button, input, [tabindex]")];
+      if (newState === "open") controls.find(isShown)?.focus();
     });
     // The focus must not go on behind a drawer.
     panel.addEventListener("focusout", (/** @type {FocusEvent} */ { relatedTarget }) => {
