@@ -35,6 +35,9 @@ PACKAGES = [
     "axe-core@4",
     "esbuild@0",
     "vite@7",
+    "react@19",
+    "react-dom@19",
+    "vue@3",
     "node22@npm:node@22",
     "node24@npm:node@24",
 ]
