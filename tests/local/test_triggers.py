@@ -1,5 +1,6 @@
 """Functions without a route: those that are invoked here, and those that are only named."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -94,6 +95,25 @@ def test_schedule_invokes_its_function(app: Path, tmp_path: Path) -> None:
     with running(app, "jobs", tmp_path, "--schedules") as gateway, client(gateway.url) as guest:
         # The rate is AWS's lowest: one minute.
         assert str(guest.recv(240)).startswith("it is 20")
+
+
+def test_topic_and_stream_of_the_resource_files_invoke_their_functions(
+    app: Path, tmp_path: Path
+) -> None:
+    with running(app, "feeds", tmp_path) as gateway, client(gateway.url) as guest:
+        for text in ("tea", "twice"):
+            guest.send(text)
+            found = [json.loads(guest.recv(120)) for _ in range(4)]
+            assert sorted(found, key=str) == sorted(
+                [
+                    {"topic": text, "kind": "post"},
+                    {"row": text, "raw": "cmF3", "is": "INSERT"},
+                    {"mapped": text},
+                    {"copy": text},
+                ],
+                key=str,
+            )
+        assert "run it with" not in gateway.printed()
 
 
 def test_function_that_is_added_is_named_and_its_queue_polled(app: Path, tmp_path: Path) -> None:

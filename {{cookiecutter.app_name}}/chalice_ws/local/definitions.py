@@ -13,11 +13,14 @@ from secrets import token_hex
 from typing import Any
 
 from chalice_ws.project.config import AppError, read_json, shown
-from chalice_ws.project.resources import PARAMETER, SECRET, TOPIC, Resources
+from chalice_ws.project.resources import PARAMETER, SECRET, SUBSCRIPTION, TOPIC, Resources
 
 LOCAL_VALUES = ".chalice/local.json"
 
 Properties = dict[str, Any]
+
+# The properties of a subscription that are attributes of Subscribe.
+_ATTRIBUTES = {"FilterPolicy", "FilterPolicyScope", "RawMessageDelivery"}
 
 
 @dataclass(frozen=True)
@@ -27,14 +30,14 @@ class Definitions:
     Args:
         tables: the properties of each table.
         queues: the properties of each queue, by its URL.
-        topics: the names of the topics.
+        topics: the requests of Subscribe for the queues of each topic, by the topic's name.
         parameters: the requests of PutParameter.
         secrets: the text of each secret, by its name.
     """
 
     tables: list[Properties] = field(default_factory=list)
     queues: dict[str, Properties] = field(default_factory=dict)
-    topics: list[str] = field(default_factory=list)
+    topics: dict[str, list[Properties]] = field(default_factory=dict)
     parameters: list[Properties] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
 
@@ -77,10 +80,27 @@ def read_definitions(project: Path, resources: Resources) -> Definitions:
     return Definitions(
         resources.tables(),
         resources.queues(),
-        [_name(arn) for arn in resources.named(TOPIC)],
+        {
+            _name(arn): _subscriptions(arn, each, resources)
+            for arn, each in resources.named(TOPIC).items()
+        },
         [{"Name": name, **each} for name, each in parameters.items()],
         secrets,
     )
+
+
+def _subscriptions(arn: str, topic: Properties, resources: Resources) -> list[Properties]:
+    given = [*topic.get("Subscription", []), *resources.named(SUBSCRIPTION).values()]
+    queues = [each for each in given if each.get("Protocol") == "sqs"]
+    return [
+        {
+            "Protocol": "sqs",
+            "Endpoint": each.get("Endpoint"),
+            "Attributes": {name: _text(each[name]) for name in _ATTRIBUTES & each.keys()},
+        }
+        for each in queues
+        if each.get("TopicArn", arn) == arn
+    ]
 
 
 def _read_local_values(path: Path) -> dict[str, dict[str, Any]]:

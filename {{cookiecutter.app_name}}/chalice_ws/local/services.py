@@ -163,12 +163,14 @@ def create_queues(queues: dict[str, dict[str, Any]]) -> None:
         sqs.create_queue(QueueName=url.rpartition("/")[2], Attributes=attributes)
 
 
-def create_topics(names: list[str]) -> None:
-    """Create topics."""
+def create_topics(topics: dict[str, list[dict[str, Any]]]) -> None:
+    """Create topics by name, each with the queues that subscribe to it."""
     sns = boto3.client("sns")
-    for name in names:
+    for name, subscriptions in topics.items():
         attributes = {"FifoTopic": "true"} if name.endswith(".fifo") else {}
-        sns.create_topic(Name=name, Attributes=attributes)
+        arn = sns.create_topic(Name=name, Attributes=attributes)["TopicArn"]
+        for subscription in subscriptions:
+            sns.subscribe(TopicArn=arn, **subscription)
 
 
 def create_values(definitions: Definitions) -> None:

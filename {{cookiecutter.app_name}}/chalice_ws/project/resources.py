@@ -19,6 +19,7 @@ LOG_GROUP = "AWS::Logs::LogGroup"
 TABLE = "AWS::DynamoDB::Table"
 QUEUE = "AWS::SQS::Queue"
 TOPIC = "AWS::SNS::Topic"
+SUBSCRIPTION = "AWS::SNS::Subscription"
 PARAMETER = "AWS::SSM::Parameter"
 SECRET = "AWS::SecretsManager::Secret"
 SOURCE = "AWS::Lambda::EventSourceMapping"
@@ -111,10 +112,19 @@ class Resources:
         found = ((urls.get(str(source.get("EventSourceArn"))), source) for source in sources)
         return [{**source, "QueueUrl": url} for url, source in found if url]
 
+    def stream_sources(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the table and the properties of each event source mapping of a table's stream."""
+        ids = [logical_id for logical_id, _ in self._properties(TABLE)]
+        tables = {self._attributes[f"{each}.StreamArn"]: self._names[each] for each in ids}
+        for _, properties in self._properties(SOURCE):
+            source = self._resolve(properties)
+            if table := tables.get(str(source.get("EventSourceArn"))):
+                yield table, source
+
     def named(self, kind: str) -> dict[str, dict[str, Any]]:
         """Return the properties of each resource of a kind, by the value of its Ref."""
         found = self._properties(kind)
-        return {self._names[logical_id]: self._resolve(each) for logical_id, each in found}
+        return {self._names.get(each, each): self._resolve(values) for each, values in found}
 
     @property
     def content(self) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def _trigger(config: Any) -> Trigger:
     if isinstance(config, S3EventConfig):
         return _new("s3", config.bucket)
     if isinstance(config, DynamoDBEventConfig):
-        return _new("dynamodb", config.stream_arn)
+        return {**_new("dynamodb", config.stream_arn), "mapping": {"BatchSize": config.batch_size}}
     if isinstance(config, KinesisEventConfig):
         return _new("kinesis", config.stream)
     if isinstance(config, CloudWatchEventConfig):

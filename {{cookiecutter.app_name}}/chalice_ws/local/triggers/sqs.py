@@ -8,12 +8,12 @@ import base64
 import logging
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from chalice.utils import to_cfn_resource_name
 
+from chalice_ws.local.functions.endpoints import QUEUES_ENDPOINT
 from chalice_ws.local.functions.runtime import Result
 from chalice_ws.local.functions.workers import Lambda
+from chalice_ws.local.triggers.clients import make_client
 
 log = logging.getLogger("chalice_ws")
 
@@ -33,14 +33,7 @@ async def serve(source: dict[str, Any], functions: Lambda, environment: dict[str
         functions: what runs the function.
         environment: the variables from `isolate`.
     """
-    sqs = boto3.client(
-        "sqs",
-        endpoint_url=environment["AWS_ENDPOINT_URL_SQS"],
-        region_name=environment["AWS_REGION"],
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-        config=Config(proxies={}),
-    )
+    sqs = make_client("sqs", QUEUES_ENDPOINT, environment)
     queue = {"QueueUrl": source["QueueUrl"]}
     request = {
         # SQS gives ten at a time. Lambda collects more, up to the batch size.

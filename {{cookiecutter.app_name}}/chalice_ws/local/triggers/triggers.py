@@ -1,8 +1,9 @@
-"""The triggers of the app's other functions on this machine: queues and schedules."""
+"""The triggers of the app's other functions on this machine."""
 
 import asyncio
 import json
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
@@ -10,15 +11,17 @@ from typing import Any
 from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.local.functions.workers import Lambda
-from chalice_ws.local.triggers import schedules, sqs
+from chalice_ws.local.triggers import schedules, sns, sqs, streams
 from chalice_ws.local.triggers.event_sources import Trigger, describe
-from chalice_ws.project.resources import Resources
+from chalice_ws.project.resources import TOPIC, Resources
 
 log = logging.getLogger("chalice_ws")
 
 
 class Triggers:
-    """The triggers that run on this machine: queues of the resource files, and schedules.
+    """The triggers that run on this machine.
+
+    They are schedules, and the queues, topics and tables with a stream of the resource files.
 
     Args:
         functions: what runs the functions. Its triggers change when the app is loaded again.
@@ -41,6 +44,12 @@ class Triggers:
         self._environment = environment
         self._run_schedules = run_schedules
         self._command = command
+        self._topics = {arn.rpartition(":")[2] for arn in resources.named(TOPIC)}
+        tables = resources.tables()
+        self._stream_tables = {
+            each["TableName"] for each in tables if "StreamSpecification" in each
+        }
+        self._positions: streams.Positions = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._told: set[str] = set()
 
@@ -50,17 +59,27 @@ class Triggers:
         Returns:
             A line for each function that nothing invokes on this machine, once.
         """
-        triggers = self._functions.triggers
-        known = {to_cfn_resource_name(name) for name in triggers}
-        sources = [each for each in self._resources.sources() if sqs.logical_id(each) in known]
-        sources += filter(None, map(self._source, triggers, triggers.values()))
-        work = {json.dumps(each): partial(self._poll, each) for each in sources}
-        polled, lines = {sqs.logical_id(each) for each in sources}, []
+        triggers, lines = self._functions.triggers, []
+        work: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
+        names = {to_cfn_resource_name(name): name for name in triggers}
+        mapped = self._mappings(names)
         for name, trigger in triggers.items():
-            if self._run_schedules and trigger["kind"] == "schedule":
+            source = self._source(name, trigger)
+            topic = trigger["source"].rpartition(":")[2]
+            table = self._stream_table(trigger)
+            if source:
+                work[json.dumps(source)] = partial(self._poll, source)
+            elif trigger["kind"] == "sns" and topic in self._topics:
+                work[f"{name} {topic}"] = partial(self._subscribe, name, topic)
+            elif table:
+                mapping = trigger["mapping"]
+                work[json.dumps([name, table, mapping])] = partial(self._read, name, table, mapping)
+            elif self._run_schedules and trigger["kind"] == "schedule":
                 work[json.dumps([name, trigger])] = partial(self._schedule, name, trigger)
-            elif to_cfn_resource_name(name) not in polled:
+            elif name not in mapped:
                 lines.append(f"{name} ({describe(trigger)}): run it with {self._command(name)}")
+        for each in mapped.values():
+            work.update(each)
         for key in self._tasks.keys() - work.keys():
             self._tasks.pop(key).cancel()
         for key in work.keys() - self._tasks.keys():
@@ -70,11 +89,35 @@ class Triggers:
         self._told.update(new)
         return new
 
+    def _mappings(self, names: dict[str, str]) -> dict[str, dict[str, Any]]:
+        """Return the work of the event source mappings of the resource files, by function."""
+        work: dict[str, dict[str, Any]] = defaultdict(dict)
+        for source in self._resources.sources():
+            if name := names.get(str(sqs.logical_id(source))):
+                work[name][json.dumps(source)] = partial(self._poll, source)
+        for table, source in self._resources.stream_sources():
+            if name := names.get(str(sqs.logical_id(source))):
+                work[name][json.dumps(source)] = partial(self._read, name, table, source)
+        return work
+
     def _poll(self, source: dict[str, Any]) -> Coroutine[Any, Any, None]:
         return sqs.serve(source, self._functions, self._environment)
 
+    def _subscribe(self, name: str, topic: str) -> Coroutine[Any, Any, None]:
+        return sns.serve(name, topic, self._functions, self._environment)
+
+    def _read(self, name: str, table: str, mapping: dict[str, Any]) -> Coroutine[Any, Any, None]:
+        arguments = (name, table, mapping, self._functions, self._environment, self._positions)
+        return streams.Stream(*arguments).serve()
+
     def _schedule(self, name: str, trigger: Trigger) -> Coroutine[Any, Any, None]:
         return schedules.run(name, trigger["source"], self._functions)
+
+    def _stream_table(self, trigger: Trigger) -> str | None:
+        # An ARN ends with table/NAME/stream/LABEL. The label of a deployed table is another one.
+        parts = trigger["source"].partition(":table/")[2].split("/")
+        is_here = trigger["kind"] == "dynamodb" and parts[0] in self._stream_tables
+        return parts[0] if is_here else None
 
     def _source(self, name: str, trigger: Trigger) -> dict[str, Any] | None:
         # Chalice makes the mapping of its own queues, so that no resource file has it.
