@@ -125,10 +125,27 @@ def test_people_of_the_user_pool_connect(
     assert row["user"] == {"S": attributes["sub"]}
 
 
+def assert_page_signs_in(aws: Account, deployed: Path) -> None:
+    """`make page` writes the settings that the page needs for the code flow."""
+    given = outputs(aws)
+    printed = aws.make(deployed, "page", STAGE="prod")
+    assert given["SignInIssuer"] in printed
+    folder = deployed / "build" / "prod" / "page"
+    assert json.loads((folder / "config.json").read_text()) == {
+        "url": given["WebsocketConnectEndpointURL"].rstrip("/"),
+        "sign_in": {"issuer": given["SignInIssuer"], "client_id": given["SignInClient"]},
+    }
+    settings = deployed / "page settings.json"
+    settings.write_text('{"url": "wss://chat.example.com"}')
+    aws.make(deployed, "page", STAGE="prod", SETTINGS=str(settings))
+    assert json.loads((folder / "config.json").read_text()) == json.loads(settings.read_text())
+
+
 def test_deploy_again_changes_nothing_and_destroy_deletes_the_pool(
     aws: Account, deployed: Path
 ) -> None:
     assert "No changes" in aws.make(deployed, "deploy", **EXTRAS)
+    assert_page_signs_in(aws, deployed)
     pool = resources(aws, STACK)["UserPool"]
     printed = aws.make(deployed, "destroy", STAGE="prod", YES="1")
     assert f"the user pool {pool} with its people" in printed

@@ -46,7 +46,10 @@ def is_issuer(value: Any) -> bool:
 
 def _is_address(value: Any) -> bool:
     try:
-        return isinstance(value, str) and urlsplit(value).scheme in ("ws", "wss")
+        if not isinstance(value, str):
+            return False
+        url = urlsplit(value)
+        return url.scheme in ("ws", "wss") and bool(url.hostname)
     except ValueError:
         return False
 
