@@ -20,7 +20,7 @@ export PYTHONUTF8 = 1
 # They would lead Python to modules of another environment, or past those of this folder, and cd astray.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH CDPATH
 
-.PHONY: help demo test test-all lint pictures protocol types install
+.PHONY: help demo test test-all lint pictures protocol types links install
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ protocol: install ## make the generated app's docs/asyncapi.yaml and docs/protoc
 
 types: install ## make the types of the generated app's web/client/ with tsc
 	$(RUN) docs.types
+
+links: ## ask whether the pages that the documents link to are still there
+	$(PYTHON) -m docs.links check
 
 install: ## install what the other targets need into VENV, if something has changed
 	@sh -c "$$(awk '{ sub(/\r$$/, ""); print }' '$(APP)/chalice_ws/install.sh')" sh "$(VENV)" "$(PYTHON)" $(REQUIREMENTS)

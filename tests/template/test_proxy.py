@@ -140,10 +140,16 @@ def test_tests_of_the_app_pass_behind_a_proxy(app: Path, environment: dict[str, 
 
 
 def test_commands_of_the_documents_reach_this_machine_directly(app: Path) -> None:
-    documents = [ROOT / "README.md", app / "README.md", *sorted((app / "docs").glob("*.md"))]
+    documents = [
+        ROOT / "README.md",
+        *ROOT.glob("docs/*.md"),
+        app / "README.md",
+        *sorted((app / "docs").glob("*.md")),
+    ]
     pattern = re.compile(r"^```\w*\n(?:.*\n)*?```|^ {4}\S.*$", re.MULTILINE)
     blocks = [block for path in documents for block in pattern.findall(path.read_text())]
-    code = [re.sub(r" # .*", "", block) for block in blocks]
+    # A block of text is what a command prints.
+    code = [re.sub(r" # .*", "", each) for each in blocks if not each.startswith("```text")]
     found = [block for block in code if re.search(r"127\.0\.0\.1|localhost", block)]
     assert found
     assert [each for each in found if not re.search(r"--noproxy|proxies=\{}", each)] == []
@@ -161,12 +167,12 @@ def test_connect_to_a_wrong_address_is_one_line(app: Path, gateway: Gateway, url
     assert line.startswith(f"error: cannot connect to {address} (got ")
 
 
-def test_commands_of_the_templates_readme_run_an_app(
+def test_commands_that_start_an_app_run_it(
     template: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """The first commands of README.md, in a checkout, behind a proxy that does not answer."""
+    """The first commands of docs/start.md, in a checkout, behind a proxy that does not answer."""
     checkout = shutil.copytree(template, tmp_path / "a checkout" / "template")
-    text = (checkout / "README.md").read_text()
+    text = (checkout / "docs" / "start.md").read_text()
     block = re.findall(r"^    (\S.*)$", text.partition("## ")[0], re.MULTILINE)
     generate, change_folder, run = block
     command = generate.removeprefix("pipx run ").split()
