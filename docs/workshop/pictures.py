@@ -225,6 +225,34 @@ PICTURES = {
             Arrow(3, 2, "delete `tea` / id"),
         ],
     ),
+    "07-from-elsewhere": Picture(
+        "A function that no WebSocket event has started looks up the API in a connection's row, "
+        "and then sends",
+        ["a job, a webhook", "function `notify`", "table", GATEWAY],
+        [
+            Arrow(0, 1, "invoke: `channel`, `data`"),
+            Arrow(1, 3, "`send`: not configured", True),
+            Arrow(1, 2, "`members`"),
+            Arrow(1, 2, "`api_of` one member"),
+            Arrow(2, 1, "`api_id`, `stage`"),
+            Arrow(1, 1, "`configure_from_api_id`"),
+            Arrow(1, 3, "`send`"),
+            Arrow(1, 0, "`delivered`, `gone`"),
+        ],
+    ),
+    "08-permissions": Picture(
+        "Each function has a policy of its own. The gate notes the calls of a function, and "
+        "compares them with it",
+        ["function `connect`", "function `message`", "table", GATEWAY],
+        [
+            Arrow(0, 2, "`dynamodb:PutItem`: allowed"),
+            Arrow(0, 2, "`dynamodb:DeleteItem`: denied", True),
+            Arrow(0, 3, "`execute-api:ManageConnections`: denied", True),
+            Arrow(1, 2, "`dynamodb:Query`"),
+            Arrow(1, 3, "`execute-api:ManageConnections`"),
+            Arrow(1, 1, "`gate.py`: calls = policy?"),
+        ],
+    ),
 }
 
 

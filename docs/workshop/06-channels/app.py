@@ -42,10 +42,6 @@ def disconnect(event):
     people.forget(event.connection_id)
 
 
-def echo(connection_id, frame):
-    return {"type": "echo", "data": frame.get("data")}
-
-
 def join(connection_id, frame):
     channel = channel_of(frame)
     people.join(channel, connection_id)
@@ -93,4 +89,4 @@ def send(connection_id, frame):
     return True
 
 
-ACTIONS = {"echo": echo, "join": join, "leave": leave, "who": who, "broadcast": broadcast}
+ACTIONS = {"join": join, "leave": leave, "who": who, "broadcast": broadcast}

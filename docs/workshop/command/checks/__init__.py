@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from ..running import App
-from . import channels, fanout, first
+from . import channels, elsewhere, fanout, first, permissions
 
 Check = Callable[[App], None]
 
@@ -26,6 +26,18 @@ CHECKS: dict[int, Sequence[Check]] = {
         fanout.delete_gone,
         fanout.expire_rows,
         fanout.query_only,
+    ],
+    7: [
+        channels.reach_members,
+        channels.forget_members,
+        elsewhere.send_by_route,
+        elsewhere.have_function_and_schedule,
+    ],
+    8: [
+        channels.reach_members,
+        permissions.have_policies,
+        permissions.send_where_needed,
+        permissions.allow_no_pattern,
     ],
     6: [first.count_people, fanout.broadcast, *CHANNELS, fanout.query_only],
 }

@@ -17,14 +17,14 @@ def reach_members(app: App) -> None:
         if push.get("channel") != channel:
             raise Missing(f'put the channel into the message, under "channel" (got {push})')
         # Her reply comes after all messages.
-        eve.send({"action": "echo", "data": "end"})
-        while (frame := eve.frame("reply to an echo")).get("type") != "echo":
+        eve.send({"action": "who"})
+        while (frame := eve.frame("reply to who")).get("type") != "members":
             if frame.get("data") == "for members":
                 raise Missing("send to the members of the channel, not to all")
 
 
 def leave(app: App) -> None:
-    """Send a message after a client has left, which must not get it."""
+    """A client that leaves a channel gets its messages no more."""
     channel = _new_channel()
     with app.client() as ann:
         join(ann, channel)
