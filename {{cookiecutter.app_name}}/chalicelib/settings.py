@@ -146,6 +146,15 @@ def is_trusted_url(url: str) -> bool:
     return scheme is not None and (scheme[1] == "https" or not is_deployed)
 
 
+def shows_errors() -> bool:
+    """Return whether clients may see the exceptions of actions: on the local gateway alone.
+
+    Lambda always sets AWS_LAMBDA_RUNTIME_API, and lets no function set or remove it:
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+    """
+    return "CHALICE_WS_ISSUER" in os.environ and "AWS_LAMBDA_RUNTIME_API" not in os.environ
+
+
 def auth_audience() -> list[str]:
     """Return the audiences of which a token must have one; empty where AUTH is none."""
     value = os.environ.get("AUTH_AUDIENCE", "")

@@ -56,17 +56,26 @@ CHECKS: list[Callable[[Stage], Iterator[str]]] = [
     check_settings.check_grants,
     check_settings.check_queues,
     check_settings.check_limits,
+    # It is the last: it imports the app again.
+    check_functions.check_imports,
 ]
 
 # Nothing fails for these: a warning is printed.
-WARNINGS: list[Callable[[Stage], Iterator[str]]] = [check_config.check_fanout_rate]
+WARNINGS: list[Callable[[Stage], Iterator[str]]] = [
+    check_config.check_fanout_rate,
+    check_config.check_unused_actions,
+]
 
 
 class Findings(NamedTuple):
-    """The problems and the warnings of an app, a line each: what is wrong, and what to do."""
+    """The problems and the warnings of an app, a line each: what is wrong, and what to do.
+
+    `checked` has a line for each stage: what was looked at.
+    """
 
     problems: list[str]
     warnings: list[str]
+    checked: list[str]
 
 
 def check_app(
@@ -86,6 +95,7 @@ def check_app(
     python = check_python()
     message = [python.message] if python.message else []
     problems, warnings = (message, []) if python.is_refused else ([], message)
+    checked = []
     with ExitStack() as stack:
         # A process that took a second stage would have the app of the first one imported.
         futures = {
@@ -99,10 +109,11 @@ def check_app(
                 found = future.result()
                 problems += found.problems
                 warnings += found.warnings
+                checked += found.checked
             except BrokenProcessPool:
                 what = f"app.py ends the process that imports it (got stage {each!r})"
                 problems.append(f"{what}; correct it")
-    return Findings(*(list(dict.fromkeys(each)) for each in (problems, warnings)))
+    return Findings(*(list(dict.fromkeys(each)) for each in (problems, warnings, checked)))
 
 
 def _read_stages(project_dir: Path) -> list[str]:
@@ -126,12 +137,12 @@ def _check_stage(project_dir: Path, name: str, extras: Sequence[str]) -> Finding
     try:
         content = read_config(project_dir, name).config_from_disk
     except AppError as error:
-        return Findings([*problems, str(error)], [])
+        return Findings([*problems, str(error)], [], [])
     problems += check_settings.check_stage_values(content, name)
     try:
         stage = load_stage(project_dir, name, extras)
     except AppError as error:
-        return Findings([*problems, str(error), *check_config.check_names(content)], [])
+        return Findings([*problems, str(error), *check_config.check_names(content)], [], [])
     problems += check_config.check_names(content, stage.python_names())
     warnings: list[str] = []
     for check in [*CHECKS, *WARNINGS]:
@@ -142,7 +153,23 @@ def _check_stage(project_dir: Path, name: str, extras: Sequence[str]) -> Finding
                 found.append(problem)
         except AppError as error:
             problems.append(str(error))
-    return Findings(problems, warnings)
+    return Findings(problems, warnings, [_describe(stage)])
+
+
+def _describe(stage: Stage) -> str:
+    """Return what the checks have looked at."""
+    functions = stage.functions.values()
+    policies = {str(each.role.policy) for each in functions if hasattr(each.role, "policy")}
+    files = resource_files(Path(stage.config.project_dir), stage.extras)
+    counts = [
+        (len(functions), "function", "functions"),
+        (len(stage.actions), "action", "actions"),
+        (len(policies), "policy", "policies"),
+        (len(stage.config.environment_variables), "variable", "variables"),
+        (len(files), "resource file", "resource files"),
+    ]
+    texts = [f"{count} {one if count == 1 else many}" for count, one, many in counts if count]
+    return f"{stage.name}: {', '.join(texts)}"
 
 
 def _check_files(project_dir: Path) -> Iterator[str]:
@@ -178,6 +205,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {problem}", file=sys.stderr)
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
+    if not found.problems:
+        print(f"No problems in {'; '.join(found.checked)}")
     return 1 if found.problems else 0
 
 

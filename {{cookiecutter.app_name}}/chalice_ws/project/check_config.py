@@ -11,10 +11,14 @@ from chalice.config import Config
 from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.project import quotas
+from chalice_ws.project.actions import GENERATED, find_unknown, split_names
 from chalice_ws.project.config import CONFIG
 from chalice_ws.project.resources import Resources
 from chalice_ws.project.sign_in import CONNECT
 from chalice_ws.project.stage import Stage
+
+# The function that runs the actions.
+MESSAGE = "websocket_message"
 
 # The levels of config.json.
 TOP, STAGE, FUNCTION, STAGE_FUNCTION = "top", "stage", "function", "function of a stage"
@@ -132,16 +136,10 @@ def check_variables(stage: Stage) -> Iterator[str]:
                 yield f"{stage.where}: {error}"
                 continue
             if name == "WS_ACTIONS":
-                yield from _check_actions(stage, value)
+                for problem in find_unknown(value, stage.actions):
+                    yield f"{stage.where}: {problem}"
             if name == "CONNECTIONS_TABLE":
                 yield from _check_table(stage, resources, value)
-
-
-def _check_actions(stage: Stage, names: list[str]) -> Iterator[str]:
-    for name in names:
-        if name not in stage.actions:
-            use = f"use some of {', '.join(sorted(stage.actions))}"
-            yield f"{stage.where}: WS_ACTIONS has an unknown action (got {name!r}); {use}"
 
 
 def _check_table(stage: Stage, resources: Resources, name: str) -> Iterator[str]:
@@ -160,3 +158,15 @@ def check_fanout_rate(stage: Stage) -> Iterator[str]:
         what = f"API Gateway's default quota in {region}"
         if line := quotas.check_rate(rate, quotas.default_quota(region), what):
             yield f"{stage.where}: {line}"
+
+
+def check_unused_actions(stage: Stage) -> Iterator[str]:
+    """Yield the owner's actions that no stage switches on."""
+    if "WS_ACTIONS" not in stage.readers:
+        return
+    used: set[str] = set()
+    for name in {stage.name, *stage.config.config_from_disk.get("stages", {})}:
+        variables = stage.config.scope(name, MESSAGE).environment_variables
+        used |= {*split_names(str(variables.get("WS_ACTIONS", "")))}
+    for action in sorted(stage.actions - used - GENERATED):
+        yield f"{CONFIG}: no stage has the action {action}; add it to WS_ACTIONS"

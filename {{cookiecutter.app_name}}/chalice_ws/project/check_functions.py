@@ -1,5 +1,6 @@
 """Check the app and its Lambda functions: handlers, timeouts, memory and policies."""
 
+import os
 import sys
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -14,8 +15,8 @@ from chalice.deploy.validate import (
     validate_feature_flags,
 )
 
-from chalice_ws.project.config import read_json, shown
-from chalice_ws.project.load import MISSING_FLAG
+from chalice_ws.project.config import AppError, read_json, shown
+from chalice_ws.project.load import MISSING_FLAG, load_app
 from chalice_ws.project.stage import Stage
 
 # API Gateway does not wait longer for a function.
@@ -122,6 +123,29 @@ def check_policies(stage: Stage) -> Iterator[str]:
             yield from _check_connections(stage, name, path)
         else:
             yield f"{shown(path)} is missing; write there what {python_name} may do in AWS"
+
+
+def check_imports(stage: Stage) -> Iterator[str]:
+    """Yield an import that fails in one function alone, where app.py asks which function it is.
+
+    Lambda sets _HANDLER, and app.py may leave out imports that a function does not need.
+    """
+    folder = Path(stage.config.project_dir)
+    source = (folder / "app.py").read_text(encoding="utf-8")
+    names = {each.handler for each in stage.functions.values()} if "_HANDLER" in source else ()
+    for handler in sorted(name for name in names if f'"{name}"' in source):
+        modules = dict(sys.modules)
+        for name in modules:
+            if name.partition(".")[0] in ("app", "chalicelib"):
+                del sys.modules[name]
+        os.environ["_HANDLER"] = handler
+        try:
+            load_app(folder)
+        except AppError as error:
+            yield f"the function {handler} fails on AWS: {error}"
+        finally:
+            del os.environ["_HANDLER"]
+            sys.modules.update(modules)
 
 
 def check_unused_policies(stage: Stage) -> Iterator[str]:

@@ -52,7 +52,9 @@ def _explain(error: BaseException, project_dir: Path) -> str:
     where, source = str(shown(project_dir / "app.py")), ""
     for frame in frames:
         path = Path(frame.filename)
-        if path.is_relative_to(project_dir) and "site-packages" not in path.parts:
+        # Where the app raises an error itself, the fault is in the line that called it.
+        is_raised = (frame.line or "").startswith("raise ") and source != ""
+        if path.is_relative_to(project_dir) and "site-packages" not in path.parts and not is_raised:
             where, source = f"{shown(path)}:{frame.lineno}", frame.line or ""
     if isinstance(error, ModuleNotFoundError):
         use = "install requirements.txt here, or correct the import"

@@ -12,6 +12,7 @@ from chalice.config import Config
 from chalice.deploy.appgraph import ApplicationGraphBuilder, ChaliceBuildError
 from chalice.deploy.models import LambdaFunction, Model
 
+from chalice_ws.project.actions import registered_actions
 from chalice_ws.project.config import CONFIG, AppError, read_config
 from chalice_ws.project.load import load_app
 from chalice_ws.project.resources import Resources, read_resources
@@ -92,8 +93,7 @@ def load_stage(project_dir: Path, name: str, extras: Sequence[str] = ()) -> Stag
         raise AppError(f"Chalice cannot read the settings (got {got}); correct {CONFIG}") from None
     functions = {each.resource_name: each for each in _functions(application)}
     readers = getattr(sys.modules.get("chalicelib.settings"), "READERS", {})
-    router = getattr(sys.modules.get("chalicelib.actions"), "router", None)
-    return Stage(config, app, functions, readers, set(getattr(router, "actions", ())), extras)
+    return Stage(config, app, functions, readers, registered_actions(), extras)
 
 
 def _functions(model: Model) -> Iterator[LambdaFunction]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib.aws import Invocation, session
 from chalicelib.delivery.pushes import publish_presence
-from chalicelib.protocol.fields import USER
+from chalicelib.protocol.fields import USER, refuse_unknown
 from chalicelib.protocol.frames import Frame, FrameError, encode
 from chalicelib.sender import send
 from chalicelib.storage import connections, users
@@ -46,6 +46,7 @@ def sign_out(event: Any, invocation: Invocation) -> dict[str, int]:
     """
     if not isinstance(event, dict):
         raise FrameError("not_an_object", 'send {"user": ...}')
+    refuse_unknown(event, ["user"], "sign_out")
     user_id = USER.read("user", event)
     # A connection that opens meanwhile is in the list, or the connect function reads this row.
     users.refuse_older_tokens(user_id)

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from chalicelib import settings
 from chalicelib.aws import Invocation
 from chalicelib.delivery.pushes import new_message, new_message_id, publish
-from chalicelib.protocol.fields import CHANNEL, DATA, NONCE, USER
+from chalicelib.protocol.fields import CHANNEL, DATA, NONCE, USER, refuse_unknown
 from chalicelib.protocol.frames import Busy, Frame, FrameError
 from chalicelib.storage import history
 from chalicelib.storage.rows import own_channel
@@ -23,8 +24,9 @@ def notify(event: Any, invocation: Invocation) -> dict[str, Any]:
             another try with the same `id` is the same message, with the same message_id.
 
     Returns:
-        The message's id and the counts of recipients. For `channels` and `users`, `results` has
-        them for each, or the `error`.
+        The message's id, the counts of recipients, and `kept`: whether the history has it, for
+        clients that come later. For `channels` and `users`, `results` has them for each, or the
+        `error`.
 
     Raises:
         FrameError: the event is not valid, or its data is too large.
@@ -53,6 +55,7 @@ def notify(event: Any, invocation: Invocation) -> dict[str, Any]:
 def _targets(event: Any) -> tuple[str, list[str]]:
     if not isinstance(event, dict):
         raise FrameError("not_an_object", 'send {"channel": ..., "data": ...}')
+    refuse_unknown(event, [*_TARGETS, "data", "id"], "notify")
     names = sorted(_TARGETS.keys() & event.keys())
     if len(names) != 1:
         got = " and ".join(names) or "none"
@@ -76,4 +79,5 @@ def _send(channel: str, data: Any, given_id: str | None, invocation: Invocation)
     if given_id is not None:
         message_id = history.first_message_id(channel, given_id, message_id)
     push = new_message(channel, data, message_id=message_id)
-    return {"message_id": message_id, **publish(push, invocation).counts()}
+    counts = publish(push, invocation).counts()
+    return {"message_id": message_id, **counts, "kept": settings.history_seconds() > 0}

@@ -1,6 +1,6 @@
 """The fields of requests: the values that each accepts."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -61,6 +61,32 @@ class Field:
             return self.parse(frame[name])
         except ValueError:
             raise FrameError("bad_field", f"{name} must be {self.description}", name) from None
+
+
+def refuse_unknown(names: Iterable[str], known: Collection[str], what: str) -> None:
+    """Refuse names that are no fields.
+
+    Args:
+        known: the names of the fields.
+        what: what takes the fields, for the message.
+
+    Raises:
+        FrameError: bad_field.
+    """
+    for name in sorted({*names} - {*known}):
+        shown = name[:MAX_TEXT_LENGTH]
+        likely = closest(shown, known)
+        use = f"use {likely}" if likely else "leave it out"
+        takes = ", ".join(known) or "no fields"
+        raise FrameError("bad_field", f"{use}: {what} takes {takes} (got {shown})", shown)
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the name that is most like another one, or None if none is."""
+    # Only an error needs it.
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name, list(known), 1, 0.7)), None)
 
 
 def _data(value: Any) -> Any:

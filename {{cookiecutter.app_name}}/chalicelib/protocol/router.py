@@ -1,16 +1,17 @@
 """The router: each frame of a client runs one action and gets one reply."""
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from inspect import signature
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, is_dataclass
+from inspect import Parameter, signature
 from typing import Any, NamedTuple
 
 from chalice.app import WebsocketEvent
 
 from chalicelib import settings
 from chalicelib.aws import Invocation
-from chalicelib.protocol.fields import ID, Field
+from chalicelib.protocol.failures import explain
+from chalicelib.protocol.fields import ID, Field, closest, refuse_unknown
 from chalicelib.protocol.frames import Frame, FrameError, decode, encode
 
 log = logging.getLogger(__name__)
@@ -59,10 +60,7 @@ class Action(NamedTuple):
         Raises:
             FrameError: bad_field.
         """
-        for unknown in frame.keys() - self.fields.keys() - {"action", "id"}:
-            accepted = ", ".join(self.fields) or "no fields"
-            message = f"leave it out: this action takes {accepted}"
-            raise FrameError("bad_field", message, unknown[:MAX_ACTION_LENGTH])
+        refuse_unknown(frame.keys() - {"action", "id"}, self.fields, "this action")
         absent = self.optional - frame.keys()
         fields = self.fields.items()
         return {name: field.read(name, frame) for name, field in fields if name not in absent}
@@ -86,19 +84,24 @@ class Router:
         self.actions: dict[str, Action] = {}
         self._before = before
         self._on_bye = on_bye
+        self._logged: set[str] = set()
 
-    def action(self, **fields: Field) -> Callable[[Handler], Handler]:
+    def action(self, *misplaced: Any, **fields: Field) -> Callable[[Handler], Handler]:
         """Register a function as the action of its name.
 
         Raises:
             TypeError: the function's parameters are not the fields.
         """
+        if misplaced:
+            raise TypeError("@router.action names no fields; use @router.action(NAME=FIELD, ...)")
 
         def register(function: Handler) -> Handler:
             name = function.__name__
             _, *parameters = signature(function).parameters.values()
-            if {each.name for each in parameters} != fields.keys():
-                raise TypeError(f"action {name}: give it the parameters {', '.join(fields)}")
+            for problem in _problems(fields, parameters):
+                raise TypeError(f"action {name}: {problem}")
+            if name in self.actions:
+                raise TypeError(f"two actions have the name {name}; rename one")
             optional = {each.name for each in parameters if each.default is not each.empty}
             self.actions[name] = Action(function, fields, optional)
             return function
@@ -106,8 +109,13 @@ class Router:
         return register
 
     def enabled(self) -> dict[str, Action]:
-        """Return the actions that WS_ACTIONS switches on."""
-        return {name: self.actions[name] for name in settings.ws_actions()}
+        """Return the actions that WS_ACTIONS switches on. A name that is no action is logged."""
+        names = settings.ws_actions()
+        for name in {*names} - self.actions.keys() - self._logged:
+            self._logged.add(name)
+            use = f"use some of {', '.join(self.actions)}"
+            log.error("WS_ACTIONS has an unknown action (got %r); %s", name, use)
+        return {name: self.actions[name] for name in names if name in self.actions}
 
     def handle(self, event: WebsocketEvent) -> str:
         """Run the action that a frame asks for, and return the text of its one reply.
@@ -123,10 +131,13 @@ class Router:
             problem = error
             if error.bye and self._on_bye:
                 self._on_bye(event.connection_id, error.bye, Invocation.from_event(event))
-        except Exception:
+        except Exception as error:
             request_id = event.to_dict()["requestContext"]["requestId"]
             log.exception("connection %s, request %s", event.connection_id, request_id)
             problem = FrameError("internal", "send the same again later: it failed on the server")
+            if settings.shows_errors():
+                action = self.actions.get(repeated.get("action", ""))
+                problem = FrameError("internal", explain(error, action and action.function))
         return encode({**problem.frame(), **repeated})
 
     def _run(self, event: WebsocketEvent, repeated: Frame) -> Mapping[str, Any]:
@@ -142,7 +153,13 @@ class Router:
         arguments = action.arguments(frame)
         invocation = Invocation.from_event(event)
         request = Request(event.connection_id, invocation, repeated.get("id"))
-        return action.function(request, **arguments)
+        reply: Any = action.function(request, **arguments)
+        if is_dataclass(reply) and not isinstance(reply, type):
+            reply = asdict(reply)
+        if not isinstance(reply, Mapping) or not isinstance(reply.get("type"), str):
+            use = 'return a dict with a type, such as {"type": "done"}'
+            raise TypeError(f"action {name} returned {str(reply)[:200]}; {use}")
+        return reply
 
     def _find(self, name: Any) -> Action:
         enabled = self.enabled()
@@ -150,5 +167,22 @@ class Router:
             return enabled[name]
         hint = f"send one of the actions {', '.join(enabled)}"
         if isinstance(name, str) and name in self.actions:
-            raise FrameError("action_disabled", f"{hint}: this one is switched off")
+            raise FrameError("action_disabled", f"{hint}: WS_ACTIONS does not have {name}")
         raise FrameError("unknown_action", hint)
+
+
+def _problems(fields: Mapping[str, Field], parameters: Iterable[Parameter]) -> Iterator[str]:
+    """Yield the differences between the fields in a decorator and the function's parameters."""
+    names = [each.name for each in parameters]
+    for name, field in fields.items():
+        if name in ("action", "id"):
+            yield f"each request may have {name}; use another name for the field"
+        if not isinstance(field, Field):
+            yield f"{name} is not a Field (got {field!r}); use one of chalicelib/protocol/fields.py"
+    for name in fields.keys() - {*names}:
+        likely = closest(name, {*names} - fields.keys())
+        use = f"use {likely}={likely.upper()}" if likely else "remove it, or add the parameter"
+        yield f"its decorator has a field without a parameter (got {name}); {use}"
+    for name in names:
+        if name not in fields:
+            yield f"its parameter {name} has no field; add {name}=FIELD to the decorator"

@@ -9,6 +9,7 @@ from typing import Any
 from chalice import Blueprint, Chalice
 from chalice.app import EventSourceHandler
 
+from chalice_ws.project.actions import find_unknown_now
 from chalice_ws.project.config import AppError
 
 DECORATORS = {
@@ -48,7 +49,7 @@ def find_warnings(app: Chalice, project_dir: Path) -> list[str]:
         app: the imported app.
         project_dir: the folder of app.py.
     """
-    found = [*_find_unwrapped(app), *_find_unregistered(project_dir)]
+    found = [*_find_unwrapped(app), *_find_unregistered(project_dir), *find_unknown_now()]
     if not (app.routes or app.websocket_handlers or app.event_sources or app.pure_lambda_functions):
         use = "put a function under @app.on_ws_message(), with the parentheses"
         found.append(f"app.py registers no function (got {app.app_name!r}); {use}")

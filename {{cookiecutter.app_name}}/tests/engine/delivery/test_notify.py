@@ -51,7 +51,32 @@ def test_notify_returns_counts_by_status(api: Api) -> None:
         "gone": 1,
         "failed": 0,
         "untried": 0,
+        "kept": True,
     }
+
+
+def test_notify_to_nobody_says_whether_the_message_is_kept(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seconds in ("60", "0"):
+        monkeypatch.setenv("HISTORY_SECONDS", seconds)
+        outcome = api.run("notify", {"channel": "tea", "data": 1})
+        assert (outcome["delivered"], outcome["kept"]) == (0, seconds != "0")
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        ({"chanel": "tea", "data": 1}, "use channel: notify takes channel, channels, user,"),
+        ({"channel": "tea", "data": 1, "nonsense": 1}, "leave it out: notify takes"),
+        ({"channel": "tea", "dat": 1}, "use data: "),
+    ],
+)
+def test_notify_refuses_an_unknown_field(api: Api, event: Frame, message: str) -> None:
+    ann = api.connect()
+    with pytest.raises(FrameError, match=message):
+        api.run("notify", event)
+    assert ann.waiting() == 0
 
 
 @pytest.mark.parametrize("sender", ["concurrent", "boto3"])

@@ -3,15 +3,23 @@
 import json
 import logging
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
+from chalice.app import WebsocketEvent
+from chalice.local import LambdaContext
 
 from app import app
-from chalicelib.protocol.fields import CHANNEL, LIMIT, SINCE
+from chalice_ws.local.websocket_api.events import Peer
+from chalicelib.protocol.fields import CHANNEL, LIMIT, NAME, SINCE
 from chalicelib.protocol.frames import Busy
+from chalicelib.protocol.router import Request, Router
 from chalicelib.storage import channels, connections
 from tests.client import Api
-from tests.conftest import error
+from tests.conftest import PROJECT, error
 from tests.engine.generated.actions import router
 
 MAX_FRAME_BYTES = 128 * 1024
@@ -147,6 +155,125 @@ def test_exception_in_an_action_is_logged_but_not_sent(
     )
     assert record.exc_info
     assert "1234" in str(record.exc_info[1])
+
+
+def test_exception_is_told_to_clients_of_the_local_gateway_alone(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = api.connect()
+
+    def fail(connection_id: str) -> None:
+        raise RuntimeError("no such table")
+
+    monkeypatch.setattr("chalicelib.storage.connections.get", fail)
+    monkeypatch.setenv("CHALICE_WS_ISSUER", "http://localhost:8000/issuer")
+    reply = client.request("join", channel="tea")
+    assert error(reply) == ("internal", "join")
+    place = re.escape(str(Path(__file__).relative_to(PROJECT)))
+    assert re.match(rf"correct {place}:\d+: RuntimeError: no such table", reply["message"])
+    # Each function on AWS has this variable, and cannot remove it.
+    monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
+    assert "RuntimeError" not in client.request("join", channel="tea")["message"]
+
+
+@dataclass
+class Done:
+    seconds: int
+    type: str = "done"
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (None, "action wave returned None; return a dict with a type"),
+        ({"kind": "done"}, "action wave returned {'kind': 'done'}; return a dict with a type"),
+        ("done", "action wave returned done; return a dict with a type"),
+        ({"type": "done", "at": {1}}, "TypeError: Object of type set is not JSON serializable"),
+    ],
+)
+def test_reply_that_is_none_is_told_with_the_line_of_the_action(
+    monkeypatch: pytest.MonkeyPatch, result: object, message: str
+) -> None:
+    monkeypatch.setenv("CHALICE_WS_ISSUER", "http://localhost:8000/issuer")
+    reply = run_action(monkeypatch, lambda: result)
+    assert reply["code"] == "internal"
+    assert re.search(
+        r"correct tests/engine/protocol/test_router.py:\d+: TypeError", reply["message"]
+    )
+    assert message in reply["message"]
+
+
+def test_dataclass_is_a_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+    reply = run_action(monkeypatch, lambda: Done(3))
+    assert reply == {"type": "done", "seconds": 3}
+
+
+def test_action_that_is_not_in_ws_actions_names_the_setting(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = api.connect()
+    monkeypatch.setenv("WS_ACTIONS", "echo,...")
+    reply = client.request("who", channel="tea")
+    assert error(reply) == ("action_disabled", "who")
+    assert reply["message"] == "send one of the actions echo: WS_ACTIONS does not have who"
+    # A name that is no action switches nothing off, and is logged once.
+    assert client.request("echo", data=1)["data"] == 1
+    assert caplog.text.count("WS_ACTIONS has an unknown action (got '...'); use some of") == 1
+
+
+def test_unknown_field_names_the_field_that_is_meant(api: Api) -> None:
+    client = api.connect()
+    reply = client.request("join", chanel="tea")
+    assert reply["message"] == ("use channel: this action takes channel, since, limit (got chanel)")
+    assert "leave it out" in client.request("join", channel="tea", colour=1)["message"]
+
+
+def waves(request: Request, *, channel: str, times: int = 1) -> dict[str, str]:
+    return {"type": "waved"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"chanel": CHANNEL, "times": LIMIT}, r"\(got chanel\); use channel=CHANNEL"),
+        (
+            {"channel": CHANNEL},
+            "its parameter times has no field; add times=FIELD to the decorator",
+        ),
+        ({"channel": CHANNEL, "times": LIMIT, "colour": NAME}, "remove it, or add the parameter"),
+        ({"channel": "tea", "times": LIMIT}, r"channel is not a Field \(got 'tea'\); use one of"),
+        ({"id": NAME}, "each request may have id; use another name"),
+    ],
+)
+def test_decorator_that_differs_from_the_function_is_named(
+    fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(TypeError, match=f"^action waves: .*{message}"):
+        Router().action(**fields)(waves)
+
+
+def test_decorator_without_parentheses_or_a_name_twice_is_refused() -> None:
+    own = Router()
+    with pytest.raises(TypeError, match=r"use @router.action\(NAME=FIELD, ...\)"):
+        own.action(waves)
+    own.action(channel=CHANNEL, times=LIMIT)(waves)
+    with pytest.raises(TypeError, match="two actions have the name waves; rename one"):
+        own.action(channel=CHANNEL, times=LIMIT)(waves)
+
+
+def run_action(monkeypatch: pytest.MonkeyPatch, function: Callable[[], Any]) -> dict[str, Any]:
+    """Return the reply of an action that returns what a function returns."""
+    own = Router()
+
+    @own.action()
+    def wave(request: Request) -> Any:
+        return function()
+
+    monkeypatch.setenv("WS_ACTIONS", "wave")
+    peer = Peer("api", "example.execute-api.us-east-1.amazonaws.com")
+    context = LambdaContext("message", 512, 29_000)
+    event = WebsocketEvent(peer.message('{"action":"wave"}'), context)
+    return dict(json.loads(own.handle(event)))
 
 
 def test_busy_table_gets_try_again(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
