@@ -102,3 +102,50 @@ def test_engines_tests_pass_whatever_the_owner_changes(strict: Path) -> None:
     for path in (strict / "resources").iterdir():
         path.unlink()
     run_tests(strict, "tests/engine")
+
+
+REMIND = """
+
+@app.schedule("rate(1 day)")
+def remind(event: CloudWatchEvent) -> None:
+    message = {"channel": "lobby", "data": "tea?", "id": event.event_id}
+    notifications.notify(message, Invocation.from_context(event.context))
+"""
+REMIND_TEST = """
+from chalice_ws.local.triggers.sample_events import sample_event
+from tests.client import Api
+
+
+def test_reminder_is_sent(api: Api) -> None:
+    ann = api.connect()
+    api.run("remind", sample_event("schedule"))
+    assert ann.push()["data"] == "tea?"
+"""
+
+
+@pytest.mark.full
+def test_missing_grant_and_uncalled_function_fail_one_test_each(bake: Bake) -> None:
+    app = bake(app_name="tea", app_kind="chat")
+    change(app / "app.py", "from chalice.app import", "from chalice.app import CloudWatchEvent,")
+    with (app / "app.py").open("a") as file:
+        file.write(REMIND)
+    config = json.loads((app / CONFIG).read_text())
+    for name, stage in config["stages"].items():
+        policies = app / ".chalice" / name
+        stage["lambda_functions"]["remind"] = {"iam_policy_file": f"{name}/remind.json"}
+        (policies / "remind.json").write_text((policies / "notify.json").read_text())
+    (app / CONFIG).write_text(json.dumps(config))
+    message = app / ".chalice/dev/message.json"
+    change(message, '"dynamodb:Query",', "")
+    command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-n", "2"]
+    done = subprocess.run([*command, "tests/app"], cwd=app, capture_output=True, text=True)
+    assert re.search(r"^2 failed, \d+ passed in", done.stdout, re.MULTILINE), done.stdout
+    missing = r'^\.chalice/dev/message\.json:\d+: add "dynamodb:Query" on "arn:.*-connections"'
+    assert len(re.findall(missing, done.stdout, re.MULTILINE)) == 1
+    assert done.stdout.count("call remind in a test of tests/app, or nothing is known") == 1
+    assert "take out" not in done.stdout
+    # With a test that calls it, all is as it should be.
+    (app / "tests/app/test_remind.py").write_text(REMIND_TEST)
+    change(message, '"dynamodb:PutItem",', '"dynamodb:PutItem", "dynamodb:Query",')
+    done = subprocess.run([*command, "tests/app"], cwd=app, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout

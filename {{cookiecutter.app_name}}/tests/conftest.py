@@ -6,7 +6,7 @@ tests/app/ has the app's tests, which are yours to change. tests/engine/ has tho
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name == "test_policies.py")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Run the tests of tests/app in one process, and those of each file of tests/engine."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid.split("::")[0] if nodeid.startswith("tests/engine/") else "tests/app"
+
+    return Scheduler(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
+    """Fail a test whose functions lack a permission, unless another test has failed for it."""
+    result = yield
+    folder = pyfuncitem.funcargs.get("reports")
+    if isinstance(folder, Path) and (lines := report_missing(folder)):
+        pytest.fail("\n".join(lines), pytrace=False)
+    return result
+
+
+@pytest.fixture(scope="session")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of missing permissions that were reported, for all processes of the run."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
 @pytest.fixture(scope="session")
 def person() -> dict[str, Any] | None:
     """The claims of each client of the app's tests that names no user. None makes it a guest.
@@ -67,21 +96,26 @@ def shared_api(database: None) -> Iterator[Api]:
 
 @pytest.fixture
 def api(
-    shared_api: Api, person: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch
+    shared_api: Api,
+    person: dict[str, Any] | None,
+    reports: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Api]:
     """The app with an empty table and all actions switched on.
 
     The test fails if a function calls AWS without permission in its policy file.
     """
     monkeypatch.setenv("WS_ACTIONS", ALL_ACTIONS)
-    aws.reset()
-    create_tables(read_resources(read_config(PROJECT, "dev")).tables())
+    aws.reset(create_own_tables)
     shared_api.reset(person)
     secret.forget()
     yield shared_api
     recorder.earlier_calls |= recorder.calls
-    if found := report_missing():
-        pytest.fail("\n".join(found), pytrace=False)
+
+
+def create_own_tables() -> None:
+    """Create the tables of the app's resource files."""
+    create_tables(read_resources(read_config(PROJECT, "dev")).tables())
 
 
 @pytest.fixture(scope="module")

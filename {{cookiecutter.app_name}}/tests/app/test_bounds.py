@@ -10,6 +10,7 @@ from chalicelib.protocol.fields import ID, Field
 from chalicelib.protocol.schema import Schema
 from tests.client import Api
 from tests.support.asyncapi import FRAMES
+from tests.support.examples import some
 
 # Each field of each action.
 FIELDS = [
@@ -80,7 +81,7 @@ def test_file_and_app_accept_the_same_values(api: Api, name: str) -> None:
     example = FRAMES.messages[action]["examples"][-1]["payload"]
     fields = {key: value for key, value in example.items() if key not in (name, "id")}
     beginning = json.dumps(fields)[:-1]
-    for value in values_around(field.schema):
+    for value in some(values_around(field.schema), 40):
         text = f'{beginning}, "{name}": {value}}}'
         client.send(text)
         frames = [client.receive() for _ in range(client.waiting())]

@@ -44,8 +44,7 @@ def api(shared_api: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
     monkeypatch.setattr("app.router", actions.router)
     monkeypatch.setattr("app.authenticate", access.authenticate)
     monkeypatch.setattr("chalicelib.access.may", access.may)
-    aws.reset()
-    create_table()
+    aws.reset(create_table)
     shared_api.reset(person=None)
     return shared_api
 
@@ -63,6 +62,8 @@ def create_table() -> None:
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory, database: None) -> Iterator[LocalServer]:
-    """A local gateway with the app as generated."""
-    with serving(tmp_path_factory.mktemp("gateway"), GENERATED, **SETTINGS) as gateway:
+    """A local gateway with the app as generated, and sign-in."""
+    folder = tmp_path_factory.mktemp("gateway")
+    with serving(folder, GENERATED, **SETTINGS, AUTH="jwt") as gateway:
+        gateway.person = {}
         yield gateway

@@ -1,13 +1,18 @@
-"""The local gateway as the engine's tests use it: frames at once, and clients of boto3."""
+"""The local gateway: frames at once, clients of boto3, sign-in and sign-out."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
 
 from chalice_ws.project.config import read_config
 from chalicelib.storage.connections import MAX_CHANNELS
 from tests.conftest import PROJECT
-from tests.support.local_server import LocalServer
+from tests.support.local_server import TIMEOUT_SECONDS, LocalServer
 
 
 def test_concurrent_joins_keep_to_the_limit(gateway: LocalServer) -> None:
@@ -41,3 +46,37 @@ def test_gateway_serves_boto3_clients(gateway: LocalServer) -> None:
     management.delete_connection(ConnectionId=connection_id)
     with pytest.raises(management.exceptions.GoneException):
         management.post_to_connection(ConnectionId=connection_id, Data=b"")
+
+
+def test_two_people_see_each_other(gateway: LocalServer) -> None:
+    ann, bob = gateway.connect(user="ann"), gateway.connect(user="bob")
+    assert ann.socket.subprotocol == "chalice-ws.v1"
+    ann.request("join", channel="tea")
+    bob.request("join", channel="tea")
+    assert ann.push()["member"]["user"] == "bob"
+    with pytest.raises(InvalidStatus, match="401"):
+        gateway.connect(user=None)
+    for client in (ann, bob):
+        client.disconnect()
+
+
+def test_sign_out_closes_the_devices_of_a_person(gateway: LocalServer, tmp_path: Path) -> None:
+    devices = [gateway.connect(user="carl") for _ in range(3)]
+    other, old = gateway.connect(user="dora"), gateway.token("carl")
+    event = tmp_path / "event.json"
+    event.write_text('{"user": "carl"}')
+    port = gateway.url.split(":")[2].split("/")[0]
+    command = ["-m", "chalice_ws", "invoke", "sign_out", f"--event={event}", f"--port={port}"]
+    done = subprocess.run(
+        [sys.executable, "-B", *command], cwd=PROJECT, capture_output=True, text=True
+    )
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"closed": 3}), done.stderr
+    for device in devices:
+        while device.push()["type"] != "bye":
+            pass
+        with pytest.raises(ConnectionClosed):
+            device.socket.recv(timeout=TIMEOUT_SECONDS)
+    with pytest.raises(InvalidStatus, match="401"):
+        connect(gateway.url, subprotocols=["chalice-ws.v1", old])  # type: ignore[list-item]
+    assert other.request("join", channel="milk")["type"] == "joined"
+    assert gateway.connect(user="carl").request("join", channel="milk")["type"] == "joined"

@@ -1,24 +1,15 @@
 """Sign-out: older tokens are refused, and each device of the user is told and closed."""
 
-import json
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
 
 from chalicelib.protocol.frames import FrameError
 from chalicelib.protocol.user import User
 from chalicelib.storage import connections, users
 from chalicelib.storage.rows import NotConnected
 from tests.client import Api, Client, Rejected
-from tests.conftest import PROJECT, serving
-from tests.engine.conftest import GENERATED, SETTINGS
-from tests.support.local_server import TIMEOUT_SECONDS
 from tests.support.rows import count_requests, rows
 
 
@@ -132,25 +123,3 @@ def test_event_that_is_not_valid_is_refused(api: Api, event: Any) -> None:
     with pytest.raises(FrameError, match="user"):
         api.run("sign_out", event)
     assert rows() == {}
-
-
-def test_local_gateway_signs_a_person_out(database: None, tmp_path: Path) -> None:
-    with serving(tmp_path, GENERATED, **SETTINGS, AUTH="jwt") as gateway:
-        devices = [gateway.connect(user="ann") for _ in range(3)]
-        bob, old = gateway.connect(user="bob"), gateway.token("ann")
-        event = tmp_path / "event.json"
-        event.write_text('{"user": "ann"}')
-        port = gateway.url.split(":")[2].split("/")[0]
-        command = ["-m", "chalice_ws", "invoke", "sign_out", f"--event={event}", f"--port={port}"]
-        done = subprocess.run(
-            [sys.executable, "-B", *command], cwd=PROJECT, capture_output=True, text=True
-        )
-        assert (done.returncode, json.loads(done.stdout)) == (0, {"closed": 3}), done.stderr
-        for device in devices:
-            assert device.push()["type"] == "bye"
-            with pytest.raises(ConnectionClosed):
-                device.socket.recv(timeout=TIMEOUT_SECONDS)
-        with pytest.raises(InvalidStatus, match="401"):
-            connect(gateway.url, subprotocols=["chalice-ws.v1", old])  # type: ignore[list-item]
-        assert bob.request("join", channel="tea")["type"] == "joined"
-        assert gateway.connect(user="ann").request("join", channel="tea")["type"] == "joined"

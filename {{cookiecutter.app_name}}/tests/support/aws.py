@@ -1,18 +1,23 @@
 """AWS for the tests: moto in this process, without HTTP."""
 
+import copy
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from moto import mock_aws
-from moto.core.models import botocore_stubber
+from moto.backends import get_backend
+from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 
 from chalice_ws.local.isolation import isolate
 from chalicelib.aws import session
 
 _mock = mock_aws()
+
+# The tables that each function creates.
+_empty_tables: dict[Callable[[], None], Any] = {}
 
 _lock = threading.RLock()
 
@@ -23,7 +28,9 @@ def _answer(**event: Any) -> Any:
         return botocore_stubber(**event)
 
 
-# The app's session may be older than moto, which reaches new sessions only.
+# The app's session may be older than moto, which reaches new sessions only. A younger one has
+# moto's own handler, and would process each request twice.
+session.events.unregister("before-send", botocore_stubber)
 session.events.register_first("before-send", _answer)
 
 
@@ -37,6 +44,15 @@ def serving_in_process() -> Iterator[None]:
         yield
 
 
-def reset() -> None:
-    """Delete all tables and queues."""
+def reset(create_tables: Callable[[], None]) -> None:
+    """Delete everything, and create empty tables.
+
+    Args:
+        create_tables: creates them, the first time. Later they are copied.
+    """
     _mock.reset()
+    backend = get_backend("dynamodb")[DEFAULT_ACCOUNT_ID][session.region_name]
+    if create_tables not in _empty_tables:
+        create_tables()
+        _empty_tables[create_tables] = copy.deepcopy(backend.tables)
+    backend.tables = copy.deepcopy(_empty_tables[create_tables])

@@ -82,20 +82,25 @@ class CallRecorder:
                 self._add(action, resource, context["client_region"], params.get("Key"))
 
     def _add(self, action: str, resource: str, region: str, key: str | None = None) -> None:
-        service = action.split(":")[0]
-        if resource.startswith("arn:"):
-            exact = resource
-            widest = ":".join(["arn:*", service, "*", "*", *resource.split(":")[5:]])
-        elif service == "s3":
-            widest = f"arn:*:s3:::{resource}"
-            exact = f"arn:{_partition(region)}:s3:::{resource}"
-            if key is not None:
-                exact = exact[:-1] + key
-        else:
-            widest = f"arn:*:{service}:*:*:{resource}" if resource else "*"
-            exact = f"arn:{_partition(region)}:{service}:{region}:*:{resource}"
         if self._function:
-            self.calls.add((self._function, Call(action, exact, widest)))
+            self.calls.add((self._function, new_call(action, resource, region, key)))
+
+
+def new_call(action: str, resource: str, region: str, key: str | None = None) -> Call:
+    """Return a call of an action on a resource: an ARN, or the last part of one."""
+    service = action.split(":")[0]
+    if resource.startswith("arn:"):
+        exact = resource
+        widest = ":".join(["arn:*", service, "*", "*", *resource.split(":")[5:]])
+    elif service == "s3":
+        widest = f"arn:*:s3:::{resource}"
+        exact = f"arn:{_partition(region)}:s3:::{resource}"
+        if key is not None:
+            exact = exact[:-1] + key
+    else:
+        widest = f"arn:*:{service}:*:*:{resource}" if resource else "*"
+        exact = f"arn:{_partition(region)}:{service}:{region}:*:{resource}"
+    return Call(action, exact, widest)
 
 
 def _partition(region: str) -> str:

@@ -2,23 +2,30 @@
 
 Strategy: each operation runs in a thread that waits before each of its requests. One thread runs at
 a time. At each step a schedule chooses the next thread. The schedules are enumerated depth first:
-the last choice that has an alternative is changed, and those after it begin anew.
+the last choice that has an alternative is changed, and those after it begin anew. Where a test does
+not run all examples, random schedules follow the first ones.
 """
 
 import itertools
+import random
 from collections.abc import Callable, Iterator
 from threading import Semaphore, Thread, current_thread
 from typing import Any
 
 from chalicelib.storage.rows import NotConnected
 from chalicelib.storage.table import call
+from tests.support.examples import times
+
+# The schedules of one test, unless all examples run.
+MAX_ENUMERATED = times(1_000_000, 6)
+RANDOM_SCHEDULES = 4
 
 # A function from the number of operations that can continue to the index of the next one.
 Choose = Callable[[int], int]
 
 
 def check_every_order(check: Callable[[Choose], None]) -> int:
-    """Call `check` once for each schedule, and return their number."""
+    """Call `check` once for each schedule, and return the number of calls."""
     # The choices of the current schedule, each with the number of alternatives.
     trail: list[tuple[int, int]] = []
     for schedules in itertools.count(1):
@@ -35,6 +42,10 @@ def check_every_order(check: Callable[[Choose], None]) -> int:
             trail.pop()
         if not trail:
             return schedules
+        if schedules == MAX_ENUMERATED:
+            for seed in range(RANDOM_SCHEDULES):
+                check(random.Random(seed).randrange)
+            return schedules + RANDOM_SCHEDULES
         trail[-1] = (trail[-1][0] + 1, trail[-1][1])
     raise AssertionError("unreachable")
 

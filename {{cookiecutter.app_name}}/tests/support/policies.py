@@ -3,8 +3,10 @@
 `missing` finds calls that no policy allows, `unused` finds grants that no call needs.
 """
 
+import hashlib
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,7 +15,8 @@ from typing import Any
 from chalice_ws.project.config import read_config
 from chalice_ws.project.grants import needed_actions
 from chalice_ws.project.resources import makefile_extras, read_resources
-from tests.support.calls import CallRecorder
+from chalicelib.aws import session
+from tests.support.calls import CallRecorder, new_call
 from tests.support.iam import (
     SERVICE_ACTIONS,
     Call,
@@ -34,31 +37,42 @@ RECORDED_STACK = f"{CONFIG['app_name']}-dev-"
 
 recorder = CallRecorder(RECORDED_STACK)
 
+# A push that meets a connection that has ended removes its rows.
+REMOVAL_ACTIONS = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem"]
 
-_reported: set[str] = set()
+# A statement, its file, and its number among the statements of a policy file.
+Located = tuple[Path, int | None, Statement]
 
 
 def missing(stage: str) -> list[str]:
     """Return a line for each call that is not allowed: what to change, and where."""
-    calls = sorted(_calls(stage, recorder.calls))
-    paths = {path for path, _ in calls}
-    statements = {each: [*_statements(each), *_stack_statements(each)] for each in paths}
-    return [
-        f"{_advice(path, statements[path], call)} ({path.stem} calls it)"
-        for path, call in calls
-        if not allows(statements[path], call)
-    ]
+    functions: defaultdict[str, list[str]] = defaultdict(list)
+    for path, function, call in sorted(_calls(stage, recorder.calls)):
+        statements = [*_statements(path), *_stack_statements(path)]
+        if not allows([content for _, _, content in statements], call):
+            functions[_advice(path, statements, call)].append(function)
+    return [f"{advice} ({', '.join(each)} needs it)" for advice, each in functions.items()]
 
 
-def report_missing() -> list[str]:
-    """Return the lines of `missing` for all stages that this function has not returned before.
+def report_missing(folder: Path) -> list[str]:
+    """Return the lines of `missing` for all stages that no test of this run has reported.
 
     One missing permission fails one test, not each test that needs it.
+
+    Args:
+        folder: the run's own. It remembers the lines for all of its processes.
     """
-    found = [line for stage in STAGES for line in missing(stage)]
-    new = [line for line in dict.fromkeys(found) if line not in _reported]
-    _reported.update(new)
-    return new
+    return [line for stage in STAGES for line in missing(stage) if _is_new(line, folder)]
+
+
+def _is_new(line: str, folder: Path) -> bool:
+    # Another function may need the same permission.
+    advice = line.rpartition(" (")[0]
+    try:
+        (folder / f"reported-{hashlib.sha256(advice.encode()).hexdigest()}").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def unused(stage: str) -> list[str]:
@@ -68,20 +82,22 @@ def unused(stage: str) -> list[str]:
     instead.
     """
     calls = _calls(stage, recorder.calls | recorder.earlier_calls)
-    called = {path for path, _ in calls}
+    calls |= _removals(stage, calls)
+    called = {path for path, _, _ in calls}
     found = []
     for path in sorted((PROJECT / ".chalice" / stage).glob("*.json")):
         if path not in called:
-            need = "or nothing is known of what it needs"
-            file = path.relative_to(PROJECT)
-            found.append(f"{file}: call {path.stem} in a test of tests/app, {need}")
+            name = " or ".join(_functions(stage, path))
+            found.append(
+                f"call {name} in a test of tests/app, or nothing is known of what it needs"
+            )
             continue
-        for index, statement in enumerate(_statements(path)):
+        for file, index, statement in _statements(path):
             found += [
-                f'{_line(path, grant.action, index)}: take out "{grant.action}" on'
+                f'{_line(file, grant.action, index)}: take out "{grant.action}" on'
                 f' "{grant.resource}" (no test of tests/app calls it, or not that widely)'
                 for grant in grants([statement])
-                if not any(file == path and is_needed(grant, call) for file, call in calls)
+                if not any(of == path and is_needed(grant, call) for of, _, call in calls)
                 if grant.action.lower() not in _used_by_services(stage, path)
                 if (path.stem, grant.action) not in SERVICE_ACTIONS
             ]
@@ -95,57 +111,77 @@ def _used_by_services(stage: str, path: Path) -> set[str]:
 
     config = read_config(PROJECT, stage, app)
     resources = read_resources(config, makefile_extras(PROJECT, stage))
-    policy = f"{stage}/{path.name}"
-    functions = CONFIG["stages"][stage]["lambda_functions"]
-    names = [name for name, own in functions.items() if own.get("iam_policy_file") == policy]
     return {
         action.lower()
-        for name in names
+        for name in CONFIG["stages"][stage].get("lambda_functions", {})
+        if _policy(stage, name) == path
         for actions in needed_actions(config.scope(stage, name), resources).values()
         for action in actions
     }
 
 
-def _calls(stage: str, recorded: set[tuple[str, Call]]) -> set[tuple[Path, Call]]:
+def _calls(stage: str, recorded: set[tuple[str, Call]]) -> set[tuple[Path, str, Call]]:
+    """Return the policy, the function and the call of each call that was recorded."""
     stack = f"{CONFIG['app_name']}-{stage}-"
     return {
         (
-            policy_file(stage, function),
-            Call(*(each.replace(RECORDED_STACK, stack) for each in call)),
+            _policy(stage, function),
+            function,
+            Call(*(x.replace(RECORDED_STACK, stack) for x in call)),
         )
         for function, call in recorded
     }
 
 
-def policy_file(stage: str, function: str) -> Path:
-    """Return the policy of a function, named as in app.py. Functions may share one."""
-    settings = CONFIG["stages"][stage]["lambda_functions"].get(function, {})
-    given = settings.get("iam_policy_file", f"{stage}/{function}.json")
-    return PROJECT / ".chalice" / str(given)
+def _removals(stage: str, calls: set[tuple[Path, str, Call]]) -> set[tuple[Path, str, Call]]:
+    """Return the calls with which functions that send remove connections that have ended."""
+    variables = read_config(PROJECT, stage).environment_variables
+    resource = f"table/{variables['CONNECTIONS_TABLE']}"
+    return {
+        (path, function, new_call(action, resource, str(session.region_name)))
+        for path, function, call in calls
+        if call.action == "execute-api:ManageConnections"
+        for action in REMOVAL_ACTIONS
+    }
 
 
-def _advice(path: Path, statements: list[Statement], call: Call) -> str:
+def _policy(stage: str, function: str) -> Path:
+    """Return the policy of a function, as .chalice/config.json names it."""
+    functions = CONFIG["stages"][stage].get("lambda_functions", {})
+    settings = functions.get(function) or functions.get(f"websocket_{function}") or {}
+    return PROJECT / ".chalice" / str(settings.get("iam_policy_file", f"{stage}/{function}.json"))
+
+
+def _functions(stage: str, path: Path) -> list[str]:
+    """Return the functions of app.py whose policy a file is, or else its name."""
+    functions = CONFIG["stages"][stage].get("lambda_functions", {})
+    names = [each for each in functions if _policy(stage, each) == path]
+    return [each.removeprefix("websocket_") for each in names] or [path.stem]
+
+
+def _advice(path: Path, statements: list[Located], call: Call) -> str:
     what = f'"{call.action}" on "{call.widest}"'
-    matching = [each for each in statements if names(each, call)]
-    index = statements.index(matching[0]) if matching else None
-    line = _line(path, call.action, index)
-    if any(each["Effect"] == "Deny" for each in matching):
-        return f'{line}: take out the "Deny" of {what}'
-    if matching:
+    matching = [each for each in statements if names(each[2], call)]
+    for file, index, statement in matching:
+        if statement["Effect"] == "Deny":
+            return f'{_line(file, call.action, index)}: take out the "Deny" of {what}'
+    for file, index, _ in matching:
         return (
-            f'{line}: take out the "Condition" of {what}, or say in KNOWN_CONDITIONS of'
-            " tests/support/iam.py that it holds"
+            f'{_line(file, call.action, index)}: take out the "Condition" of {what}, or say in'
+            " KNOWN_CONDITIONS of tests/support/iam.py that it holds"
         )
-    return f"{line}: add {what}"
+    for _, index, statement in statements:
+        if index is not None and call.widest in as_list(statement.get("Resource", [])):
+            return f"{_line(path, call.action, index)}: add {what}"
+    return f"{_line(path, call.action)}: add {what}"
 
 
-def _statements(path: Path) -> list[Statement]:
-    return (
-        as_list(json.loads(path.read_text(encoding="utf-8"))["Statement"]) if path.exists() else []
-    )
+def _statements(path: Path) -> list[Located]:
+    policy = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"Statement": []}
+    return [(path, index, each) for index, each in enumerate(as_list(policy["Statement"]))]
 
 
-def _stack_statements(path: Path) -> Iterator[Statement]:
+def _stack_statements(path: Path) -> Iterator[Located]:
     # The policies that a function gets with a resource file, such as resources/scale.json.
     stage, role = path.parent.name, f"{path.stem.title()}Role"
     roles = [{"Ref": role}, {"Ref": f"Websocket{role}"}]
@@ -157,7 +193,8 @@ def _stack_statements(path: Path) -> Iterator[Statement]:
             ):
                 for statement in as_list(properties["PolicyDocument"]["Statement"]):
                     resources = as_list(statement["Resource"])
-                    yield {**statement, "Resource": [_arn(each, stage) for each in resources]}
+                    arns = [_arn(resource, stage) for resource in resources]
+                    yield file, None, {**statement, "Resource": arns}
 
 
 def _arn(resource: Any, stage: str) -> str:
@@ -179,7 +216,7 @@ def _line(path: Path, action: str, index: int | None = None) -> str:
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     spans = _statement_spans(text)
     start, end = (0, len(text)) if index is None or index >= len(spans) else spans[index]
-    for word in (f'"{action}"', f'"{action.split(":")[0]}:', '"Statement"'):
+    for word in (f'"{action}"', f'"{action.split(":")[0]}:', '"Action"', '"Statement"'):
         position = text.lower().find(word.lower(), start, end)
         if position >= 0:
             return f"{name}:{text.count(chr(10), 0, position) + 1}"

@@ -6,9 +6,10 @@ from typing import Any
 
 from chalicelib import settings
 from chalicelib.delivery import queue
-from chalicelib.storage import connections, table
+from chalicelib.storage import table
 from chalicelib.storage.table import Range
 from tests.client import Api, Client
+from tests.support.rows import write_members
 
 
 class LambdaPoller:
@@ -44,9 +45,9 @@ class LambdaPoller:
 
 
 def join_many(api: Api, size: int) -> list[Client]:
-    clients = [api.connect() for _ in range(size)]
-    for client in clients:
-        connections.join(connections.get(client.connection_id), "tea")
+    """Return clients that are members of the channel tea, without their handshakes."""
+    clients = [api.attach() for _ in range(size)]
+    write_members([client.connection_id for client in clients], "tea", endpoint=api.url)
     return clients
 
 

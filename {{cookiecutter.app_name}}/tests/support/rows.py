@@ -49,7 +49,7 @@ def write_rows(rows: Iterable[Row]) -> None:
         list(table.call_batch("batch_write_item", [{"PutRequest": {"Item": row}} for row in batch]))
 
 
-def write_members(ids: Iterable[str], *channels: str) -> None:
+def write_members(ids: Iterable[str], *channels: str, endpoint: str = ENDPOINT) -> None:
     """Write the rows of connections that are members of channels."""
     expires_at = {"expires_at": {"N": str(OLD // 1000 + 7800)}}
     rows: list[Row] = []
@@ -59,7 +59,7 @@ def write_members(ids: Iterable[str], *channels: str) -> None:
             {
                 **table.key("lobby", connection_id),
                 "name": {"S": connection_id},
-                "endpoint": {"S": ENDPOINT},
+                "endpoint": {"S": endpoint},
                 "connected_at": {"N": str(OLD)},
                 **joined,
                 **expires_at,

@@ -16,11 +16,14 @@ from chalicelib.storage import channels, table
 from chalicelib.storage.table import Range
 from tests.client import Api
 from tests.conftest import age
+from tests.support.examples import some
 from tests.support.queue import LambdaPoller, join_many, received_counts
 
 
-@pytest.mark.parametrize("shards", ["1", "3"])
-@pytest.mark.parametrize("size", [3, 4, 6, 7, 9, 10, 25])
+@pytest.mark.parametrize(
+    ("size", "shards"),
+    some([(n, shards) for n in (3, 4, 6, 7, 9, 10, 25) for shards in ("1", "3")], 6),
+)
 def test_each_member_gets_the_message_once(
     scaled: LambdaPoller, monkeypatch: pytest.MonkeyPatch, size: int, shards: str
 ) -> None:
@@ -53,8 +56,10 @@ def test_client_that_joins_during_a_split_is_in_one_range(scaled: LambdaPoller) 
     assert sorted(found) == sorted([*ids, *late])
 
 
-@pytest.mark.parametrize("end", [KeyboardInterrupt, RuntimeError])
-@pytest.mark.parametrize("after", [0, 1, 5, 9])
+@pytest.mark.parametrize(
+    ("after", "end"),
+    some([(n, end) for n in (0, 1, 5, 9) for end in (KeyboardInterrupt, RuntimeError)], 4),
+)
 def test_worker_that_fails_during_sending_leaves_no_member_out(
     scaled: LambdaPoller, monkeypatch: pytest.MonkeyPatch, after: int, end: type[BaseException]
 ) -> None:

@@ -1,24 +1,8 @@
 """Sign-in on this machine: the local issuer, and tests that sign in."""
 
-from pathlib import Path
-
 import pytest
-from websockets.exceptions import InvalidStatus
 
 from tests.client import Api, Rejected
-from tests.conftest import serving
-from tests.engine.conftest import GENERATED, SETTINGS
-
-
-def test_two_people_see_each_other_on_the_gateway(database: None, tmp_path: Path) -> None:
-    with serving(tmp_path, GENERATED, **SETTINGS, AUTH="jwt") as gateway:
-        ann, bob = gateway.connect(user="ann"), gateway.connect(user="bob")
-        assert ann.socket.subprotocol == "chalice-ws.v1"
-        ann.request("join", channel="tea")
-        bob.request("join", channel="tea")
-        assert ann.push()["member"]["user"] == "bob"
-        with pytest.raises(InvalidStatus, match="401"):
-            gateway.connect()
 
 
 def test_client_signs_in_to_the_handlers(api: Api) -> None:

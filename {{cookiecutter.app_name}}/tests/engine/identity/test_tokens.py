@@ -16,6 +16,7 @@ from chalicelib import settings
 from chalicelib.storage import channels, connections, table
 from tests.client import Api, Rejected
 from tests.engine.identity.conftest import connect
+from tests.support.examples import some
 from tests.support.issuer import FakeIssuer, private_key, public_jwk
 
 EVIL = "https://evil.example.com"
@@ -151,12 +152,15 @@ def test_token_with_one_changed_letter_is_refused(
     api: Api, issuer: FakeIssuer, algorithm: str
 ) -> None:
     token = issuer.token(algorithm=algorithm)
-    for position in range(0, len(token), 3):
-        for letter in "A._-9=":
-            changed = token[:position] + letter + token[position + 1 :]
-            if changed != token:
-                with pytest.raises(Rejected, match="401"):
-                    connect(api, changed)
+    changed = [
+        token[:position] + letter + token[position + 1 :]
+        for position in range(0, len(token), 3)
+        for letter in "A._-9="
+        if letter != token[position]
+    ]
+    for each in some(changed, 100):
+        with pytest.raises(Rejected, match="401"):
+            connect(api, each)
 
 
 @pytest.mark.parametrize(
