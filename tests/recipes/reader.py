@@ -7,6 +7,7 @@ A paragraph before a block says what the block is for:
 - "In `chalicelib/access.py`, replace `may`:" is another function of that name.
 - "In `resources.json`, add to `Resources`:" goes into an object of a file. "of each stage" is the
   object of each stage, and `dev/` in the block is the stage's name.
+- "In `Makefile`, replace the command of `install`:" is for a target.
 - "Run" is a command. One that is for AWS, or for another terminal, is not run here.
 
 A sentence without a block changes a file: "replace `old` with `new`", "take `x` out of the import
@@ -121,6 +122,15 @@ def _write(app: Path, step: Step, name: str) -> None:
         found = re.search(r"replace `(\w+)`", step.text)
         _add_code(path, step.block, found and found[1])
         _sort_imports(app, name)
+    elif step.language == "make":
+        target = re.search(r"command of `(\w+)`", step.text)
+        assert target, step.text
+        pattern = rf"(^{target[1]}:.*\n)(?:\t.*\n)+"
+        text, count = re.subn(
+            pattern, lambda found: found[1] + step.block, path.read_text(), flags=re.M
+        )
+        assert count == 1, step.text
+        path.write_text(text)
     else:
         text = path.read_text()
         path.write_text(text.rstrip("\n") + f"\n{step.block}")

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -22,6 +23,9 @@ WHEELS = {
     "text_unidecode-1.3-py3-none-any": "",
     "pyyaml-6.0.4-{compiled}": "",
 }
+
+# The others take away what these change.
+TOGETHER = [each for each in PAGES if each != "remove"]
 
 IGNORED = (
     "build/",
@@ -62,8 +66,10 @@ def follow_page(app: Path, name: str) -> None:
     page, before = (app / "docs" / "recipes" / f"{name}.md").read_text(), state(app)
     follow(app, page)
     after = state(app)
+    named = named_files(page)
+    folders = tuple(each for each in named if each.endswith("/"))
     changed = {each for each in before.keys() | after.keys() if before.get(each) != after.get(each)}
-    assert changed - named_files(page) == set(), name
+    assert {each for each in changed - named if not each.startswith(folders)} == set(), name
 
 
 @pytest.fixture
@@ -91,14 +97,20 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def done(bake: Bake, wheels: None) -> Path:
     """A new app with the recipes that can be done together."""
     app = bake(app_name="tea")
-    for name in PAGES:
+    for name in TOGETHER:
         follow_page(app, name)
     return app
 
 
+def makefile_extras(app: Path, stage: str) -> list[str]:
+    """Return the resource files that the Makefile names for a stage."""
+    found = re.search(rf"^EXTRAS_{stage} \?= *(.*)$", (app / "Makefile").read_text(), re.MULTILINE)
+    return found[1].split() if found else []
+
+
 def files_of_tests(app: Path) -> list[str]:
     """Return the test files that the pages create."""
-    pages = [(app / "docs" / "recipes" / f"{name}.md").read_text() for name in PAGES]
+    pages = [(app / "docs" / "recipes" / f"{name}.md").read_text() for name in TOGETHER]
     return re.findall(r"Create `(tests/[^`]+)`", "".join(pages))
 
 
@@ -107,13 +119,33 @@ def test_recipes_change_what_they_name_and_their_tests_pass(done: Path) -> None:
     assert "skipped" not in output
 
 
+def check_all(app: Path, tmp_path: Path, *tests: str) -> None:
+    """Run what the targets lint, test, check and package run. `tests` are all by default."""
+    run(app, "ruff", "check", "--no-cache", ".")
+    run(app, "ruff", "format", "--no-cache", "--check", ".")
+    run(app, "mypy", f"--cache-dir={tmp_path}", ".")
+    output = run(app, "pytest", "-p", "no:cacheprovider", *tests)
+    assert "skipped" not in output
+    run(app, "chalice_ws", "check")
+    for stage in ("dev", "prod"):
+        run(app, "chalice_ws.deploy", "package", "--stage", stage, *makefile_extras(app, stage))
+
+
 @pytest.mark.full
 def test_app_with_recipes_passes_all_of_its_checks(done: Path, tmp_path: Path) -> None:
-    run(done, "ruff", "check", "--no-cache", ".")
-    run(done, "ruff", "format", "--no-cache", "--check", ".")
-    run(done, "mypy", f"--cache-dir={tmp_path}", ".")
-    output = run(done, "pytest", "-p", "no:cacheprovider")
-    assert "skipped" not in output
-    run(done, "chalice_ws", "check")
-    for stage, extras in (("dev", []), ("prod", ["production"])):
-        run(done, "chalice_ws.deploy", "package", "--stage", stage, *extras, "vpc")
+    check_all(done, tmp_path)
+
+
+@pytest.mark.full
+def test_app_without_parts_passes_all_of_its_checks(
+    bake: Bake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, installed = bake(app_name="tea"), tmp_path / "installed"
+    # As pip installs the package.
+    shutil.copytree(app / "chalice_ws", installed / "chalice_ws")
+    for name in ("PYTHONPATH", "MYPYPATH"):
+        monkeypatch.setenv(name, str(installed))
+    follow_page(app, "remove")
+    assert not (app / "chalice_ws").exists()
+    # Nothing here is about the other tests of the engine.
+    check_all(app, tmp_path, "tests/app", "tests/engine/test_gateway.py")

@@ -26,7 +26,10 @@ from tests.support.policies import recorder, report_missing
 
 PROJECT = Path(__file__).parent.parent
 APP_FILES = ["app.py", "chalicelib", ".chalice", "resources.json", "resources", "web"]
+
+# The tests run with these, also where the owner has switched a part off.
 ALL_ACTIONS = ",".join(router.actions)
+SWITCHED_ON = {"WS_ACTIONS": ALL_ACTIONS, "HISTORY_SECONDS": "86400"}
 
 # The tests run without these: Api.connect() is a guest, and Api.connect(user="ann") is not.
 LEFT_OUT = ("AUTH", "ALLOWED", "MESSAGES")
@@ -101,11 +104,12 @@ def api(
     reports: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Api]:
-    """The app with an empty table and all actions switched on.
+    """The app with an empty table, and all actions and the history switched on.
 
     The test fails if a function calls AWS without permission in its policy file.
     """
-    monkeypatch.setenv("WS_ACTIONS", ALL_ACTIONS)
+    for name, value in SWITCHED_ON.items():
+        monkeypatch.setenv(name, value)
     aws.reset(create_own_tables)
     shared_api.reset(person)
     secret.forget()
@@ -122,10 +126,10 @@ def create_own_tables() -> None:
 def gateway(
     tmp_path_factory: pytest.TempPathFactory, database: None, person: dict[str, Any] | None
 ) -> Iterator[LocalServer]:
-    """A local gateway with a copy of this app, and all actions switched on."""
+    """A local gateway with a copy of this app, and all actions and the history switched on."""
     variables = {} if person is None else {"AUTH": "jwt"}
     folder = tmp_path_factory.mktemp("gateway")
-    with serving(folder, WS_ACTIONS=ALL_ACTIONS, **variables) as gateway:
+    with serving(folder, **SWITCHED_ON, **variables) as gateway:
         gateway.person = person
         yield gateway
 
@@ -158,7 +162,8 @@ def serving(
     """
     project = folder / "app"
     project.mkdir()
-    for name in APP_FILES:
+    # The owner may have removed the page.
+    for name in filter(lambda each: (PROJECT / each).exists(), APP_FILES):
         copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
         copy(PROJECT / name, project / name)
     if modules:

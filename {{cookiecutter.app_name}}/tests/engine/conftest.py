@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib import settings
+from chalicelib.protocol import fields
 from chalicelib.storage import table
 from docs.asyncapi import describe
 from tests.client import Api
@@ -43,6 +44,7 @@ def api(shared_api: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("app.router", actions.router)
     monkeypatch.setattr("app.authenticate", access.authenticate)
+    monkeypatch.setattr("app.NAME", fields.NAME)
     monkeypatch.setattr("chalicelib.access.may", access.may)
     aws.reset(create_table)
     shared_api.reset(person=None)
