@@ -253,6 +253,37 @@ PICTURES = {
             Arrow(1, 1, "`gate.py`: calls = policy?"),
         ],
     ),
+    "09-nothing-lost": Picture(
+        "A client that was away joins again with the id of its last message, and gets the saved "
+        "messages after it",
+        ["client", "function `message`", "table", "function `notify`"],
+        [
+            Arrow(3, 2, "`save`, then `send`"),
+            Arrow(3, 0, "`message_id` 1"),
+            Arrow(0, 0, "closed: `1001`", True),
+            Arrow(3, 2, "`save`"),
+            Arrow(3, 0, "nobody is there", True),
+            Arrow(0, 1, "`join` `since` 1"),
+            Arrow(1, 2, "first the membership"),
+            Arrow(1, 2, "then `history.since`"),
+            Arrow(1, 0, "`messages`: 2"),
+        ],
+    ),
+    "10-who-are-you": Picture(
+        "The client brings a token, and the function connect verifies it with the issuer's key. "
+        "The connection's row then names the user",
+        ["client", "issuer", "function `connect`", "table"],
+        [
+            Arrow(0, 1, "sign in"),
+            Arrow(1, 0, "a signed token"),
+            Arrow(0, 2, "`Sec-WebSocket-Protocol`: token"),
+            Arrow(2, 1, "`keys`"),
+            Arrow(2, 2, "`user_of` the token"),
+            Arrow(2, 0, "`401` if it is not valid", True),
+            Arrow(2, 3, "`add` with the `user`"),
+            Arrow(2, 0, "connected"),
+        ],
+    ),
 }
 
 

@@ -34,13 +34,15 @@ ID_LIST = re.compile(rf'\["{ID.pattern}"(, "{ID.pattern}")+\]')
 VARYING = [
     (re.compile(r"\d\d:\d\d:\d\d\b"), r"\d\d:\d\d:\d\d"),
     (re.compile(r"\b\d+ ms\b"), r"\d+ ms"),
+    (re.compile(r"missing: \d+ of"), r"missing: \d+ of"),
     (re.compile(r"\b\d+ of \d+ people"), r"\d+ of \d+ people"),
     (re.compile(r"\b\d+\\\.\d+ s\b"), r"\d+\.\d+ s"),
     (re.compile(r"Python/\d\\?\.\d+ websockets/\d+\\?\.\d+"), r"Python/\S+ websockets/\S+"),
+    (re.compile(r"\b\d{13}\\-[0-9a-f]{8}\b"), r"\d{13}-[0-9a-f]{8}"),
     (re.compile(r"\b\d{13}\b"), r"\d{13}"),
     (re.compile(r"\b\d{10}\b"), r"\d{10}"),
     (re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}"), r"\d\d/[A-Z][a-z]{2}/\d{4}"),
-    (re.compile(r"\beyJ[\w.-]+"), r"eyJ[\w.-]+"),
+    (re.compile(r"\beyJ[\w.\\-]+"), r"eyJ[\w.-]+"),
 ]
 
 

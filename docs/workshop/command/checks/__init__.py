@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from ..running import App
-from . import channels, elsewhere, fanout, first, permissions
+from . import channels, elsewhere, fanout, first, permissions, resuming, signing_in
 
 Check = Callable[[App], None]
 
@@ -38,6 +38,17 @@ CHECKS: dict[int, Sequence[Check]] = {
         permissions.have_policies,
         permissions.send_where_needed,
         permissions.allow_no_pattern,
+    ],
+    9: [
+        channels.reach_members,
+        resuming.number_messages,
+        resuming.resume,
+        resuming.refuse_bad_place,
+    ],
+    10: [
+        signing_in.refuse_strangers,
+        signing_in.name_users,
+        signing_in.keep_channels_private,
     ],
     6: [first.count_people, fanout.broadcast, *CHANNELS, fanout.query_only],
 }
