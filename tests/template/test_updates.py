@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -105,6 +106,20 @@ def test_update_keeps_the_owners_changes_but_for_known_conflicts(
         change(expected)
     assert own_files(app) == files(expected)
     run(app, "python", "-B", "-m", "chalice_ws", "check")
+
+
+def test_cruft_generates_the_same_files_as_cookiecutter(
+    template: Path, tmp_path: Path, bake: Bake
+) -> None:
+    repo = tmp_path / "repo"
+    shutil.copytree(template, repo)
+    git(repo, "init", "-q", "-b", "main")
+    commit(repo, "one")
+    answers = {"app_name": "tea", "app_kind": "echo", "aws_region": "eu-west-1"}
+    context = json.dumps(answers)
+    run(tmp_path, "cruft", "create", str(repo), "--no-input", "--extra-context", context)
+    made = own_files(tmp_path / "tea")
+    assert made == files(bake({"output_dir": str(tmp_path / "expected")}, **answers))
 
 
 def test_owner_is_told_that_the_template_has_changed(template: Path, tmp_path: Path) -> None:
