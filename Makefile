@@ -45,6 +45,7 @@ lint: install ## check style and types, of the template's own files too
 
 pictures: install ## make the README's pictures, and a sheet of all kinds and states in build/pictures/
 	$(RUN) docs.pictures
+	$(RUN) docs.first_minute
 	$(RUN) docs.contact_sheet
 
 protocol: install ## make the generated app's docs/asyncapi.yaml and docs/protocol.md from its actions
