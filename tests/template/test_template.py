@@ -51,6 +51,8 @@ SUFFIXES = {
     ".sh",
     ".toml",
     ".ts",
+    # The marker of PEP 561.
+    ".typed",
     ".txt",
     ".yaml",
     ".yml",
