@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import Bake
 from tests.local.gateway import SECONDS, client, serving
+from tests.recipes.reader import follow
 
 HEADING = "## Add a REST route"
 
@@ -26,30 +27,16 @@ def run(app: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.fixture
 def with_route(bake: Bake) -> Path:
-    """A new app with the README's route, settings and test."""
+    """A new app with the README's route and settings."""
     app = bake(app_name="tea", app_kind="chat")
-    section = (app / "README.md").read_text().partition(HEADING)[2].partition("\n## ")[0]
-    route, imports, test = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    source = (app / "app.py").read_text()
-    start = source.index("from chalice import")
-    (app / "app.py").write_text(source[:start] + imports + source[start:] + "\n\n" + route)
-    (setting,) = re.findall(r'^    ("api_handler": .*),$', section, re.MULTILINE)
-    config = json.loads((app / ".chalice" / "config.json").read_text())
-    for stage, settings in config["stages"].items():
-        added = json.loads(f"{{{setting}}}".replace("dev/", f"{stage}/"))
-        settings["lambda_functions"].update(added)
-    (app / ".chalice" / "config.json").write_text(json.dumps(config))
-    (app / "tests" / "app" / "test_route.py").write_text(test)
+    follow(app, (app / "README.md").read_text().partition(HEADING)[2].partition("\n## ")[0])
     return app
 
 
 def test_route_of_the_readme_works(with_route: Path, tmp_path: Path) -> None:
     app = with_route
     run(app, "chalice_ws", "check")
-    run(app, "ruff", "check", "--fix", "--select=I", "app.py", "tests")
-    run(app, "ruff", "check", ".")
-    run(app, "mypy", f"--cache-dir={tmp_path}", "app.py", "tests/app/test_route.py")
-    run(app, "pytest", "-p", "no:cacheprovider", "tests/app")
+    run(app, "ruff", "check", "--no-cache", "app.py")
     with serving(app, app, tmp_path) as gateway, client(gateway.url) as ann:
         # The reply shows that ann is in the lobby.
         ann.send('{"action": "echo", "data": 1}')

@@ -1,6 +1,5 @@
 """docs/security.md: the tests that it names, and the cost that it promises."""
 
-import json
 import os
 import re
 import subprocess
@@ -73,24 +72,6 @@ def test_claim_that_is_no_list_opens_nothing(api: Api) -> None:
         assert bob.request("join", channel="tea")["code"] == "forbidden"
 """
 
-MEMBERS_TEST = """
-from chalicelib.storage import table
-from tests.client import Api
-
-
-def test_member_of_the_table_may_join(api: Api) -> None:
-    member = {"channel": {"S": "tea"}, "user": {"S": "ann"}}
-    name = "chalice-ws-app-dev-members"
-    table.dynamodb().put_item(TableName=name, Item=member)
-    ann, bob, guest = api.connect(user="ann"), api.connect(user="bob"), api.connect()
-    assert ann.request("join", channel="tea")["type"] == "joined"
-    assert ann.request("join", channel="coffee")["code"] == "forbidden"
-    assert bob.request("who", channel="tea")["code"] == "forbidden"
-    assert guest.request("join", channel="tea")["code"] == "forbidden"
-    table.dynamodb().delete_item(TableName=name, Key=member)
-    assert ann.request("broadcast", channel="tea", data=1)["code"] == "forbidden"
-"""
-
 
 def examples(app: Path, language: str) -> list[str]:
     """Return the examples of docs/security.md in a language."""
@@ -116,37 +97,3 @@ def test_example_of_channels_by_a_claim_works(bake: Bake) -> None:
     path.write_text(re.sub(r"def may\(.*", lambda _: function, source, flags=re.S))
     status, output = run_test(app, CLAIMS_TEST)
     assert status == 0, output
-
-
-def test_example_of_members_in_a_table_works_with_its_grant(bake: Bake) -> None:
-    app = bake()
-    resources = app / "resources.json"
-    content = json.loads(resources.read_text())
-    content["Resources"] |= json.loads(examples(app, "json")[0])
-    resources.write_text(json.dumps(content))
-    path = app / "chalicelib" / "access.py"
-    imports = (
-        "from chalicelib.settings import connections_table\nfrom chalicelib.storage import table\n"
-    )
-    mark = "from chalicelib.protocol.user import User\n"
-    source = path.read_text().replace(mark, mark + imports)
-    path.write_text(
-        re.sub(r"def may\(.*", lambda _: examples(app, "python")[1], source, flags=re.S)
-    )
-    status, output = run_test(app, MEMBERS_TEST)
-    assert status == 1
-    for stage in ("dev", "prod"):
-        name = f"arn:*:dynamodb:*:*:table/chalice-ws-app-{stage}-members"
-        assert f'add "dynamodb:GetItem" on "{name}"' in output
-        policy = app / ".chalice" / stage / "message.json"
-        content = json.loads(policy.read_text())
-        grant = re.findall(r'\{"Effect.*-members"\}', (app / "docs" / "security.md").read_text())[0]
-        statement = json.loads(grant.replace("APP-STAGE", f"chalice-ws-app-{stage}"))
-        content["Statement"].append(statement)
-        policy.write_text(json.dumps(content))
-    status, output = run_test(app, MEMBERS_TEST)
-    assert status == 0, output
-    done = subprocess.run(
-        [sys.executable, "-B", "-m", "chalice_ws", "check"], cwd=app, capture_output=True, text=True
-    )
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout
