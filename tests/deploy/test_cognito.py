@@ -21,6 +21,7 @@ STACK = "chalice-ws-app-prod"
 HOST = "cognito-idp.us-east-1.amazonaws.com"
 EXTRAS = {"STAGE": "prod", "EXTRAS_prod": "production cognito"}
 PASSWORD = "correct-horse-battery"
+REQUIREMENT = "PyJWT[crypto]>=2.15,<3"
 
 
 def outputs(aws: Account) -> dict[str, str]:
@@ -44,11 +45,19 @@ def sign_in(aws: Account, made: dict[str, str], email: str) -> dict[str, str]:
     return dict(answer["AuthenticationResult"])
 
 
+def test_readme_has_the_steps_of_these_tests(app: Path) -> None:
+    text = (app / "README.md").read_text()
+    steps = text.partition("## Let people sign in\n")[2].partition("\n## ")[0]
+    used = [REQUIREMENT, f"EXTRAS_prod ?= {EXTRAS['EXTRAS_prod']}"]
+    used += ["make deploy STAGE=prod", "make page STAGE=prod", "build/prod/page", '"AUTH": "jwt"']
+    assert [each for each in used if each not in steps] == []
+
+
 @pytest.fixture
 def deployed(aws: Account, bake: Bake) -> Path:
     """The app, deployed with a user pool."""
     app = bake()
-    (app / "requirements.txt").write_text("PyJWT[crypto]>=2.15,<3\n")
+    (app / "requirements.txt").write_text(f"{REQUIREMENT}\n")
     aws.make(app, "deploy", **EXTRAS)
     return app
 
