@@ -23,6 +23,7 @@ from chalice.constants import DEFAULT_STAGE_NAME
 from chalice_ws.project import (
     check_config,
     check_functions,
+    check_secrets,
     check_settings,
     check_sign_in,
 )
@@ -64,6 +65,7 @@ CHECKS: list[Callable[[Stage], Iterator[str]]] = [
 WARNINGS: list[Callable[[Stage], Iterator[str]]] = [
     check_config.check_fanout_rate,
     check_config.check_unused_actions,
+    check_settings.check_unknown_grants,
 ]
 
 
@@ -139,12 +141,13 @@ def _check_stage(project_dir: Path, name: str, extras: Sequence[str]) -> Finding
     except AppError as error:
         return Findings([*problems, str(error)], [], [])
     problems += check_settings.check_stage_values(content, name)
+    problems += check_secrets.find_secrets(content, name, project_dir)
+    warnings = [*check_secrets.find_likely_secrets(content, name, project_dir)]
     try:
         stage = load_stage(project_dir, name, extras)
     except AppError as error:
-        return Findings([*problems, str(error), *check_config.check_names(content)], [], [])
+        return Findings([*problems, str(error), *check_config.check_names(content)], warnings, [])
     problems += check_config.check_names(content, stage.python_names())
-    warnings: list[str] = []
     for check in [*CHECKS, *WARNINGS]:
         found = warnings if check in WARNINGS else problems
         # A fault that ends one check must not hide what the others find.

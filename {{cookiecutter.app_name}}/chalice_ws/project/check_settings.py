@@ -95,18 +95,10 @@ def check_roles(stage: Stage) -> Iterator[str]:
 
 def check_grants(stage: Stage) -> Iterator[str]:
     """Yield permissions that Lambda needs for a setting, and that the function's role lacks."""
-    resources = stage.read_resources()
     lacking: dict[tuple[str, str], list[str]] = {}
-    for name, function in stage.functions.items():
-        role = function.role
-        if not isinstance(role, ManagedIAMRole) or not isinstance(role.policy, FileBasedIAMPolicy):
-            # Chalice adds the permissions to a policy that it generates.
-            continue
-        path = Path(role.policy.filename)
-        for cause, actions in needed_actions(stage.settings(name), resources).items():
-            missing = {*actions} - allowed_actions(path, name, resources, actions)
-            if missing:
-                lacking.setdefault((cause, ", ".join(sorted(missing))), []).append(name)
+    for name, cause, missing, unknown in _missing_grants(stage):
+        if not unknown:
+            lacking.setdefault((cause, missing), []).append(name)
     for (cause, actions_text), names in lacking.items():
         use = "add them to the policy"
         extra = {"subnet_ids": "vpc", "xray": "xray"}.get(cause)
@@ -114,6 +106,29 @@ def check_grants(stage: Stage) -> Iterator[str]:
             use = f"add {extra} to EXTRAS_{stage.name} in the Makefile, or {use}"
         problem = f"{cause} of {', '.join(names)} needs {actions_text}"
         yield f"{stage.where}: {problem}, which the policy does not allow; {use}"
+
+
+def check_unknown_grants(stage: Stage) -> Iterator[str]:
+    """Yield permissions that Lambda needs, where a policy that is not known may allow them."""
+    for name, cause, missing, unknown in _missing_grants(stage):
+        if unknown:
+            what = f"what {', '.join(unknown)} allows is not known here"
+            yield f"{stage.where}: {what}; see that it allows {missing}, for {cause} of {name}"
+
+
+def _missing_grants(stage: Stage) -> Iterator[tuple[str, str, str, list[str]]]:
+    # The function, what needs the actions, the actions, and policies that may allow them.
+    resources = stage.read_resources()
+    for name, function in stage.functions.items():
+        role = function.role
+        if not isinstance(role, ManagedIAMRole) or not isinstance(role.policy, FileBasedIAMPolicy):
+            # Chalice adds the permissions to a policy that it generates.
+            continue
+        path = Path(role.policy.filename)
+        for cause, actions in needed_actions(stage.settings(name), resources).items():
+            allowed = allowed_actions(path, name, resources, actions)
+            if missing := {*actions} - allowed.actions:
+                yield name, cause, ", ".join(sorted(missing)), allowed.unknown_policies
 
 
 def check_queues(stage: Stage) -> Iterator[str]:

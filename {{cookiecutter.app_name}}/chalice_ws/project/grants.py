@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalice.app import DynamoDBEventConfig, KinesisEventConfig, SQSEventConfig
 from chalice.config import Config
 from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.project.config import read_json
+from chalice_ws.project.managed_policies import MANAGED_POLICIES
 from chalice_ws.project.resources import Resources
 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
@@ -32,13 +33,8 @@ SOURCE_ACTIONS: dict[type, tuple[str, ...]] = {
     SQSEventConfig: QUEUE_ACTIONS,
 }
 
-# Policies of AWS that allow them.
-MANAGED_POLICIES = {
-    "AdministratorAccess": (*NETWORK_ACTIONS, *TRACE_ACTIONS),
-    "AWSLambdaVPCAccessExecutionRole": NETWORK_ACTIONS,
-    "AWSXRayDaemonWriteAccess": TRACE_ACTIONS,
-    "AWSXrayWriteOnlyAccess": TRACE_ACTIONS,
-}
+# The resources that attach a policy to a role.
+ATTACHED_TYPES = ("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy", "AWS::IAM::RolePolicy")
 
 
 def needed_actions(settings: Config, resources: Resources) -> dict[str, tuple[str, ...]]:
@@ -62,9 +58,16 @@ def needed_actions(settings: Config, resources: Resources) -> dict[str, tuple[st
     return needed
 
 
+class Allowed(NamedTuple):
+    """The actions that a role allows, and the policies of the role that are not known here."""
+
+    actions: set[str]
+    unknown_policies: list[str]
+
+
 def allowed_actions(
     policy_file: Path, function: str, resources: Resources, actions: tuple[str, ...]
-) -> set[str]:
+) -> Allowed:
     """Return those actions that the role of a function allows.
 
     Args:
@@ -73,28 +76,33 @@ def allowed_actions(
         resources: the resources of the stage, which may have more policies for the role.
         actions: the actions to look for.
     """
-    statements = (
-        list(_list(read_json(policy_file).get("Statement"))) if policy_file.exists() else []
-    )
+    statements = [*_list(read_json(policy_file).get("Statement"))] if policy_file.exists() else []
     role = f"{to_cfn_resource_name(function)}Role"
-    statements += _attached_statements(resources.content, role)
-    patterns = [
-        str(pattern).lower()
-        for statement in statements
-        if statement.get("Effect") == "Allow"
-        for pattern in _list(statement.get("Action"))
-    ]
-    allowed = {
-        action
-        for action in actions
-        if any(fnmatchcase(action.lower(), pattern) for pattern in patterns)
-    }
-    own = resources.content.get(role, {}).get("Properties", {})
-    text = json.dumps(own.get("ManagedPolicyArns", []))
-    for name, of_policy in MANAGED_POLICIES.items():
-        if f'/{name}"' in text:
-            allowed |= {*of_policy} & {*actions}
-    return allowed
+    content = resources.content
+    statements += _attached_statements(content, role)
+    unknown = []
+    for policy in _list(content.get(role, {}).get("Properties", {}).get("ManagedPolicyArns")):
+        own = content.get(policy.get("Ref", ""), {}) if isinstance(policy, dict) else {}
+        # The name is the end of an ARN, which may be in Fn::Sub or Fn::Join.
+        name = json.dumps(policy).rstrip('"]}').rpartition("/")[2].rpartition('"')[2]
+        if own:
+            statements += _list(
+                own.get("Properties", {}).get("PolicyDocument", {}).get("Statement")
+            )
+        elif name in MANAGED_POLICIES:
+            statements.append({"Effect": "Allow", "Action": [*MANAGED_POLICIES[name]]})
+        else:
+            unknown.append(name)
+    allowing = [each for each in statements if each.get("Effect") == "Allow"]
+    allowed = {action for action in actions if any(_allows(each, action) for each in allowing)}
+    return Allowed(allowed, unknown)
+
+
+def _allows(statement: dict[str, Any], action: str) -> bool:
+    key = "NotAction" if "NotAction" in statement else "Action"
+    patterns = [str(pattern).lower() for pattern in _list(statement.get(key))]
+    found = any(fnmatchcase(action.lower(), pattern) for pattern in patterns)
+    return found == (key == "Action")
 
 
 def _attached_statements(content: dict[str, Any], role: str) -> Iterator[dict[str, Any]]:
@@ -102,13 +110,16 @@ def _attached_statements(content: dict[str, Any], role: str) -> Iterator[dict[st
     documents = [
         each["Properties"].get("PolicyDocument", {})
         for each in content.values()
-        if each.get("Type") == "AWS::IAM::Policy"
-        and {"Ref": role} in each["Properties"].get("Roles", [])
+        if each.get("Type") in ATTACHED_TYPES and _names_role(each["Properties"], role)
     ]
     for policy in content.get(role, {}).get("Properties", {}).get("Policies", []):
         documents.append(policy.get("PolicyDocument", {}))
     for document in documents:
         yield from _list(document.get("Statement"))
+
+
+def _names_role(properties: dict[str, Any], role: str) -> bool:
+    return {"Ref": role} in [*_list(properties.get("Roles")), properties.get("RoleName")]
 
 
 def _list(value: Any) -> Iterator[Any]:
