@@ -178,14 +178,15 @@ def test_deploy_with_log_group_outside_of_stack_is_refused(
     assert scripted_aws.changes() == []
 
 
-def test_url_of_app_with_rest_api_prints_both_addresses(
-    scripted_aws: ScriptedAws, deploy: Run
-) -> None:
+def test_url_prints_all_addresses_of_the_stack(scripted_aws: ScriptedAws, deploy: Run) -> None:
     rest = "<member><OutputKey>EndpointURL</OutputKey><OutputValue>https://r/api/</OutputValue>"
-    answer = stack_answer("CREATE_COMPLETE", f"{ADDRESS}{rest}</member>")
+    sign_in = rest.replace("EndpointURL", "SignInDomain").replace("https://r/api/", "https://s")
+    other = rest.replace("EndpointURL", "NotifyFunction").replace("https://r/api/", "notify")
+    more = f"{rest}</member>{sign_in}</member>{other}</member>"
+    answer = stack_answer("CREATE_COMPLETE", f"{ADDRESS}{more}")
     scripted_aws.answers["DescribeStacks"] = [answer]
     addresses = ["https://r/api", "wss://abc.execute-api.us-east-1.amazonaws.com/api"]
-    assert deploy("url").stdout.splitlines() == addresses
+    assert deploy("url").stdout.splitlines() == [*addresses, "SignInDomain: https://s"]
 
 
 def test_logs_print_time_and_function(scripted_aws: ScriptedAws, deploy: Run) -> None:

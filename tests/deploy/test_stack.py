@@ -1,6 +1,7 @@
 """`make deploy`, updates and `make destroy`, with a simulated AWS."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,13 @@ def test_destroy_lists_tables_of_extras_and_keeps_retained_ones(aws: Account, ba
     name = {"TableName": {"Fn::Sub": "${AWS::StackName}-orders"}}
     table = {"Type": "AWS::DynamoDB::Table", "Properties": {**keys, **name}}
     add_resource(app, "resources/xray.json", "Orders", {**table, "DeletionPolicy": "Retain"})
+    # CloudFormation makes the name of this one.
+    add_resource(
+        app,
+        "resources/xray.json",
+        "Scores",
+        {"Type": table["Type"], "Properties": keys, "DeletionPolicy": "Retain"},
+    )
     # A table of another stage, which this file names.
     shared = {"Type": table["Type"], "Properties": {**keys, "TableName": "users"}}
     add_resource(app, "resources/scale.json", "Users", shared)
@@ -238,7 +246,10 @@ def test_destroy_lists_tables_of_extras_and_keeps_retained_ones(aws: Account, ba
     assert "the table chalice-ws-app-dev-connections" in said
     assert "the table chalice-ws-app-dev-orders" not in said
     assert "Kept chalice-ws-app-dev-orders" in said
-    assert aws.contents() == {"TableNames": ["chalice-ws-app-dev-orders", "users"]}
+    (scores,) = re.findall(r"delete-table --table-name (\S+)", said)
+    tables = ["chalice-ws-app-dev-orders", scores, "users"]
+    assert aws.contents() == {"TableNames": sorted(tables)}
+    aws.client("dynamodb").delete_table(TableName=scores)
     with pytest.raises(AssertionError, match="error: the table exists without a stack"):
         aws.make(app, "deploy", EXTRAS_dev="xray")
     assert "the table chalice-ws-app-dev-orders" in aws.make(app, "destroy", YES="1")

@@ -22,7 +22,7 @@ def parse_arguments() -> argparse.Namespace:
         add("--stage", default="dev", help="a stage of .chalice/config.json (default: %(default)s)")
         if name == "deploy":
             add("--bucket", help="your own bucket for the code (default: create one)")
-        if name in ("package", "deploy"):
+        if name in ("package", "deploy", "table"):
             add("extras", nargs="*", help="X merges resources/X.json into the template")
         if name == "page":
             add("--settings", help="a file with settings of the page (default: web/config.json)")

@@ -49,10 +49,13 @@ def deploy(context: Context) -> None:
 
 
 def print_url(context: Context) -> None:
-    """Print the addresses of the stage: that of its REST API if it has one, then wss://..."""
+    """Print the addresses of the stage: its APIs, then others by their outputs, such as sign-in."""
     outputs = context.stack.outputs()
     for name in filter(outputs.__contains__, ADDRESSES):
         print(outputs[name].rstrip("/"))
+    for name in sorted(outputs.keys() - {*ADDRESSES}):
+        if outputs[name].startswith(("https://", "wss://")):
+            print(f"{name}: {outputs[name]}")
 
 
 def print_logs(context: Context) -> None:
@@ -71,7 +74,9 @@ def destroy(context: Context) -> None:
     """Delete the stack, the tables and the bucket of the stage, after asking."""
     stack, session = context.stack, context.session
     is_created = stack.exists()
-    own_tables = stack.resources(TABLE).values() if is_created else ()
+    retained = leftovers.retained_ids(context.config)
+    own = stack.resources(TABLE) if is_created else {}
+    own_tables = {name: logical_id in retained for logical_id, name in own.items()}
     existing = leftovers.find_existing(session, context.config, others=own_tables)
     # A resource that its stack keeps is deleted by the next run, when it is alone.
     kept = {each.name for each in existing if is_created and each.is_retained}
@@ -100,15 +105,19 @@ def destroy(context: Context) -> None:
     if bucket.exists:
         bucket.delete()
     print(f"Deleted {stack.name}.")
+    found_again = {each.name for each in remaining}
     for name in sorted(kept):
-        print(f"Kept {name}, by its DeletionPolicy. Run make destroy again to delete it.")
+        # A name that CloudFormation has made is known to the stack alone.
+        by_hand = f"Delete it with: aws dynamodb delete-table --table-name {name}"
+        use = "Run make destroy again to delete it." if name in found_again else by_hand
+        print(f"Kept {name}, by its DeletionPolicy. {use}")
 
 
 def make_tables(context: Context) -> None:
     """Create only the tables and log groups of a stage, for chalice deploy."""
     found = leftovers.find_existing(context.session, context.config)
     existing = {each.name for each in found}
-    for table in read_resources(context.config).tables():
+    for table in read_resources(context.config, context.options.extras).tables():
         name = table["TableName"]
         if name not in existing:
             create_tables([table])

@@ -4,7 +4,7 @@ A stack that is deleted keeps what has a DeletionPolicy. API Gateway writes late
 new log group. `make table` creates tables and log groups without a stack.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,10 @@ class Existing:
 
 
 def find_existing(
-    session: Any, config: Config, extras: Iterable[str] | None = None, others: Iterable[str] = ()
+    session: Any,
+    config: Config,
+    extras: Iterable[str] | None = None,
+    others: Mapping[str, bool] | None = None,
 ) -> list[Existing]:
     """Return those tables and log groups of a stage that exist.
 
@@ -52,10 +55,10 @@ def find_existing(
         session: a boto3 session.
         config: the settings of the stage.
         extras: the resource files to read after resources.json. None: each file, in turn.
-        others: more names of tables.
+        others: more names of tables, each with whether it is retained.
     """
     names = _names(config, extras)
-    tables = {**dict.fromkeys(others, False), **names[TABLE]}
+    tables = {**(others or {}), **names[TABLE]}
     found = [_find_table(session, name, kept) for name, kept in tables.items()]
     found += [_find_log_group(session, name, kept) for name, kept in names[LOG_GROUP].items()]
     return [each for each in found if each is not None]
@@ -75,6 +78,19 @@ def function_log_groups(config: Config) -> list[str]:
     stage = config.config_from_disk.get("stages", {}).get(config.chalice_stage, {})
     functions = stage.get("lambda_functions", {})
     return [f"/aws/lambda/{_stack(config)}-{name}" for name in functions]
+
+
+def retained_ids(config: Config) -> set[str]:
+    """Return the logical ids of the resources that outlive the stack, in any resource file."""
+    folder = Path(config.project_dir)
+    extras = [[path.stem] for path in sorted((folder / "resources").glob("*.json"))]
+    contents = [Resources(resource_files(folder, each), "").content for each in [[], *extras]]
+    return {
+        logical_id
+        for content in contents
+        for logical_id, resource in content.items()
+        if str(resource.get("DeletionPolicy")).startswith("Retain")
+    }
 
 
 def _names(config: Config, extras: Iterable[str] | None) -> dict[str, dict[str, bool]]:
