@@ -102,6 +102,12 @@ def test_inbox_is_the_same_on_all_devices(bake: Bake, tmp_path: Path, driver: Ch
         first.wait_for("title", "(2) Notifications")
         titles = ["Order 1", "Order 0", "Order 2"]
         wait_until(lambda: first.texts(".headline") == titles, lambda: first.texts(".headline"))
+        # One that is marked alone is read on the other device too, and after a reload there.
+        second.wait_for("title", "(2) Notifications")
+        assert second.texts(".headline") == titles
+        second.visit(gateway.page)
+        second.wait_for("title", "(2) Notifications")
+        assert second.texts(".is-unread .headline") == titles[:2]
         first.click("#read-all")
         for tab in (first, second):
             tab.wait_for("title", "Notifications")

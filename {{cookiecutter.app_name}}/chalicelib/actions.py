@@ -27,6 +27,7 @@ from chalicelib.protocol.fields import (
     MESSAGE_ID,
     NAME,
     NONCE,
+    ONLY,
     SINCE,
 )
 from chalicelib.protocol.frames import FrameError
@@ -95,8 +96,12 @@ def join(
         if channel not in me.channels:
             publish_presence(channel, "joined", me, request.invocation)
     reply: replies.Joined = {"type": "joined", "channel": channel}
-    if me.user is not None and (mark := users.read_mark(channel, me.user.id)):
-        reply["read"] = mark
+    if me.user is not None:
+        mark, singles = users.read_marks(channel, me.user.id)
+        if mark:
+            reply["read"] = mark
+        if singles:
+            reply["read_alone"] = singles
     if not wants_history:
         return reply
     # The history is read after the join: later messages arrive as pushes.
@@ -150,8 +155,8 @@ def history(
     return {"type": "history", "channel": channel, **stored.page(channel, since, limit)}
 
 
-@router.action(channel=CHANNEL, message_id=MESSAGE_ID)
-def read(request: Request, *, channel: str, message_id: str) -> replies.Read:
+@router.action(channel=CHANNEL, message_id=MESSAGE_ID, only=ONLY)
+def read(request: Request, *, channel: str, message_id: str, only: bool = False) -> replies.Read:
     """Mark the messages up to `message_id` as read, on all devices of the user.
 
     For who is signed in.
@@ -159,8 +164,12 @@ def read(request: Request, *, channel: str, message_id: str) -> replies.Read:
     me = _require_member(request, "read", channel)
     if me.user is None:
         raise FrameError("forbidden", "sign in first: the mark belongs to a user")
-    mark, has_moved = users.move_mark(channel, me.user.id, message_id)
-    reply: replies.Read = {"type": "read", "channel": channel, "message_id": mark}
+    reply: replies.Read = {"type": "read", "channel": channel, "message_id": message_id}
+    if only:
+        reply["only"] = True
+        has_moved = users.mark_one(channel, me.user.id, message_id)
+    else:
+        reply["message_id"], has_moved = users.move_mark(channel, me.user.id, message_id)
     if has_moved:
         publish_to_devices(reply, me, request.invocation)
     return reply

@@ -7,7 +7,16 @@ values of a field, such as `channel: Channel`, or a description: `Annotated[bool
 
 from typing import Annotated, Literal, TypedDict
 
-from chalicelib.protocol.fields import MAX_LIMIT, MAX_LISTED, Channel, Data, Field, MessageId, Name
+from chalicelib.protocol.fields import (
+    MAX_LIMIT,
+    MAX_LISTED,
+    MAX_SINGLES,
+    Channel,
+    Data,
+    Field,
+    MessageId,
+    Name,
+)
 from chalicelib.protocol.pushes import Bye, ConnectionId, Member, Message, Presence
 
 More = Annotated[bool, "true if there are more"]
@@ -29,6 +38,10 @@ class Named(TypedDict):
 
 class _ReadMark(TypedDict, total=False):
     read: Annotated[MessageId, "the mark of the user who is signed in"]
+    read_alone: Annotated[
+        list[MessageId],
+        Field("the messages after it that are marked alone", schema={"maxItems": MAX_SINGLES}),
+    ]
 
 
 class _Page(TypedDict):
@@ -76,7 +89,11 @@ class History(_Page):
     channel: Channel
 
 
-class Read(TypedDict):
+class _Only(TypedDict, total=False):
+    only: Annotated[bool, "true if this message alone is marked"]
+
+
+class Read(_Only):
     """The user's mark. It moves forward only. The user's other connections get it as a push."""
 
     type: Literal["read"]

@@ -12,6 +12,8 @@ MAX_TEXT_LENGTH = 64
 MAX_DEPTH = 100
 MAX_LIMIT = 100
 MAX_LISTED = 100
+# The maximum of messages after a user's mark that are marked alone.
+MAX_SINGLES = 100
 
 # Integers of any language's JSON reader are exact below 2**53, and floats go to 1.8e308. An id is
 # repeated as it came, so its size alone is limited.
@@ -159,6 +161,11 @@ MESSAGE_ID = Field(
     example="0198c1d2e3f4-5b6c7d8e9fa0b1c2",
 )
 NONCE = Field(f"a string of 1 to {MAX_TEXT_LENGTH} characters", schema=_TEXT, example="9a3f1c5e")
+ONLY = Field(
+    "true to mark this message alone, and not those before it",
+    schema={"type": "boolean"},
+    example=True,
+)
 SINCE = MESSAGE_ID
 USER = Field(
     "1 to 128 printable ASCII characters without space and #",

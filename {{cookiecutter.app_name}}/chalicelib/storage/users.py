@@ -1,13 +1,16 @@
 """Users: their connections, the marks up to which they have read a channel, and their sign-outs.
 
-A mark is a row with the key `{channel}#read` and the user's id. It moves forward only. A sign-out
-is a row with the key `@{user}#since`: tokens that were issued before its time are refused.
+A mark is a row with the key `{channel}#read` and the user's id. It moves forward only. Messages
+after it that are marked alone are in `singles`. A sign-out is a row with the key `@{user}#since`:
+tokens that were issued before its time are refused.
 """
 
 import time
 from itertools import islice
 
 from chalicelib import settings
+from chalicelib.protocol.fields import MAX_SINGLES
+from chalicelib.protocol.frames import FrameError
 from chalicelib.protocol.user import User
 from chalicelib.storage.channels import members
 from chalicelib.storage.connections import get_many
@@ -36,10 +39,13 @@ def has_other_connection(
     return any(channel in other.channels for other in get_many(others, deadline))
 
 
-def read_mark(channel: str, user_id: str) -> str | None:
-    """Return the id of the last message that a user has read; None if there is no mark."""
-    row = call("get_item", Key=_mark_key(channel, user_id)).get("Item")
-    return row and str(row["message_id"]["S"])
+def read_marks(channel: str, user_id: str) -> tuple[str | None, list[str]]:
+    """Return the id up to which a user has read a channel, and those of messages marked alone.
+
+    The id is None if there is no mark.
+    """
+    row = call("get_item", Key=_mark_key(channel, user_id)).get("Item") or {}
+    return row.get("message_id", {}).get("S"), sorted(row.get("singles", {}).get("SS", []))
 
 
 def move_mark(channel: str, user_id: str, message_id: str) -> tuple[str, bool]:
@@ -48,18 +54,59 @@ def move_mark(channel: str, user_id: str, message_id: str) -> tuple[str, bool]:
     Returns:
         The mark, and whether it has moved. A mark that is further on stays.
     """
+    key = _mark_key(channel, user_id)
     try:
-        call(
+        response = call(
             "update_item",
-            Key=_mark_key(channel, user_id),
+            Key=key,
             UpdateExpression="SET message_id = :id",
             ConditionExpression="attribute_not_exists(message_id) OR message_id < :id",
             ExpressionAttributeValues={":id": {"S": message_id}},
+            ReturnValues="ALL_OLD",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except ConditionFailed as error:
         return str(error.row["message_id"]["S"] if error.row else message_id), False
+    singles = response.get("Attributes", {}).get("singles", {}).get("SS", [])
+    if passed := [each for each in singles if each <= message_id]:
+        call(
+            "update_item",
+            Key=key,
+            UpdateExpression="DELETE singles :passed",
+            ExpressionAttributeValues={":passed": {"SS": passed}},
+        )
     return message_id, True
+
+
+def mark_one(channel: str, user_id: str, message_id: str) -> bool:
+    """Mark one message alone, and return whether it was unread.
+
+    Raises:
+        FrameError: bad_field, if the maximum is reached.
+    """
+    try:
+        call(
+            "update_item",
+            Key=_mark_key(channel, user_id),
+            UpdateExpression="ADD singles :ids",
+            ConditionExpression="(attribute_not_exists(message_id) OR message_id < :id)"
+            " AND NOT contains(singles, :id)"
+            " AND (attribute_not_exists(singles) OR size(singles) < :max)",
+            ExpressionAttributeValues={
+                ":id": {"S": message_id},
+                ":ids": {"SS": [message_id]},
+                ":max": {"N": str(MAX_SINGLES)},
+            },
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ConditionFailed as error:
+        row = error.row or {}
+        singles = row.get("singles", {}).get("SS", [])
+        if message_id in singles or message_id <= row.get("message_id", {}).get("S", ""):
+            return False
+        problem = f"only must be left out: {MAX_SINGLES} messages are marked alone, the maximum"
+        raise FrameError("bad_field", problem, "only") from None
+    return True
 
 
 def refuse_older_tokens(user_id: str) -> None:

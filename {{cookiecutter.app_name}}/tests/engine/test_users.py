@@ -184,6 +184,38 @@ def test_read_mark_is_the_same_on_all_devices(api: Api, devices: list[Client]) -
     assert "read" not in bob.request("join", channel="tea")
 
 
+def test_message_marked_alone_is_read_on_all_devices(api: Api, devices: list[Client]) -> None:
+    first, second = devices
+    for device in devices:
+        device.request("join", channel="tea")
+    pushes(first)
+    pushes(second)
+    ids = [message_id_at(number) for number in range(-3, 0)]
+    mark = {"type": "read", "channel": "tea", "message_id": ids[2], "only": True}
+    assert first.request("read", channel="tea", message_id=ids[2], only=True) == mark
+    assert pushes(second) == [mark]
+    # It is marked once.
+    assert second.request("read", channel="tea", message_id=ids[2], only=True) == mark
+    assert first.waiting() == 0
+    reply = second.request("join", channel="tea")
+    assert (reply.get("read"), reply["read_alone"]) == (None, [ids[2]])
+    # A mark that moves past it replaces it.
+    first.request("read", channel="tea", message_id=ids[1])
+    assert second.request("join", channel="tea")["read_alone"] == [ids[2]]
+    first.request("read", channel="tea", message_id=ids[2])
+    reply = second.request("join", channel="tea")
+    assert (reply["read"], "read_alone" in reply) == (ids[2], False)
+
+
+def test_marks_of_single_messages_are_limited(api: Api, devices: list[Client]) -> None:
+    first = devices[0]
+    for number in range(100):
+        first.request("read", channel="lobby", message_id=message_id_at(number), only=True)
+    reply = first.request("read", channel="lobby", message_id=message_id_at(100), only=True)
+    assert error(reply) == ("bad_field", "read")
+    assert reply["field"] == "only"
+
+
 def test_read_is_for_members_who_are_signed_in(api: Api) -> None:
     guest, ann = api.connect(), api.connect(user="ann")
     guest.request("join", channel="tea")

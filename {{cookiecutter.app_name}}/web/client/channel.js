@@ -32,9 +32,12 @@ export class Channel extends Emitter {
     return this.#client.leave(this.name);
   }
 
-  /** @param {string} messageId the messages up to this one are read, on all devices of the person */
-  markRead(messageId) {
-    this.#client.markRead(this.name, messageId);
+  /**
+   * @param {string} messageId the messages up to this one are read, on all devices of the person
+   * @param {{only?: boolean}} [options] only: this message, and not those before it
+   */
+  markRead(messageId, options) {
+    this.#client.markRead(this.name, messageId, options);
   }
 
   /** @param {unknown} data any JSON value @returns {import("./outbox.js").Broadcast} */

@@ -71,7 +71,7 @@ export class Client extends Connection {
     });
     this.#marks = new Marks({
       isReady: () => this.online && Boolean(this.user) && this.can("read"),
-      send: (channel, message_id) => this.request("read", { channel, message_id }),
+      send: (mark) => this.request("read", mark),
       fault: (error) => this.fault(error),
     });
     this.#outbox = new Outbox(outbox, {
@@ -169,9 +169,11 @@ export class Client extends Connection {
    *
    * @param {string} channel
    * @param {string} messageId
+   * @param {{only?: boolean}} [options] only: this message, and not those before it
    */
-  markRead(channel, messageId) {
-    this.#marks.move(channel, messageId);
+  markRead(channel, messageId, { only = false } = {}) {
+    if (only) this.#marks.markOne(channel, messageId);
+    else this.#marks.move(channel, messageId);
   }
 
   /** @param {string | null} [token] */
@@ -232,7 +234,7 @@ export class Client extends Connection {
 
   /** @param {string} channel @param {string} type @param {any} detail */
   #emitIn(channel, type, detail) {
-    if (type === "read") this.#marks.hear(channel, detail.message_id);
+    if (type === "read") this.#marks.hear(detail);
     this.emit(type, detail);
     this.#channels.get(channel)?.dispatchEvent(new CustomEvent(type, { detail }));
   }

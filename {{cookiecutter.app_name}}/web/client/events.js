@@ -28,8 +28,8 @@
  *   `message_id`; one whose delivery failed comes later: insert it at the place of its id
  * @property {import("./frames.js").Message} ephemeral a message with `keep: false`
  * @property {import("./frames.js").Presence} presence
- * @property {{channel: string, message_id: string}} read all messages up to it are read, on another
- *   device of the same person
+ * @property {{channel: string, message_id: string, only?: boolean}} read all messages up to it are
+ *   read, or it alone, on another device of the same person
  * @property {{channel: string}} gap the server no longer has some of the missed messages
  * @property {{channel: string}} resumed all missed messages have been handed out
  */

@@ -35,6 +35,7 @@ import { RequestError } from "./errors.js";
  * @property {"read"} type
  * @property {string} channel
  * @property {string} message_id all messages up to it are read
+ * @property {boolean} [only] this message alone is read
  */
 /**
  * @typedef {object} Bye
@@ -92,7 +93,7 @@ const PUSHES = {
     event: (value) => ["joined", "left", "named"].includes(value),
     member: isMember,
   },
-  read: { channel: isText, message_id: isMessageId },
+  read: { channel: isText, message_id: isMessageId, only: optional(isFlag) },
   bye: { code: isText, message: isText },
 };
 
@@ -100,7 +101,7 @@ const PUSHES = {
 const REPLIES = {
   help: { actions: isObject },
   name: { name: isText },
-  join: { channel: isText, read: optional(isMessageId) },
+  join: { channel: isText, read: optional(isMessageId), read_alone: optional(listOf(isMessageId)) },
   broadcast: { message_id: isText },
   history: PAGE,
   who: { members: listOf(isMember), more: optional(isFlag), you: optional(isText) },

@@ -3,53 +3,65 @@
 import { isLost, RequestError } from "./errors.js";
 
 /** @typedef {import("./frames.js").Frame} Frame */
+/** @typedef {{channel: string, message_id: string, only?: boolean}} Mark */
 
 // Each mark costs the server a write, and a push to each of the other devices.
 const PAUSE_MS = 2_000;
 
 export class Marks {
   /** What the server has, by channel. @type {Map<string, string>} */ #known = new Map();
-  /** What it does not have yet. @type {Map<string, string>} */ #unsent = new Map();
+  /** The marks that it does not have yet, by channel. @type {Map<string, Mark>} */ #unsent = new Map();
+  /** The single messages that it does not have yet, by id. @type {Map<string, Mark>} */ #singles = new Map();
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
   #connection;
 
   /**
    * @param {object} connection
    * @param {() => boolean} connection.isReady whether it is online, and somebody is signed in
-   * @param {(channel: string, id: string) => Promise<Frame>} connection.send
+   * @param {(mark: Mark) => Promise<Frame>} connection.send
    * @param {(error: unknown) => void} connection.fault
    */
   constructor(connection) {
     this.#connection = connection;
   }
 
-  /** The server has told a mark. @param {string} channel @param {string} id */
-  hear(channel, id) {
-    if (id > this.get(channel)) this.#known.set(channel, id);
-    if ((this.#unsent.get(channel) ?? "") <= id) this.#unsent.delete(channel);
+  /** The server has told a mark. @param {Mark} mark */
+  hear({ channel, message_id, only }) {
+    if (only) {
+      this.#singles.delete(message_id);
+      return;
+    }
+    if (message_id > this.#get(channel)) this.#known.set(channel, message_id);
+    if ((this.#unsent.get(channel)?.message_id ?? "") <= message_id) this.#unsent.delete(channel);
   }
 
-  /** @param {string} channel @returns {string} the id of the last message that is read; "": unknown */
-  get(channel) {
-    return this.#known.get(channel) ?? "";
+  /** All messages up to one are read. @param {string} channel @param {string} message_id */
+  move(channel, message_id) {
+    if (message_id <= this.#get(channel)) return;
+    if (message_id <= (this.#unsent.get(channel)?.message_id ?? "")) return;
+    this.#unsent.set(channel, { channel, message_id });
+    if (this.#timer === undefined) this.flush();
   }
 
-  /** All messages up to one are read. @param {string} channel @param {string} id */
-  move(channel, id) {
-    if (id <= this.get(channel) || id <= (this.#unsent.get(channel) ?? "")) return;
-    this.#unsent.set(channel, id);
+  /** One message is read. @param {string} channel @param {string} message_id */
+  markOne(channel, message_id) {
+    if (message_id <= this.#get(channel)) return;
+    this.#singles.set(message_id, { channel, message_id, only: true });
     if (this.#timer === undefined) this.flush();
   }
 
   /** Send now what is unsent. */
   flush() {
-    if (!this.#unsent.size || !this.#connection.isReady()) return;
+    const marks = [...this.#singles.values(), ...this.#unsent.values()];
+    if (!marks.length || !this.#connection.isReady()) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.flush();
     }, PAUSE_MS);
-    for (const [channel, id] of this.#unsent) this.#send(channel, id);
+    this.#singles.clear();
+    this.#unsent.clear();
+    for (const mark of marks) this.#send(mark);
   }
 
   stop() {
@@ -62,18 +74,32 @@ export class Marks {
     this.stop();
     this.#known.clear();
     this.#unsent.clear();
+    this.#singles.clear();
   }
 
-  /** @param {string} channel @param {string} id */
-  async #send(channel, id) {
-    this.#unsent.delete(channel);
+  /** @param {string} channel @returns {string} */
+  #get(channel) {
+    return this.#known.get(channel) ?? "";
+  }
+
+  /** @param {Mark} mark */
+  async #send(mark) {
     try {
-      this.hear(channel, (await this.#connection.send(channel, id)).message_id);
+      const { message_id } = await this.#connection.send(mark);
+      this.hear({ ...mark, message_id });
     } catch (error) {
-      if (!isTemporary(error)) return this.#connection.fault(error);
-      // It is sent after the pause or with the next connection, unless a later one is.
-      if (id > (this.#unsent.get(channel) ?? "")) this.#unsent.set(channel, id);
+      // It is sent after the pause or with the next connection.
+      if (isTemporary(error)) this.#keep(mark);
+      // The server keeps some single messages, and no more.
+      else if (!mark.only) this.#connection.fault(error);
     }
+  }
+
+  /** @param {Mark} mark */
+  #keep(mark) {
+    const { channel, message_id, only } = mark;
+    if (only) this.#singles.set(message_id, mark);
+    else if (message_id > (this.#unsent.get(channel)?.message_id ?? "")) this.#unsent.set(channel, mark);
   }
 }
 

@@ -101,6 +101,9 @@ export class Subscriptions {
       let page = await this.#client.insist("join", fields);
       if (cursor.misses(/** @type {any} */ (page))) this.#client.emit(channel, "gap", { channel });
       if (page.read) this.#client.emit(channel, "read", { channel, message_id: page.read });
+      for (const message_id of page.read_alone ?? []) {
+        this.#client.emit(channel, "read", { channel, message_id, only: true });
+      }
       this.#handOut(channel, cursor, page.messages);
       // Without `since`, the other messages are older.
       let last = "";

@@ -24,7 +24,9 @@ export class Arrivals {
     client.addEventListener("gap", ({ detail }) => sidebar.channels.get(detail.channel)?.messages.gap());
     client.addEventListener("resumed", ({ detail }) => this.#startMark(sidebar.add(detail.channel)));
     client.addEventListener("read", ({ detail }) => {
-      this.#view.readTo(sidebar.add(detail.channel), detail.message_id);
+      const channel = sidebar.add(detail.channel);
+      if (detail.only) this.#view.readOne(channel, detail.message_id);
+      else this.#view.readTo(channel, detail.message_id);
     });
     client.addEventListener("presence", ({ detail: { channel: name, event, member } }) => {
       sidebar.channels.get(name)?.presence(event, member);

@@ -110,6 +110,13 @@ export class Conversation {
     this.#events.onUnread();
   }
 
+  /** Another device has read one message. @param {Channel} channel @param {string} id */
+  readOne(channel, id) {
+    this.#session.readOne(channel.name, id);
+    channel.readOne(id);
+    this.#events.onUnread();
+  }
+
   /** @param {string} id @param {Message["from"]} from @returns {boolean} whether a message is the user's */
   #isOwn(id, from) {
     const { user } = this.#client;
@@ -118,7 +125,7 @@ export class Conversation {
 
   /** @param {Channel} channel @param {string} id of a message of others */
   #count(channel, id) {
-    if (!this.#session.isNew(channel.name, id)) return;
+    if (!this.#session.isUnread(channel.name, id)) return;
     if (channel === this.#channel && this.#isSeen()) return;
     channel.addUnread(id);
     if (channel === this.#channel) {

@@ -80,6 +80,14 @@ export class Inbox {
     this.#update();
   }
 
+  /** Another device has read one notification. @param {Channel} channel @param {string} id */
+  readOne(channel, id) {
+    this.#session.readOne(channel.name, id);
+    const item = this.#itemsOf(channel.name).find((each) => each.dataset.id === id);
+    if (item) this.#setRead(item);
+    this.#update();
+  }
+
   /** @returns {any[]} */
   get #items() {
     return [...this.#unread.children, ...this.#read.children];
@@ -123,9 +131,10 @@ export class Inbox {
   /** @param {any} item */
   #markOne(item) {
     if (!item.classList.contains("is-unread")) return;
-    this.#session.readOne(item.dataset.channel, item.dataset.id);
+    const { channel, id } = item.dataset;
+    this.#session.readOne(channel, id);
     this.#setRead(item);
-    this.#moveMark(item.dataset.channel);
+    if (this.#moveMark(channel) < id) this.#client.markRead(channel, id, { only: true });
     this.#update();
   }
 
@@ -140,15 +149,20 @@ export class Inbox {
     $("messages").focus();
   }
 
-  /** Tell the user's other devices up to which notification all are read. @param {string} channel */
+  /**
+   * Tell the user's other devices up to which notification all are read.
+   *
+   * @param {string} channel
+   * @returns {string} its id; "" if none is
+   */
   #moveMark(channel) {
     const items = this.#itemsOf(channel);
     const unread = items.filter((item) => item.classList.contains("is-unread"));
     const end = unread.reduce((first, { dataset: { id } }) => (id < first ? id : first), "~");
     const mark = items.reduce((last, { dataset: { id } }) => (id > last && id < end ? id : last), "");
-    if (!mark) return;
-    this.#session.read(channel, mark);
-    this.#client.markRead(channel, mark);
+    if (mark) this.#session.read(channel, mark);
+    if (mark) this.#client.markRead(channel, mark);
+    return mark;
   }
 
   /** @param {any} item */

@@ -12,8 +12,13 @@ export class Channel extends Emitter<import("./events.js").ChannelEvents> {
     get joined(): boolean;
     join(): Promise<void>;
     leave(): Promise<void>;
-    /** @param {string} messageId the messages up to this one are read, on all devices of the person */
-    markRead(messageId: string): void;
+    /**
+     * @param {string} messageId the messages up to this one are read, on all devices of the person
+     * @param {{only?: boolean}} [options] only: this message, and not those before it
+     */
+    markRead(messageId: string, options?: {
+        only?: boolean;
+    }): void;
     /** @param {unknown} data any JSON value @returns {import("./outbox.js").Broadcast} */
     broadcast(data: unknown): import("./outbox.js").Broadcast;
     #private;

@@ -65,8 +65,11 @@ export class Client extends Connection<import("./events.js").ClientEvents> {
      *
      * @param {string} channel
      * @param {string} messageId
+     * @param {{only?: boolean}} [options] only: this message, and not those before it
      */
-    markRead(channel: string, messageId: string): void;
+    markRead(channel: string, messageId: string, { only }?: {
+        only?: boolean;
+    }): void;
     /** Keep the connection from being idle. A join also brings messages whose delivery failed. */
     beat(): Promise<void>;
     #private;

@@ -72,6 +72,10 @@ export type Read = {
      * all messages up to it are read
      */
     message_id: string;
+    /**
+     * this message alone is read
+     */
+    only?: boolean | undefined;
 };
 export type Bye = {
     type: "bye";
