@@ -38,11 +38,13 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def make_run(app: Path, environment: dict[str, str], printed: Path) -> Iterator[Gateway]:
-    """Run `make run` on a free port."""
+def make_run(
+    app: Path, environment: dict[str, str], printed: Path, target: str = "run"
+) -> Iterator[Gateway]:
+    """Run `make run`, or another target that runs an app, on a free port."""
     with printed.open("wb") as output:
         process = subprocess.Popen(
-            ["make", "run", "PORT=0", *IN_THIS_ENVIRONMENT],
+            ["make", target, "PORT=0", *IN_THIS_ENVIRONMENT],
             cwd=app,
             env=environment,
             stdout=output,
@@ -189,4 +191,14 @@ def test_commands_that_start_an_app_run_it(
     assert f"Next: {change_folder.replace('../', '')}" in done.stdout
     assert run == "make run"
     with make_run(app, environment, tmp_path / "printed.txt") as gateway:
+        assert b"<html" in gateway.http("GET", "/").body
+
+
+def test_demo_of_the_templates_readme_runs_an_app(
+    template: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    checkout = shutil.copytree(template, tmp_path / "checkout")
+    commands = re.findall(r"^    make (\w+) ", (checkout / "README.md").read_text(), re.MULTILINE)
+    assert commands == ["demo", "test"]
+    with make_run(checkout, environment, tmp_path / "printed.txt", commands[0]) as gateway:
         assert b"<html" in gateway.http("GET", "/").body

@@ -52,9 +52,12 @@ def commit_of(version: str) -> str:
 
 
 def test_each_version_of_the_changelog_has_its_commit_and_its_update() -> None:
+    """The commit of a release cannot name itself: the next commit does."""
     headings = re.findall(r"^## \[([\d.]+)\] - \d{4}-\d\d-\d\d$", CHANGELOG, re.MULTILINE)
-    assert headings == list(COMMITS)
-    assert sorted(headings) == list(CONFLICTS)
+    (current,) = re.findall(r'"(.*)"', (RAW / "chalice_ws" / "__init__.py").read_text())[-1:]
+    earlier = [each for each in headings if each != current or each in COMMITS]
+    assert earlier == list(COMMITS)
+    assert sorted(earlier) == list(CONFLICTS)
 
 
 def test_update_from_the_last_version_keeps_the_owners_action(
