@@ -171,6 +171,7 @@ def test_notify_of_a_large_channel_returns_queued(
     event = {"channel": "tea", "data": 1}
     outcome = scaled.api.run("notify", event)
     assert outcome.pop("message_id")
+    assert outcome.pop("kept") is True
     assert outcome == {"delivered": 0, "gone": 0, "failed": 0, "untried": 0, "queued": 1}
     scaled.run()
     assert received_counts(clients) == [1] * 4
