@@ -11,6 +11,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 import pytest
 from selenium.webdriver import Chrome
@@ -198,7 +199,8 @@ def test_page_reaches_the_server_and_the_issuer_alone(site: Site, driver: Chrome
 def test_link_to_another_server_gets_no_token(site: Site, driver: Chrome) -> None:
     signed_in(driver, site, ANN)
     count = len(site.hosted.requests)
-    driver.get(f"{site.page}?url={site.gateway.url.replace('127.0.0.1', 'localhost')}")
+    other = site.gateway.url.replace("127.0.0.1", "localhost")
+    driver.get(f"{site.page}?url={quote(f'{other}?token=secret')}")
     tabs = "return document.querySelector('#foreign').hidden"
     wait_until(lambda: not driver.execute_script(tabs), lambda: "not foreign")
     wait_until(
@@ -206,6 +208,10 @@ def test_link_to_another_server_gets_no_token(site: Site, driver: Chrome) -> Non
         lambda: driver.find_element("id", "state").text,
     )
     assert len(site.hosted.requests) == count
+    stored = "return JSON.stringify([{...localStorage}, {...sessionStorage}])"
+    driver.execute_script("dispatchEvent(new Event('pagehide'))")
+    assert "page of ws://localhost" in driver.execute_script(stored)
+    assert "secret" not in driver.execute_script(stored)
 
 
 def test_browser_without_storage_signs_in_with_a_window(site: Site, tmp_path: Path) -> None:

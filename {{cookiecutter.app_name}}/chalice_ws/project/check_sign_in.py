@@ -8,6 +8,7 @@ from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.project import sign_in
 from chalice_ws.project.config import read_json, shown
+from chalice_ws.project.page import SETTINGS, find_wrong_client, read_page_settings
 from chalice_ws.project.stage import Stage
 
 
@@ -19,6 +20,9 @@ def check_sign_in(stage: Stage) -> Iterator[str]:
     given = resources.all_variables(to_cfn_resource_name(sign_in.CONNECT))
     variables = {**stage.settings(sign_in.CONNECT).environment_variables, **given}
     folder = Path(stage.config.project_dir)
+    if (folder / SETTINGS).exists():
+        settings = read_page_settings(folder / SETTINGS)
+        yield from (f"{stage.where}: {each}" for each in find_wrong_client(settings, variables))
     for problem in sign_in.find_missing_packages(variables, folder):
         yield f"{stage.where}: {problem}"
     role = stage.functions[sign_in.CONNECT].role

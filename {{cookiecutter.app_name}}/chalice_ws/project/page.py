@@ -1,6 +1,6 @@
 """The page's settings: config.json beside its index.html, which the page reads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +30,25 @@ def read_page_settings(path: Path) -> JSON:
                 use = _SIGN_IN[name][1]
                 raise AppError(f"{shown(path)}: sign_in has no {name}; use {use}")
     return settings
+
+
+def find_wrong_client(settings: JSON, variables: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the client of a page whose ID tokens the app would refuse.
+
+    Args:
+        settings: the page's.
+        variables: those of the connect function.
+    """
+    own = settings.get("sign_in", {})
+    issuer, audience = variables.get("AUTH_ISSUER"), variables.get("AUTH_AUDIENCE")
+    if own.get("token") == "access_token" or own.get("issuer") != issuer:
+        return
+    # A value that the stack will give is not known here.
+    if variables.get("AUTH") != "jwt" or not isinstance(audience, str):
+        return
+    if own["client_id"] not in [each.strip() for each in audience.split(",")]:
+        problem = f"sign_in: client_id is not in AUTH_AUDIENCE (got {own['client_id']!r})"
+        yield f'{SETTINGS}: {problem}; add it there, or use "token": "access_token"'
 
 
 def is_issuer(value: Any) -> bool:

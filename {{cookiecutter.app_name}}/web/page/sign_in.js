@@ -7,6 +7,9 @@ import { IssuerTokens } from "./issuer_tokens.js";
 import { LocalTokens } from "./local_tokens.js";
 import { report } from "./status.js";
 
+/** @param {string} url */
+const withoutQuery = (url) => url.split(/[?#]/)[0];
+
 export class SignIn {
   /** Where the tokens come from; null: the server's people do not sign in. */
   #source;
@@ -16,7 +19,8 @@ export class SignIn {
 
   /** @param {string} url the server's @param {LocalTokens | IssuerTokens | null} source */
   constructor(url, source) {
-    this.#url = url;
+    // The query string may have a secret, which does not become part of a storage key.
+    this.#url = withoutQuery(url);
     this.#source = source;
     this.isOn = source !== null;
     $("sign-out").hidden = !this.user;
@@ -29,7 +33,7 @@ export class SignIn {
    * @param {import("./server.js").Server} server
    */
   static async of({ url, tokens, issuer }) {
-    const source = issuer ? new IssuerTokens(issuer) : tokens ? new LocalTokens(tokens, url) : null;
+    const source = issuer ? new IssuerTokens(issuer) : tokens ? new LocalTokens(tokens, withoutQuery(url)) : null;
     let problem = "";
     if (source instanceof IssuerTokens) {
       await source.resume().catch((error) => {
