@@ -165,13 +165,13 @@ def _check_connections(stage: Stage, name: str, path: Path) -> Iterator[str]:
     # The stage of the API stands in the resource that a policy names. Another one is a 403.
     api_stage = stage.config.api_gateway_stage
     resources = list(_connection_resources(read_json(path)))
-    if any(_matches(resource, api_stage) for resource in resources):
-        return
+    granted = {method for each in resources for method in _methods(each, api_stage)}
+    # A resource may be for another API, if this one is granted too.
+    others = [each for each in resources if not granted & _methods(each)]
     use = f"use arn:*:execute-api:*:*:*/{api_stage}/POST/@connections/*"
-    if resources:
-        got = ", ".join(resources)
-        yield f"{shown(path)} is for another stage of the API (got {got}); {use}"
-    elif name == "websocket_message" and stage.app.websocket_api.session is not None:
+    if others:
+        yield f"{shown(path)} is for another stage of the API (got {', '.join(others)}); {use}"
+    elif not resources and name == "websocket_message" and stage.app.websocket_api.session:
         yield f"{shown(path)} does not allow execute-api:ManageConnections; {use}"
 
 
@@ -183,12 +183,14 @@ def _connection_resources(policy: dict[str, Any]) -> Iterator[str]:
             yield from _list(statement.get("Resource", "*"))
 
 
-def _matches(resource: str, api_stage: str) -> bool:
+def _methods(resource: str, api_stage: str | None = None) -> set[str]:
+    """Return the methods of the management API that a resource grants, in a stage or in any."""
     # The part after the account. The settings do not say which id the API has.
     pattern = resource.split(":", 5)[-1]
-    api_id = pattern.partition("/")[0]
-    paths = [f"{api_id}/{api_stage}/{method}/@connections/id" for method in ("POST", "DELETE")]
-    return any(fnmatchcase(path, pattern) for path in paths)
+    api_id, named_stage = [*pattern.split("/"), ""][:2]
+    start = f"{api_id}/{api_stage or named_stage}"
+    methods = ("POST", "DELETE", "GET")
+    return {each for each in methods if fnmatchcase(f"{start}/{each}/@connections/id", pattern)}
 
 
 def _list(value: Any) -> list[Any]:
