@@ -27,10 +27,7 @@ def on_posted(event):
     send(event.subject, {"topic": event.message, "kind": kind})
 
 
-# The ARN of the deployed table.
-@app.on_dynamodb_record(
-    "arn:aws:dynamodb:eu-west-1:123:table/feeds-posts/stream/2026-01-01T00:00:00.000", batch_size=1
-)
+@app.on_dynamodb_record(os.environ.get("STREAM", ""), batch_size=1)
 def on_row(event):
     (record,) = event
     if not failures and record.keys["id"]["S"] == "twice":

@@ -69,6 +69,8 @@ class Functions:
         region = environment["AWS_REGION"]
         message = LambdaFunction(ROUTES["$default"], None, self._config, region)
         os.environ.update(message.variables())
+        for logical_id in self._resources.content:
+            os.environ.update(self._resources.variables(logical_id))
         for name in self._names():
             os.environ.update(self._variables(name))
         time.tzset()
