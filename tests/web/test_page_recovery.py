@@ -149,7 +149,8 @@ def test_offline_and_online(app: Path, tmp_path: Path, driver: Chrome) -> None:
         offline(ann)
         os.killpg(gateway.pid, signal.SIGCONT)
         ann.say("from the tunnel")
-        assert ann.texts(".message.pending .data") == ["on its way", "from the tunnel"]
+        waiting = ["on its way", "from the tunnel"]
+        wait_until(lambda: ann.texts(".message.pending .data") == waiting, ann.messages)
         for number in range(3):
             bob.say(f"meanwhile {number}")
         meanwhile = ["meanwhile 0", "meanwhile 1", "meanwhile 2"]

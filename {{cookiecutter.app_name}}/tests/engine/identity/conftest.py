@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.identity import keys
+from chalicelib.identity import fetch, keys
 from tests.client import Api, Client
 from tests.support.issuer import AUDIENCE, FakeIssuer
 
@@ -36,6 +36,9 @@ def issuer(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeIssuer]:
     """An issuer that the app trusts. The app has no key of it yet."""
     keys._key_set.cache_clear()
     keys._secret.cache_clear()
+    # On a busy machine an answer may take longer than a connect function has.
+    for module in (keys, fetch):
+        monkeypatch.setattr(module, "TIMEOUT_SECONDS", 60)
     issuer = FakeIssuer()
     monkeypatch.setenv("AUTH", "jwt")
     monkeypatch.setenv("AUTH_ISSUER", issuer.url)
