@@ -75,14 +75,14 @@ def test_check_of_action_that_no_stage_has_warns(app: Path, tmp_path: Path) -> N
             append("chalicelib/access.py", "\nLIMITS = limit\n"),
             "chalicelib/access.py",
             "LIMITS",
-            "does not import (got NameError: name 'limit' is not defined); correct it",
+            "does not import (got NameError: name 'limit' is not defined); import it, or define it",
         ),
         # Lambda imports the connect function without the actions.
         (
             replace("app.py", SESSION, f"{SESSION}ROUTER = router\n"),
             "app.py",
             "ROUTER",
-            "(got NameError: name 'router' is not defined); correct it",
+            "(got NameError: name 'router' is not defined); import it, or define it",
         ),
     ],
 )

@@ -68,6 +68,7 @@ class Connection:
         Raises:
             AssertionError: no frame comes, or no type of a reply or a push describes it.
         """
+        __tracebackhide__ = True
         frame = self._receive()
         self._checker.check_received(frame)
         return frame

@@ -62,6 +62,8 @@ def _explain(error: BaseException, project_dir: Path) -> str:
         use = f"use {FLAG}"
     elif isinstance(error, KeyError) and "environ" in source:
         use = f"set the variable under environment_variables in {CONFIG}"
+    elif isinstance(error, NameError):
+        use = "import it, or define it"
     else:
         use = "correct it"
     text = " ".join(str(error).split())

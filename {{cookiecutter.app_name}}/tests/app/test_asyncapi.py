@@ -21,20 +21,18 @@ def test_each_action_and_push_has_a_description() -> None:
     assert FRAMES.replies.keys() == router.actions.keys()
 
 
-@pytest.mark.parametrize("part", DOCUMENT)
-def test_asyncapi_file_is_up_to_date(part: str) -> None:
+def test_documents_are_up_to_date() -> None:
     written = yaml.safe_load(protocol.DOCUMENT.read_text(encoding="utf-8"))
-    # The messages one by one: the names of those that differ tell what has changed.
-    flat = [each["channels"]["ws"]["messages"] | each["operations"] for each in (written, DOCUMENT)]
-    names = [name for name in {**flat[0], **flat[1]} if flat[0].get(name) != flat[1].get(name)]
-    message = f"run `make protocol`: docs/asyncapi.yaml differs from the code (got {names})"
-    assert written[part] == DOCUMENT[part], message
-
-
-def test_protocol_page_is_up_to_date() -> None:
-    document = yaml.safe_load(protocol.DOCUMENT.read_text(encoding="utf-8"))
-    text = protocol.PAGE.read_text(encoding="utf-8")
-    assert protocol.page(document) == text, "run `make protocol`: docs/protocol.md is older"
+    page = protocol.PAGE.read_text(encoding="utf-8")
+    parts = [
+        each["channels"]["ws"]["messages"] | each["operations"] for each in (written, DOCUMENT)
+    ]
+    old, new = parts
+    changed = [FRAMES.place(name) for name in {**old, **new} if old.get(name) != new.get(name)]
+    is_same = all(written[part] == DOCUMENT[part] for part in DOCUMENT)
+    if not is_same or page != protocol.page(written):
+        what = f"differ from the code (got {', '.join(changed) or 'other parts'})"
+        pytest.fail(f"docs/asyncapi.yaml and protocol.md {what}; run `make protocol`", False)
 
 
 def test_help_returns_the_descriptions_of_the_file(api: Api) -> None:

@@ -44,6 +44,10 @@ class Frames:
         self._validator = cache(lambda schema: Draft7Validator(self._schema(schema)))
         self._id = self._validator("id")
 
+    def place(self, message: str) -> str:
+        """Return a message, and the file and line that describe it."""
+        return f"{message} in {self._places[message]}" if message in self._places else message
+
     def problem(self, message: str, frame: Any) -> str | None:
         """Return the difference between a frame and a message, or None."""
         error = best_match(self._validator(message).iter_errors(frame))
@@ -63,16 +67,18 @@ class Frames:
         Raises:
             AssertionError: no type describes it.
         """
+        __tracebackhide__ = True
         kind, candidates = frame.get("type"), self.replies.get(action or "", self.messages)
         names = [name for name in self._messages_of_type(kind) if name in candidates]
         problems = [self.problem(name, frame) for name in names]
         if None in problems:
             return names[problems.index(None)]
         use = f'a class with `type: Literal["{kind}"]`'
-        where = f"chalicelib/replies.py: add {use} to PUSHES"
+        where = f"chalicelib/replies.py: add {use}, and add the class to PUSHES"
         if action is not None:
-            where = f"{self._places[action]}: action {action} has the return type"
-            where = f"{where} {' or '.join(self.replies[action][:-1])}; return that, or add {use}"
+            returned = " or ".join(self.replies[action][:-1])
+            where = f"{self._places[action]}: action {action} has the return type {returned}"
+            where = f"{where}: return that, or {use}"
         raise AssertionError(problems[-1] if problems else f"{where} (got {str(frame)[:500]})")
 
     def is_push(self, frame: dict[str, Any]) -> bool:
@@ -136,6 +142,7 @@ class FrameChecker:
         Raises:
             AssertionError: it is neither a push nor the reply to a request that was sent.
         """
+        __tracebackhide__ = True
         frames, requests = self._frames, self._requests[frame.get("id")]
         if not requests or not frames.is_reply(frame):
             another = f"send one reply for each request (got another: {str(frame)[:500]})"
