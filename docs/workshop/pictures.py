@@ -284,6 +284,37 @@ PICTURES = {
             Arrow(2, 0, "connected"),
         ],
     ),
+    "11-fan-out": Picture(
+        "Sixteen threads send at once. A 429 is tried again after a pause, and the function stops "
+        "before API Gateway's time ends",
+        ["function `message`", "16 threads", GATEWAY, "clients"],
+        [
+            Arrow(0, 1, "`send_to_all`"),
+            Arrow(1, 2, "`attempt`, 16 at once"),
+            Arrow(2, 3, "message"),
+            Arrow(2, 1, "429: too many", True),
+            Arrow(1, 1, "`pause`"),
+            Arrow(1, 2, "`attempt` again"),
+            Arrow(1, 1, "`MAX_SECONDS`: stop"),
+            Arrow(1, 0, "`delivered`, `gone`, `untried`"),
+        ],
+    ),
+    "12-on-aws": Picture(
+        "One CloudFormation stack has everything. API Gateway counts messages and connection "
+        "minutes, and the rest is small",
+        ["people", GATEWAY, "Lambda", "DynamoDB"],
+        [
+            Arrow(1, 1, "CloudFormation stack `workshop-dev`"),
+            Arrow(0, 1, "`connection minutes`"),
+            Arrow(0, 1, "`messages` in"),
+            Arrow(1, 2, "`function starts`"),
+            Arrow(2, 2, "`GB seconds`"),
+            Arrow(2, 3, "`rows written`"),
+            Arrow(2, 3, "`rows read`"),
+            Arrow(2, 1, "`send` to each member"),
+            Arrow(1, 0, "`messages` out: most of it"),
+        ],
+    ),
 }
 
 

@@ -4,7 +4,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,11 +19,10 @@ PORT = "8000"
 LOADED = re.compile(r"the app has changed and is loaded again|the previous code stays in use")
 RELOADED = ("app.py", ".chalice/config.json", "chalicelib/")
 
-# The toolkit as `pip install` gives it, from where it stands in the repository. The gateway listens
-# on a free port, although the page says 8000.
+# The toolkit as `pip install` gives it, by a link to where it stands in the repository. The gateway
+# listens on a free port, although the page says 8000.
 COMMAND = f"""#!{sys.executable} -B
 import sys
-sys.path.insert(0, {str(RAW)!r})
 import chalice_ws
 chalice_ws.__path__.append({str(ROOT / "docs")!r})
 from chalice_ws.cli import main
@@ -41,9 +40,10 @@ class Reader:
     Args:
         folder: the folder of the app.
         commands: a folder for the command chalice-ws.
+        environment: more variables, such as those of an AWS account.
     """
 
-    def __init__(self, folder: Path, commands: Path) -> None:
+    def __init__(self, folder: Path, commands: Path, environment: Mapping[str, str]) -> None:
         self.folder = folder
         self.port = str(free_port())
         commands.mkdir()
@@ -53,15 +53,30 @@ class Reader:
         }.items():
             (commands / name).write_text(text)
             (commands / name).chmod(0o755)
+        toolkit = commands / "toolkit"
+        toolkit.mkdir()
+        (toolkit / "chalice_ws").symlink_to(RAW / "chalice_ws", target_is_directory=True)
         scripts = Path(sys.executable).parent
-        kept = ("LANG", "no_proxy", "NO_PROXY", "TMPDIR")
+        kept = ("LANG", "TMPDIR")
+        # A class may sit behind a proxy that does not reach this machine.
+        proxies = (
+            "http_proxy",
+            "https_proxy",
+            "all_proxy",
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "ALL_PROXY",
+        )
         self.environment = {
             **{name: os.environ[name] for name in kept if name in os.environ},
+            **dict.fromkeys(proxies, "http://127.0.0.1:9"),
             "HOME": str(commands),
             "PATH": os.pathsep.join([str(commands), str(scripts), os.environ["PATH"]]),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": str(toolkit),
             "PYTHONUTF8": "1",
             "PYTHONUNBUFFERED": "1",
+            **{name: value for name, value in environment.items() if name not in ("PATH", "HOME")},
         }
         self._terminals: dict[str, Terminal] = {}
         self._ids: dict[str, str] = {}
@@ -120,9 +135,9 @@ class Reader:
                 gateway.wait_for(LOADED, times + 1)
 
     def _use_free_port(self, path: Path) -> None:
-        text = path.read_text()
-        if f":{PORT}" in text:
-            path.write_text(text.replace(f":{PORT}", f":{self.port}"))
+        content, page_port = path.read_bytes(), f":{PORT}".encode()
+        if page_port in content:
+            path.write_bytes(content.replace(page_port, f":{self.port}".encode()))
 
     def _as_on_page(self, content: bytes) -> bytes:
         return content.replace(f":{self.port}".encode(), f":{PORT}".encode())
@@ -136,10 +151,20 @@ def free_port() -> int:
 
 
 @contextmanager
-def reading(folder: Path) -> Iterator[Reader]:
-    """A reader in an empty folder below another one."""
+def reading(
+    folder: Path, generated: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator[Reader]:
+    """A reader in an empty folder below another one.
+
+    Args:
+        folder: the other one.
+        generated: an app of the template, which the reader finds beside the empty folder.
+        environment: more environment variables.
+    """
     (folder / "workshop").mkdir()
-    reader = Reader(folder / "workshop", folder / "commands")
+    if generated:
+        (folder / "chalice-ws-app").symlink_to(generated, target_is_directory=True)
+    reader = Reader(folder / "workshop", folder / "commands", environment or {})
     try:
         yield reader
     finally:

@@ -239,6 +239,8 @@ class Terminal:
 
 
 def _take_terminal() -> None:
+    # Files of a careful reader are for nobody else.
+    os.umask(0o077)
     # Ctrl-C in the terminal then reaches what runs there.
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 

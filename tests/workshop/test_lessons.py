@@ -18,15 +18,18 @@ LESSONS = [
 
 @pytest.mark.parametrize("page", LESSONS)
 def test_lesson_prints_what_its_page_shows_and_ends_with_its_app(
-    page: Path, tmp_path: Path
+    page: Path, app: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    app = WORKSHOP / page.stem
+    end = WORKSHOP / page.stem
     expected = {
-        path.relative_to(app).as_posix(): path.read_bytes()
-        for path in app.rglob("*")
+        path.relative_to(end).as_posix(): path.read_bytes()
+        for path in end.rglob("*")
         if path.is_file()
     }
-    with reading(tmp_path) as reader:
+    # The last lesson deploys to a simulated account.
+    account = request.getfixturevalue("aws") if page.stem == "12-on-aws" else None
+    environment = account.environment if account else None
+    with reading(tmp_path, app, environment) as reader:
         for heading in reader.follow(page):
             # The exercise comes after the lesson's own app.
             if heading == "Exercise":

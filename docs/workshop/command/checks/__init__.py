@@ -50,5 +50,12 @@ CHECKS: dict[int, Sequence[Check]] = {
         signing_in.name_users,
         signing_in.keep_channels_private,
     ],
+    11: [channels.reach_members, resuming.resume, fanout.reach_thirty, fanout.count_untried],
+    12: [
+        channels.reach_members,
+        resuming.resume,
+        permissions.send_where_needed,
+        permissions.leave_out_boto3,
+    ],
     6: [first.count_people, fanout.broadcast, *CHANNELS, fanout.query_only],
 }

@@ -2,8 +2,10 @@
 
 import ast
 import secrets
+from contextlib import ExitStack
 
 from ..running import App, Missing
+from .channels import join
 
 GONE = "WebsocketDisconnectedError"
 
@@ -54,3 +56,26 @@ def query_only(app: App) -> None:
     """No request reads the whole table."""
     if "scan" in app.calls():
         raise Missing("read the rows of one key with query in place of scan")
+
+
+def reach_thirty(app: App) -> None:
+    """A broadcast to thirty people reaches each of them."""
+    channel = f"check-{secrets.token_hex(4)}"
+    with ExitStack() as stack:
+        people = [stack.enter_context(app.client()) for _ in range(30)]
+        for each in people:
+            join(each, channel)
+        people[0].send({"action": "broadcast", "channel": channel, "data": "to thirty"})
+        for each in people:
+            each.frame("send to each member", "message", "to thirty")
+
+
+def count_untried(app: App) -> None:
+    """The reply says how many were not tried."""
+    with app.client() as ann:
+        ann.send({"action": "broadcast", "data": "hello from the check"})
+        reply = ann.frame('reply {"type": "sent"} to a broadcast', "sent")
+        if "untried" not in reply:
+            raise Missing(
+                f'count those for whom the time was not enough in "untried" (got {reply})'
+            )

@@ -35,6 +35,16 @@ def allow_no_pattern(app: App) -> None:
             raise Missing(f"name each action in the policy of {name} (got {patterns[0]})")
 
 
+def leave_out_boto3(app: App) -> None:
+    """The requirements leave out what Lambda has."""
+    try:
+        lines = (app.folder / "requirements.txt").read_text().splitlines()
+    except OSError as error:
+        raise Missing(f"write requirements.txt (got {error})") from None
+    if any(line.strip().startswith("boto3") for line in lines):
+        raise Missing("take boto3 out of requirements.txt: Lambda has it")
+
+
 def _actions(app: App, function: str) -> list[str]:
     stages: dict[str, Any] = app.json(CONFIG).get("stages", {})
     settings = stages.get("dev", {}).get("lambda_functions", {}).get(function, {})
