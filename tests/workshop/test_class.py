@@ -29,7 +29,7 @@ def test_thirty_people_on_one_gateway_hear_each_other(app: Path, tmp_path: Path)
         for number, socket in enumerate(people):
             socket.send(json.dumps({"action": "broadcast", "data": number}))
         for socket in people:
-            heard = set()
+            heard: set[int] = set()
             while len(heard) < PEOPLE:
                 frame = json.loads(socket.recv(SECONDS))
                 if frame["type"] == "message":
