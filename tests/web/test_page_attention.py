@@ -125,3 +125,15 @@ def test_failed_message_is_edited_or_sent_again(bake: Bake, tmp_path: Path, driv
         field.send_keys(" or tea\n")
         tab.wait_for(".message.own .receipt", "Delivered")
         assert tab.messages() == ["coffee or tea"]
+
+
+def test_messages_that_wait_are_counted(gateway: Gateway, driver: Chrome) -> None:
+    tab = Tab(driver, gateway.page)
+    tab.offline(True)
+    wait_until(lambda: tab.visible("#retry"), lambda: tab.texts("#state"))
+    for number in range(2):
+        tab.say(f"waits {number}")
+    tab.wait_for("#progress", "Not sent yet: 2 messages. Sent when online.")
+    tab.offline(False)
+    tab.wait_for(".message.own .receipt", "Delivered")
+    tab.wait_for("#progress", "")

@@ -15,6 +15,7 @@ import { kindOf, showKind } from "./kind.js";
 import { closePanels, servePanels } from "./layout.js";
 import { Members } from "./members.js";
 import { serveName } from "./profile.js";
+import { Progress } from "./progress.js";
 import * as server from "./server.js";
 import { Session } from "./session.js";
 import { Sidebar } from "./sidebar.js";
@@ -52,6 +53,7 @@ export class Page {
       onInput: () => this.typing.tell(),
     });
     this.arrivals = new Arrivals(this);
+    this.progress = new Progress(this.client);
   }
 
   get channel() {
@@ -121,7 +123,7 @@ export class Page {
     // First, since what comes with the reply is shown in it.
     this.sidebar.add(name);
     try {
-      await this.client.join(name);
+      await this.progress.join(name, this.client.join(name));
     } catch (error) {
       if (!this.client.channels.includes(name)) this.sidebar.remove(name);
       throw error;

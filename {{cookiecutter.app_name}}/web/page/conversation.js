@@ -13,6 +13,9 @@ import { readable } from "./text.js";
 // The end of the messages counts as seen up to here.
 const END_PIXELS = 60;
 
+// After midnight, today is yesterday.
+const NAME_DAYS_MS = 60_000;
+
 export class Conversation {
   #client;
   #session;
@@ -41,12 +44,14 @@ export class Conversation {
       $("messages").focus();
     });
     document.addEventListener("visibilitychange", () => this.#readIfSeen());
+    setInterval(() => this.#channel?.messages.nameDays(), NAME_DAYS_MS);
   }
 
   /** @param {Channel} channel */
   show(channel) {
     this.#channel?.messages.clearUnread();
     this.#channel = channel;
+    channel.messages.nameDays();
     $("messages").replaceChildren(channel.messages.element);
     if (channel.unread) channel.messages.markUnread(channel.firstUnread);
     this.scrollToEnd();

@@ -83,6 +83,11 @@ export class Messages {
     if (first) this.#arrange(first);
   }
 
+  /** Name the days anew: today becomes yesterday. */
+  nameDays() {
+    for (const day of this.element.querySelectorAll(".day")) day.textContent = dayOf(Number(day.dataset.ms));
+  }
+
   clearUnread() {
     const mark = this.element.querySelector(".unread");
     const following = mark && next(mark);
@@ -136,7 +141,9 @@ export class Messages {
     const separator = item.previousElementSibling?.matches(".day") ? item.previousElementSibling : null;
     separator?.remove();
     if (!before || dayOf(Number(before.dataset.at)) !== dayOf(at)) {
-      item.before(line("h3", "day", dayOf(at)));
+      const day = line("h3", "day", dayOf(at));
+      day.dataset.ms = String(at);
+      item.before(day);
     }
     const grouped = before?.dataset.sender !== undefined
       && before.dataset.sender === item.dataset.sender
