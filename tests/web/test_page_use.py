@@ -21,6 +21,16 @@ for (const key of Object.keys(localStorage)) localStorage.setItem(key, arguments
 Storage.prototype.setItem = () => {};
 """
 
+TOMORROW = """
+const RealDate = Date;
+window.Date = class extends RealDate {
+  constructor(...given) {
+    if (given.length) super(...given);
+    else super(RealDate.now() + 24 * 3600 * 1000);
+  }
+};
+"""
+
 BLOCKED = """
 for (const name of ["localStorage", "sessionStorage"]) {
   Object.defineProperty(window, name, {
@@ -101,6 +111,11 @@ def test_messages_are_grouped_and_links_are_safe(gateway: Gateway, driver: Chrom
     assert tab.texts("#messages a") == ["https://a.example/x_(y)"]
     link = driver.find_element(By.CSS_SELECTOR, "#messages a")
     assert "noopener" in (link.get_attribute("rel") or "")
+    # The next day.
+    tab.run(TOMORROW)
+    tab.click("#channels button")
+    tab.click("#channels .channel[title=links]")
+    assert tab.texts("#messages .day") == ["Yesterday"]
 
 
 def test_leaving_with_an_unsent_message_asks(gateway: Gateway, driver: Chrome) -> None:

@@ -85,7 +85,11 @@ export class Messages {
 
   /** Name the days anew: today becomes yesterday. */
   nameDays() {
-    for (const day of this.element.querySelectorAll(".day")) day.textContent = dayOf(Number(day.dataset.ms));
+    for (const day of this.element.querySelectorAll(".day")) {
+      const name = dayOf(Number(day.dataset.ms));
+      // A change is read out.
+      if (day.textContent !== name) day.textContent = name;
+    }
   }
 
   clearUnread() {
