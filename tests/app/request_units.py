@@ -121,7 +121,7 @@ def main(members: int = 100) -> None:
     def load(name: str) -> Any:
         return importlib.import_module(name)
 
-    connections, table = load("chalicelib.storage.connections"), load("chalicelib.storage.table")
+    table = load("chalicelib.storage.table")
     services, resources = load("chalice_ws.local.services"), load("chalice_ws.project.resources")
     conftest = load("tests.conftest")
     isolate = load("chalice_ws.local.isolation").isolate
@@ -134,8 +134,14 @@ def main(members: int = 100) -> None:
     load("chalice_ws.project.tables").create_tables(tables)
     steps: dict[str, tuple[float, float]] = {}
     with conftest.Api(load("app").app) as api:
-        for _ in range(members - 1):
-            connections.join(connections.get(api.connect().connection_id), "tea")
+        # The rows of one member, which the others have under their own ids.
+        first = api.connect()
+        first.request("join", channel="tea")
+        others = [api.attach().connection_id for _ in range(members - 2)]
+        for channel in ("lobby", "tea"):
+            row = table.call("get_item", Key=table.key(channel, first.connection_id))["Item"]
+            rows = [{**row, "connection_id": {"S": each}} for each in others]
+            load("tests.support.rows").write_rows(rows)
         meter = Meter(table.dynamodb(), load("chalicelib.settings").connections_table())
 
         def step(name: str) -> None:

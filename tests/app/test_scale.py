@@ -61,6 +61,7 @@ def scaled(app: Path, tmp_path: Path) -> Iterator[Gateway]:
         yield gateway
 
 
+@pytest.mark.full
 def test_all_members_get_the_message_after_a_worker_ends(scaled: Gateway) -> None:
     outcome: dict[str, Any] = {}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.scripted import Run, ScriptedAws
+from tests.warm import run_module
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def deploy(scripted_aws: ScriptedAws, copy: Path, tmp_path: Path) -> Run:
     """
 
     def run(
-        *arguments: str, answer: str = "", version: str = "", **environment: str | None
+        *arguments: str, answer: str = "", version: str = "", **changes: str | None
     ) -> subprocess.CompletedProcess[str]:
         variables = {
             "AWS_ACCESS_KEY_ID": "test",
@@ -46,17 +47,21 @@ def deploy(scripted_aws: ScriptedAws, copy: Path, tmp_path: Path) -> Run:
             "AWS_ENDPOINT_URL": scripted_aws.url,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_MAX_ATTEMPTS": "1",
-            **environment,
+            **changes,
         }
         inherited = {name: each for name, each in os.environ.items() if not name.startswith("AWS_")}
         given = {name: each for name, each in variables.items() if each is not None}
+        environment = {**inherited, **given, "HOME": str(tmp_path)}
+        if not version:
+            return run_module(
+                "chalice_ws.deploy", *arguments, cwd=copy, env=environment, input=answer
+            )
         script = f"sys.version_info = ({version.replace('.', ', ')}); sys.exit(main())"
         script = f"import sys; from chalice_ws.deploy.__main__ import main; {script}"
-        start = ["-c", script] if version else ["-m", "chalice_ws.deploy"]
         return subprocess.run(
-            [sys.executable, "-B", *start, *arguments],
+            [sys.executable, "-B", "-c", script, *arguments],
             cwd=copy,
-            env={**inherited, **given, "HOME": str(tmp_path)},
+            env=environment,
             input=answer,
             capture_output=True,
             text=True,

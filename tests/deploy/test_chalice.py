@@ -68,6 +68,7 @@ def _check_api_may_invoke(aws: Account, name: str, api_id: str) -> None:
     assert f"arn:aws:execute-api:{REGION}:123456789012:{api_id}/*" in source
 
 
+@pytest.mark.full
 def test_chalice_deploy_updates_and_chalice_delete_deletes_all(aws: Account, bake: Bake) -> None:
     app = bake()
     aws.run(app, "chalice", "deploy", "--stage", "dev")
@@ -84,6 +85,7 @@ def test_chalice_deploy_updates_and_chalice_delete_deletes_all(aws: Account, bak
     assert aws.contents() == {}
 
 
+@pytest.mark.full
 def test_chalice_deploy_does_not_serve_added_handler(aws: Account, bake: Bake) -> None:
     """Show that Chalice creates no second deployment. `make deploy` does."""
     app = bake()

@@ -62,6 +62,7 @@ def deployed(aws: Account, bake: Bake) -> Path:
     return app
 
 
+@pytest.mark.full
 def test_people_of_the_user_pool_connect(
     aws: Account, deployed: Path, runtime_packages: Path, tmp_path: Path
 ) -> None:
@@ -150,6 +151,7 @@ def assert_page_signs_in(aws: Account, deployed: Path) -> None:
     assert json.loads((folder / "config.json").read_text()) == json.loads(settings.read_text())
 
 
+@pytest.mark.full
 def test_deploy_again_changes_nothing_and_destroy_deletes_the_pool(
     aws: Account, deployed: Path
 ) -> None:

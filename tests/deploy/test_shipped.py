@@ -133,6 +133,7 @@ def test_zip_without_git_has_the_same_files(copies: tuple[Path, Path], tmp_path:
     assert own_names(package(dirty, path=str(empty))) == expected_names(clean)
 
 
+@pytest.mark.full
 def test_zip_in_repository_has_what_git_would_commit(copies: tuple[Path, Path]) -> None:
     clean, dirty = copies
     git(dirty, "init", "--quiet")

@@ -26,6 +26,7 @@ def test_deploy_with_sign_in_that_is_half_on_changes_nothing(
     assert scripted_aws.requests == []
 
 
+@pytest.mark.full
 def test_deploy_without_sign_in_says_that_anyone_may_connect(deploy: Run, copy: Path) -> None:
     assert deploy("deploy", "--stage=prod").stdout.splitlines().count(OPEN) == 1
     assert "Anyone" not in deploy("deploy", "--stage=dev").stdout

@@ -113,6 +113,7 @@ def test_deploy_serves_added_handler(aws: Account, bake: Bake) -> None:
     assert aws.client("dynamodb").scan(**table)["Items"] == [row]
 
 
+@pytest.mark.full
 def test_deploy_of_changed_code_updates_functions_only(aws: Account, bake: Bake) -> None:
     def hashes() -> list[str]:
         functions = aws.client("lambda").list_functions()["Functions"]
@@ -130,6 +131,7 @@ def test_deploy_of_changed_code_updates_functions_only(aws: Account, bake: Bake)
     assert aws.contents() == contents
 
 
+@pytest.mark.full
 def test_failed_deploy_is_rolled_back_and_named(aws: Account, bake: Bake) -> None:
     app = bake()
     config = app / ".chalice" / "config.json"
@@ -149,6 +151,7 @@ def test_failed_deploy_is_rolled_back_and_named(aws: Account, bake: Bake) -> Non
         assert "WS_ACTIONS" in function["Environment"]["Variables"]
 
 
+@pytest.mark.full
 def test_table_is_the_same_with_and_without_stack(aws: Account, bake: Bake) -> None:
     def table() -> Any:
         dynamodb = aws.client("dynamodb")
@@ -169,6 +172,7 @@ def test_table_is_the_same_with_and_without_stack(aws: Account, bake: Bake) -> N
     assert table() == alone
 
 
+@pytest.mark.full
 def test_deploy_with_scale_creates_queue_and_permissions(aws: Account, bake: Bake) -> None:
     app = bake()
     aws.make(app, "deploy", EXTRAS_dev="scale")
@@ -207,6 +211,7 @@ def add_resource(app: Path, file: str, name: str, resource: dict[str, Any]) -> N
     path.write_text(json.dumps(content))
 
 
+@pytest.mark.full
 def test_deploy_after_destroy_with_late_logs_names_log_group(aws: Account, bake: Bake) -> None:
     app = bake()
     # API Gateway's own role may create log groups.
@@ -220,6 +225,7 @@ def test_deploy_after_destroy_with_late_logs_names_log_group(aws: Account, bake:
     assert aws.contents() == {"logGroups": ["/aws/apigateway/chalice-ws-app-dev-2"]}
 
 
+@pytest.mark.full
 def test_destroy_lists_tables_of_extras_and_keeps_retained_ones(aws: Account, bake: Bake) -> None:
     app = bake()
     keys = {
@@ -256,6 +262,7 @@ def test_destroy_lists_tables_of_extras_and_keeps_retained_ones(aws: Account, ba
     assert aws.contents() == {"TableNames": ["users"]}
 
 
+@pytest.mark.full
 def test_deploy_refused_by_early_validation_prints_reason(aws: Account, bake: Bake) -> None:
     app = bake()
     queue = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "orders"}}

@@ -59,6 +59,7 @@ def original(copied: Path) -> Template:
     return template
 
 
+@pytest.mark.full
 def test_template_has_no_lint_findings(packaged: Template) -> None:
     assert findings(packaged) == []
     assert findings(transformed(packaged)) == []
@@ -85,6 +86,7 @@ def test_template_in_other_partition_has_no_lint_findings(copied: Path, region: 
     assert "arn:aws:" not in json.dumps(template)
 
 
+@pytest.mark.full
 def test_architecture_and_domain_settings_reach_template(bake: Bake) -> None:
     """Follow docs/deploy.md."""
     app = bake()

@@ -161,6 +161,7 @@ def test_functions_work_with_their_own_policies(
         assert roles.denied == []
 
 
+@pytest.mark.full
 def test_functions_log_fields_of_metric_filters(
     aws: Account, bake: Bake, runtime_packages: Path
 ) -> None:
@@ -182,6 +183,7 @@ def test_functions_log_fields_of_metric_filters(
     assert counts == [{"delivered": 1, "gone": 0, "failed": 0, "untried": 0}]
 
 
+@pytest.mark.full
 def test_failed_push_counts_and_is_no_logged_error(
     aws: Account, bake: Bake, runtime_packages: Path
 ) -> None:

@@ -307,6 +307,7 @@ def test_database_is_used_without_resources(app: Path, tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.full
 def test_database_with_more_than_100_tables_is_used(app: Path, tmp_path: Path) -> None:
     project = copytree(APPS / "bare", tmp_path / "bare")
     with_tables(project, "zzz")

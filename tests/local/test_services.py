@@ -25,6 +25,7 @@ def table(app: Path) -> Any:
         yield client
 
 
+@pytest.mark.full
 def test_rows_stay_beside_refused_transactions(table: Any) -> None:
     """A refused transaction undoes no write of another request."""
     missing = {

@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import Bake
 from tests.edits import Edit, replace
 from tests.project.output import without_python_warning
+from tests.warm import run_module
 
 CONFIG = ".chalice/config.json"
 FLAG = 'app.experimental_feature_flags.update(["WEBSOCKETS"])'
@@ -38,13 +39,8 @@ def run_check(app: Path, *options: str, **environment: str) -> tuple[int, str]:
     """Run the check as `make check` does; return its exit status and its output."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     variables |= environment
-    result = subprocess.run(
-        [sys.executable, "-B", "-m", "chalice_ws", "check", *options],
-        cwd=app,
-        env=variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+    result = run_module(
+        "chalice_ws", "check", *options, cwd=app, env=variables, stderr_to_stdout=True
     )
     return result.returncode, result.stdout
 

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import pytest
 from tests.conftest import RAW
 from tests.local.gateway import APPS
 from tests.project.output import without_python_warning
+from tests.warm import run_module
 
 APP = """
 import boto3
@@ -62,12 +61,12 @@ def make_app(folder: Path, files: dict[str, Any] | None = None, **settings: Any)
 def check(project: Path, **variables: str) -> list[str]:
     """Check an app with the template's toolkit, on a machine without AWS settings."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    done = subprocess.run(
-        [sys.executable, "-B", "-m", "chalice_ws", "check", f"--project-dir={project}"],
+    done = run_module(
+        "chalice_ws",
+        "check",
+        f"--project-dir={project}",
         cwd=project.parent,
         env={**own, "PYTHONPATH": str(RAW), "PYTHONDONTWRITEBYTECODE": "1", **variables},
-        capture_output=True,
-        text=True,
     )
     lines = without_python_warning(done.stderr)
     assert done.returncode == bool(lines), done.stderr

@@ -62,7 +62,7 @@ def test_chat_app_passes_lint_check_and_tests_in_its_own_environment(
     bake: Bake, venv: Path
 ) -> None:
     app = bake(app_name="my-chat")
-    output = run(app, "make", "lint", "check", "test", f"VENV={venv}")
+    output = run(app, "make", "lint", "check", "test", f"VENV={venv}", ALL_EXAMPLES="1")
     assert " passed" in output
     assert "skipped" not in output
     assert "warning" not in output.lower()

@@ -105,6 +105,7 @@ def assert_complete(environment: Path) -> None:
         subprocess.run([str(part) for part in command], check=True, capture_output=True)
 
 
+@pytest.mark.full
 def test_first_install_makes_the_environment_and_second_does_nothing(
     made: Path, make: Make
 ) -> None:

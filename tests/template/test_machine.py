@@ -56,6 +56,7 @@ def check_and_package(app: Path, environment: dict[str, str]) -> None:
     assert (app / "build" / "dev" / "deployment.zip").exists()
 
 
+@pytest.mark.full
 def test_targets_with_all_settings_in_an_odd_folder_succeed(app: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(app, tmp_path / 'it\'s "a" folder $HOME é #1' / "app")
     check_and_package(copy, set_all(tmp_path, list(SETTINGS)))

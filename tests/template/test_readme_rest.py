@@ -33,6 +33,7 @@ def with_route(bake: Bake) -> Path:
     return app
 
 
+@pytest.mark.full
 def test_route_of_the_readme_works(with_route: Path, tmp_path: Path) -> None:
     app = with_route
     run(app, "chalice_ws", "check")
@@ -50,6 +51,7 @@ def test_route_of_the_readme_works(with_route: Path, tmp_path: Path) -> None:
         assert json.loads(ann.recv(SECONDS))["data"] == "Tea is ready"
 
 
+@pytest.mark.full
 def test_route_of_the_readme_is_packaged(with_route: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     run(with_route, "chalice_ws.deploy", "package", "--stage", "prod", "production")
