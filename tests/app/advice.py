@@ -40,6 +40,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("events", "put_events", {"Entries": [{"Source": "app"}]}),
     ("dynamodb", "transact_get_items", {"TransactItems": [{"Get": {"TableName": "t", "Key": {}}}]}),
     ("dynamodb", "query", {"TableName": "t", "IndexName": "by-name"}),
+    ("ssm", "get_parameter", {"Name": "/app/key", "WithDecryption": True}),
 ]
 
 

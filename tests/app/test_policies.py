@@ -44,6 +44,7 @@ def test_policy_check_advises_the_action_that_iam_has(bake: Bake) -> None:
         ["events:PutEvents", "*"],
         ["dynamodb:GetItem", "arn:*:dynamodb:*:*:table/t"],
         ["dynamodb:Query", "arn:*:dynamodb:*:*:table/t/index/by-name"],
+        ["ssm:GetParameter", "arn:*:ssm:*:*:parameter/app/key"],
     ]
     assert result["remaining"] == []
     assert 'take out the "Deny" of "s3:GetObject"' in result["denied"]

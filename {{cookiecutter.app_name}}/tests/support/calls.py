@@ -131,6 +131,9 @@ def _resources(operation: str, params: dict[str, Any]) -> Iterator[tuple[str, st
         yield operation, params["QueueUrl"].rpartition("/")[2]
     elif "FunctionName" in params and not params["FunctionName"].startswith("arn:"):
         yield operation, f"function:{params['FunctionName']}"
+    elif operation == "GetParameter" and not params["Name"].startswith("arn:"):
+        # The ARN of the parameter /a/b ends with parameter/a/b.
+        yield operation, f"parameter/{params['Name'].lstrip('/')}"
     else:
         yield (
             operation,

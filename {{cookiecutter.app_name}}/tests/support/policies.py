@@ -122,13 +122,11 @@ def _used_by_services(stage: str, path: Path) -> set[str]:
 
 def _calls(stage: str, recorded: set[tuple[str, Call]]) -> set[tuple[Path, str, Call]]:
     """Return the policy, the function and the call of each call that was recorded."""
-    stack = f"{CONFIG['app_name']}-{stage}-"
+    # It is the first part of names such as app-dev-table and app-dev/secret.
+    recorded_stack = re.compile(rf"\b{re.escape(RECORDED_STACK[:-1])}(?=[-/])")
+    stack = f"{CONFIG['app_name']}-{stage}"
     return {
-        (
-            _policy(stage, function),
-            function,
-            Call(*(x.replace(RECORDED_STACK, stack) for x in call)),
-        )
+        (_policy(stage, function), function, Call(*(recorded_stack.sub(stack, x) for x in call)))
         for function, call in recorded
     }
 
