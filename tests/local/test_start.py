@@ -141,16 +141,22 @@ def test_app_that_does_not_import_is_loaded_after_the_next_save(
             process.kill()
 
 
-def test_gateway_that_waits_for_a_change_ends_at_once(app: Path, tmp_path: Path) -> None:
-    project = project_of(tmp_path, "import missing_package\n")
+def test_missing_package_is_found_when_it_is_installed(app: Path, tmp_path: Path) -> None:
+    project, packages = project_of(tmp_path, f"import missing_package\n{ROUTE}"), tmp_path / "lib"
+    packages.mkdir()
     with subprocess.Popen(
-        command(project), cwd=app, env=environment(tmp_path), stdout=subprocess.PIPE, text=True
+        command(project),
+        cwd=app,
+        env={**environment(tmp_path), "PYTHONPATH": str(packages)},
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             assert process.stdout
             assert process.stdout.readline().startswith("Waiting")
+            (packages / "missing_package.py").touch()
+            assert process.stdout.readline().startswith("silent, stage dev")
             process.terminate()
-            assert process.stdout.read() == ""
             assert process.wait() == 0
         finally:
             process.kill()

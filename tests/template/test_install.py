@@ -58,6 +58,9 @@ def make(project: Path) -> Make:
 
     def run(*variables: str, **environment: str) -> subprocess.CompletedProcess[str]:
         own = {name: os.environ[name] for name in ("HOME", "PATH")}
+        # uv of this machine is not in the tests.
+        folders = own["PATH"].split(os.pathsep)
+        own["PATH"] = os.pathsep.join(each for each in folders if not Path(each, "uv").exists())
         return subprocess.run(
             ["make", "install", *variables],
             cwd=project,

@@ -15,6 +15,9 @@ log = logging.getLogger("chalice_ws")
 
 INTERVAL_SECONDS = 0.3
 
+# An app whose package is missing is loaded again.
+RETRY_SECONDS = 3
+
 # The modification time of each file, in ns.
 FileTimes = dict[Path, int]
 
@@ -22,17 +25,28 @@ FileTimes = dict[Path, int]
 async def load_when_correct(functions: Workers, project: Path, loaded: FileTimes) -> FileTimes:
     """Load the app; where that fails, wait for the next change of its files, and try again.
 
+    Where a package is missing, try again from time to time too: it may be installed meanwhile.
+
     Returns:
         The times of the files that are loaded.
     """
+    told = ""
     while True:
         try:
             await functions.load()
             return loaded
-        except AppError as problem:
+        except AppError as error:
+            problem = str(error)
+        if problem != told:
             print(f"error: {problem}", file=sys.stderr)
             print("Waiting for a change of the app. Press Ctrl-C to stop.")
-        loaded = await wait_for_change(project, loaded)
+            told = problem
+        change = asyncio.create_task(wait_for_change(project, loaded))
+        limit_seconds = RETRY_SECONDS if ModuleNotFoundError.__name__ in problem else None
+        await asyncio.wait({change}, timeout=limit_seconds)
+        if change.done():
+            loaded, told = change.result(), ""
+        change.cancel()
 
 
 async def reload_on_change(
