@@ -51,6 +51,23 @@ def test_message_from_another_device_is_ones_own(gateway: Gateway, driver: Chrom
     assert second.texts(".unread") == []
 
 
+def test_own_message_that_the_server_changes_is_shown_once(
+    bake: Bake, tmp_path: Path, driver: Chrome
+) -> None:
+    project = with_sign_in(bake(app_name="loud"), tmp_path)
+    actions = project / "chalicelib" / "actions.py"
+    push = "push = new_message(channel, data, sender=me)"
+    assert push in actions.read_text()
+    actions.write_text(actions.read_text().replace(push, push.replace("data", "data.upper()")))
+    with serving(project, project, tmp_path) as gateway:
+        tabs = [signed_in(driver, gateway.page, "ann") for _ in range(2)]
+        tabs[0].say("tea")
+        for tab in tabs:
+            tab.wait_for(".message.own .data", "TEA")
+        tabs[0].wait_for(".message.own .receipt", "Delivered")
+        assert [tab.messages() for tab in tabs] == [["TEA"], ["TEA"]]
+
+
 def test_channel_read_on_one_device_is_read_on_all(gateway: Gateway, driver: Chrome) -> None:
     first, second = (signed_in(driver, gateway.page, "carl") for _ in range(2))
     bob = signed_in(driver, gateway.page, "bob")

@@ -93,10 +93,11 @@ export class Conversation {
     const { messages, unsent } = channel;
     // Others can copy a nonce, not write it before.
     const own = unsent.get(nonce ?? "");
-    if (own && (own.id === message_id || own.data === JSON.stringify(data))) {
+    const isMine = this.#isMine(channel, from);
+    if (own && (isMine || own.id === message_id || own.data === JSON.stringify(data))) {
       this.#deliver(channel, nonce ?? "", message_id, data);
       unsent.delete(nonce ?? "");
-    } else if (this.#isOwn(message_id, from)) messages.add("own", "You", data, sent_at, message_id);
+    } else if (isMine || this.#session.isOwn(message_id)) messages.add("own", "You", data, sent_at, message_id);
     else {
       // The server may have changed the data. The reply tells whether this is the own message.
       if (own) own.changedId = message_id;
@@ -122,10 +123,10 @@ export class Conversation {
     this.#events.onUnread();
   }
 
-  /** @param {string} id @param {Message["from"]} from @returns {boolean} whether a message is the user's */
-  #isOwn(id, from) {
+  /** @param {Channel} channel @param {Message["from"]} from @returns {boolean} whether it is the user */
+  #isMine({ you }, from) {
     const { user } = this.#client;
-    return Boolean(user && from?.user === user) || this.#session.isOwn(id);
+    return user ? from?.user === user : Boolean(you) && from?.connection_id === you;
   }
 
   /** @param {Channel} channel @param {string} id of a message of others */
