@@ -84,7 +84,7 @@ def rate(limit: object, clock: Clock) -> float:
         pass
     first, second = limit.reserve(), limit.reserve()  # type: ignore[attr-defined]
     clock.now += second
-    return 1 / (second - first)
+    return float(1 / (second - first))
 
 
 def test_429_lowers_the_rate_to_the_accepted_calls_and_accepted_calls_raise_it(
