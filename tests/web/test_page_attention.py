@@ -1,4 +1,4 @@
-"""The page tells a user of messages that are not in view, of those who type, and of those not sent."""
+"""The page tells of messages that are not in view, of those who type, and of those not sent."""
 
 import json
 from collections.abc import Iterator
