@@ -94,7 +94,8 @@ def problems(path: Path, line: str) -> list[str]:
         text = "".join(each.read_text() for each in path.parent.glob("__main__.py"))
         # An option alone may be one of another program in the same document.
         text += "\n".join(each for each in code(path) if OTHER_PROGRAMS.search(each))
-        text += help_of("chalice_ws", "local") + help_of("chalice_ws", "invoke")
+        text += help_of("chalice_ws", "lesson") + help_of("chalice_ws", "local")
+        text += help_of("chalice_ws", "invoke")
         text += help_of("chalice_ws.deploy", "deploy") + help_of("chalice_ws", "check")
         found += [option for option in re.findall(r"(--[a-z-]+)", line) if option not in text]
     return found
