@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.typing import Subprotocol
 
 from tests.local.gateway import SECONDS, Gateway, dynamodb, serving
 
@@ -215,6 +216,64 @@ def test_messages_of_a_time_without_a_server_are_sent_later(
 
     with dynamodb(app) as database:
         run(story(database))
+
+
+def test_request_that_is_too_fast_is_sent_again_at_the_time_that_the_server_names(
+    clients: Any,
+) -> None:
+    refused = {"type": "error", "code": "too_fast", "message": "m", "retry_after_seconds": 0.05}
+    asked: list[Any] = []
+
+    async def handle(socket: ServerConnection) -> None:
+        page = {"type": "joined", "messages": [], "more": False, "complete": True}
+        async for text in socket:
+            request = json.loads(text)
+            asked.append(request.get("data"))
+            is_refused = request["action"] == "broadcast" and asked.count(request["data"]) < 7
+            await socket.send(
+                json.dumps({**(refused if is_refused else page), "id": request["id"]})
+            )
+
+    async def story() -> None:
+        async with serve(handle, "127.0.0.1", 0) as server:
+            (socket,) = server.sockets
+            async with clients.Client(f"ws://127.0.0.1:{socket.getsockname()[1]}/api") as client:
+                await asyncio.gather(client.broadcast("lobby", 1), client.broadcast("lobby", 2))
+        assert [each for each in asked if each] == [1] * 7 + [2] * 7
+
+    run(story())
+
+
+def test_client_whose_token_has_ended_comes_back_with_another(clients: Any) -> None:
+    bye = {"type": "bye", "code": "expired", "message": "the token has ended"}
+
+    async def handle(socket: ServerConnection) -> None:
+        assert socket.request
+        tokens.append(socket.request.headers["Sec-WebSocket-Protocol"].split(", ")[1])
+        page = {"type": "joined", "messages": [], "more": False, "complete": True}
+        async for text in socket:
+            if len(tokens) == 1:
+                await socket.send(json.dumps(bye))
+                return
+            await socket.send(json.dumps({**page, "id": json.loads(text)["id"]}))
+
+    tokens: list[str] = []
+    given = iter(["a.a.a", "b.b.b"])
+
+    async def story() -> None:
+        options = {
+            "get_token": lambda: next(given),
+            "timing": clients.Timing(first_pause_seconds=0.1),
+        }
+        subprotocol = Subprotocol("chalice-ws.v1")
+        async with serve(handle, "127.0.0.1", 0, subprotocols=[subprotocol]) as server:
+            (socket,) = server.sockets
+            address = f"ws://127.0.0.1:{socket.getsockname()[1]}/api"
+            async with clients.Client(address, **options) as client:
+                await client.wait_online()
+        assert tokens == ["a.a.a", "b.b.b"]
+
+    run(story())
 
 
 @asynccontextmanager

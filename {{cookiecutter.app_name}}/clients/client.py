@@ -202,7 +202,8 @@ class Client(Connection):
         """Hand out a push. It is checked as far as the client depends on it."""
         channel = frame.get("channel")
         cursor = self._cursors.get(channel) if isinstance(channel, str) else None
-        if frame.get("type") == "bye":
+        # After "expired", a new token lets the client in again.
+        if frame.get("type") == "bye" and frame.get("code") != "expired":
             self.final = SignedOut(str(frame.get("message", "sign in again")))
             self.cut()
         if frame.get("type") != "message" or frame.get("keep") is False:

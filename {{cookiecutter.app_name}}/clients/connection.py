@@ -121,8 +121,8 @@ class Connection:
                 pass
             except RequestError as error:
                 if error.code == "too_fast":
-                    # The server counts the requests of each minute. This is not a failed try.
-                    await asyncio.sleep(60 - time.time() % 60 + random.uniform(0, 1))
+                    # The server names the time. This is not a failed try.
+                    await asyncio.sleep(error.retry_after_seconds)
                     continue
                 if error.code != "try_again":
                     raise

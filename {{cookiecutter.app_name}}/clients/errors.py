@@ -2,6 +2,9 @@
 
 from typing import Any
 
+# The server counts the requests of each minute.
+MAX_TOO_FAST_SECONDS = 60
+
 
 class ClientError(Exception):
     """An error of the client, of its connection or of a request."""
@@ -17,6 +20,11 @@ class RequestError(ClientError):
     def __init__(self, reply: dict[str, Any]) -> None:
         self.reply = reply
         self.code = str(reply.get("code", "internal"))
+        # With the code too_fast: the time after which the server takes the request.
+        given = reply.get("retry_after_seconds")
+        self.retry_after_seconds: float = MAX_TOO_FAST_SECONDS
+        if isinstance(given, int | float) and 0 < given < MAX_TOO_FAST_SECONDS:
+            self.retry_after_seconds = given
         super().__init__(f"{self.code}: {reply.get('message', '')}")
 
 
