@@ -102,6 +102,8 @@ def test_own_channel_of_a_person_has_a_name(gateway: Gateway, driver: Chrome) ->
     tab.click("#channels .channel[title='For you']")
     tab.wait_for(".message .data", "a letter")
     assert tab.texts("#title") == ["For you"]
+    assert tab.texts("#messages .day") == ["Today"]
+    assert tab.texts("#status") == [""]
     # Only the server may write there.
     assert not tab.visible("#composer")
     assert not tab.visible("#leave")

@@ -43,6 +43,8 @@ export class Members {
     if (!client.online || !client.can("who")) return;
     this.#refreshedAt = Date.now();
     const channel = this.#current();
+    // The server lists nobody there.
+    if (channel.name.startsWith("@")) return this.show();
     const reply = await client.request("who", { channel: channel.name });
     channel.setMembers(reply.members, Boolean(reply.more), reply.you);
     this.show();

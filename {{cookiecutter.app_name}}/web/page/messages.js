@@ -142,12 +142,14 @@ export class Messages {
     if (!item?.dataset.at) return;
     const at = Number(item.dataset.at);
     const before = previous(item);
-    const separator = item.previousElementSibling?.matches(".day") ? item.previousElementSibling : null;
-    separator?.remove();
+    // A day stands above the line of new messages.
+    const mark = item.previousElementSibling;
+    const start = mark?.matches(".unread") ? mark : item;
+    if (start.previousElementSibling?.matches(".day")) start.previousElementSibling.remove();
     if (!before || dayOf(Number(before.dataset.at)) !== dayOf(at)) {
       const day = line("h3", "day", dayOf(at));
       day.dataset.ms = String(at);
-      item.before(day);
+      start.before(day);
     }
     const grouped = before?.dataset.sender !== undefined
       && before.dataset.sender === item.dataset.sender
