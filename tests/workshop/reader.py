@@ -4,7 +4,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,10 +40,9 @@ class Reader:
     Args:
         folder: the folder of the app.
         commands: a folder for the command chalice-ws.
-        environment: more variables, such as those of an AWS account.
     """
 
-    def __init__(self, folder: Path, commands: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, commands: Path) -> None:
         self.folder = folder
         self.port = str(free_port())
         commands.mkdir()
@@ -76,7 +75,6 @@ class Reader:
             "PYTHONPATH": str(toolkit),
             "PYTHONUTF8": "1",
             "PYTHONUNBUFFERED": "1",
-            **{name: value for name, value in environment.items() if name not in ("PATH", "HOME")},
         }
         self._terminals: dict[str, Terminal] = {}
         self._ids: dict[str, str] = {}
@@ -151,20 +149,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def reading(
-    folder: Path, generated: Path | None = None, environment: Mapping[str, str] | None = None
-) -> Iterator[Reader]:
+def reading(folder: Path, generated: Path | None = None) -> Iterator[Reader]:
     """A reader in an empty folder below another one.
 
     Args:
         folder: the other one.
         generated: an app of the template, which the reader finds beside the empty folder.
-        environment: more environment variables.
     """
     (folder / "workshop").mkdir()
     if generated:
         (folder / "chalice-ws-app").symlink_to(generated, target_is_directory=True)
-    reader = Reader(folder / "workshop", folder / "commands", environment or {})
+    reader = Reader(folder / "workshop", folder / "commands")
     try:
         yield reader
     finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.local.gateway import serving
 from tests.workshop.pages import PAGES, WORKSHOP
 from tests.workshop.reader import Reader, reading
 
@@ -100,6 +101,23 @@ def test_check_without_a_running_app_says_so(reader: Reader) -> None:
     assert re.fullmatch(
         r"error: no app runs at ws://.*; start it with chalice-ws local, .*\n", done.stderr
     )
+
+
+@pytest.mark.full
+def test_check_gives_a_hint_for_each_thing_that_is_missing(
+    app: Path, reader: Reader, tmp_path: Path
+) -> None:
+    """The app of lesson 4 has what lessons 4 and 5 share, and lacks the rest of lesson 5."""
+    folder = WORKSHOP / "04-tell-everybody"
+    with serving(app, folder, tmp_path) as gateway:
+        done = lesson(reader, "4", str(folder), "--check", "--url", gateway.url)
+        assert (done.returncode, done.stdout.count("ok ")) == (0, 3), done.stdout
+        done = lesson(reader, "5", str(folder), "--check", "--url", gateway.url)
+    assert done.returncode == 1
+    assert re.findall("^(ok|missing)", done.stdout, re.MULTILINE) == ["ok"] * 3 + ["missing"] * 3
+    hints = re.findall("^ +hint: (.*)", done.stdout, re.MULTILINE)
+    assert [hint.split()[0] for hint in hints] == ["count", "add", "read"]
+    assert "3 of 6 things are missing" in done.stdout
 
 
 def test_generated_app_has_no_lessons_and_says_where_they_are(app: Path) -> None:

@@ -18,7 +18,7 @@ LESSONS = [
 
 @pytest.mark.parametrize("page", LESSONS)
 def test_lesson_prints_what_its_page_shows_and_ends_with_its_app(
-    page: Path, app: Path, tmp_path: Path, request: pytest.FixtureRequest
+    page: Path, app: Path, tmp_path: Path
 ) -> None:
     end = WORKSHOP / page.stem
     expected = {
@@ -26,10 +26,7 @@ def test_lesson_prints_what_its_page_shows_and_ends_with_its_app(
         for path in end.rglob("*")
         if path.is_file()
     }
-    # The last lesson deploys to a simulated account.
-    account = request.getfixturevalue("aws") if page.stem == "12-on-aws" else None
-    environment = account.environment if account else None
-    with reading(tmp_path, app, environment) as reader:
+    with reading(tmp_path, app) as reader:
         for heading in reader.follow(page):
             # The exercise comes after the lesson's own app.
             if heading == "Exercise":
