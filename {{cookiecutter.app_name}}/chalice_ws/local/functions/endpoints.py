@@ -38,9 +38,11 @@ _HINTS = {
     "DynamoDB": "define a table in resources.json, or use --database URL",
     "DynamoDB Streams": "define a table in resources.json, or use --database URL",
     "SQS": "define the queue in resources.json",
-    "SNS": "define the topic in resources.json",
-    "SSM": f'put the value into {LOCAL_VALUES}: {{"parameters": {{"NAME": "VALUE"}}}}',
-    "Secrets Manager": f'put the value into {LOCAL_VALUES}: {{"secrets": {{"NAME": "VALUE"}}}}',
+    "SNS": "define the topic in resources.json, or add --endpoint sns=URL",
+    "SSM": f'put the value into {LOCAL_VALUES}: {{"parameters": {{"NAME": "VALUE"}}}}, '
+    "or add --endpoint ssm=URL",
+    "Secrets Manager": f'put the value into {LOCAL_VALUES}: {{"secrets": {{"NAME": "VALUE"}}}}, '
+    "or add --endpoint secretsmanager=URL",
 }
 
 
