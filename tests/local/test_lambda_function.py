@@ -142,7 +142,7 @@ def test_variable_that_is_no_text_is_refused(app: Path, tmp_path: Path, value: o
     project = copytree(APPS / "bare", tmp_path / "bare")
     configure(project, environment_variables={"NUMBER": value})
     done = subprocess.run(
-        command(project),
+        command(project, "--workers=0"),
         cwd=app,
         env=environment(tmp_path),
         capture_output=True,

@@ -15,9 +15,9 @@ from chalice.config import Config
 from chalice.deploy.validate import ExperimentalFeatureError, validate_feature_flags
 from chalice.utils import to_cfn_resource_name
 
+from chalice_ws.local.functions.app_faults import find_handler, find_warnings, is_unwrapped
 from chalice_ws.local.functions.endpoints import redirect_clients
 from chalice_ws.local.functions.lambda_function import LambdaFunction
-from chalice_ws.local.functions.warnings import find_handler, find_warnings, is_unwrapped
 from chalice_ws.local.issuer.tokens import ADDRESS_VARIABLE, sign_in_variables
 from chalice_ws.local.rest_api.routes import RestApi
 from chalice_ws.local.triggers.event_sources import read_event_sources
