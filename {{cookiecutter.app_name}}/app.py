@@ -69,7 +69,7 @@ def disconnect(event: WebsocketEvent) -> None:
 
 @app.lambda_function()
 def notify(event: Any, context: Any) -> dict[str, Any]:
-    """Send {"channel", "data"} to a channel, or {"user", "data"} to a user, from anywhere."""
+    """Send the `data` of an event to its `channel` or `user`, or to several of them."""
     return notifications.notify(event, Invocation.from_context(context))
 
 

@@ -5,7 +5,7 @@ from chalice.app import WebsocketEvent
 from chalicelib.identity.handshake import check_origin, sign_in
 from chalicelib.protocol.user import User
 
-# The claims of a token that `may` reads, such as ("channels",). Each connection's row has them.
+# The claims of a token to store in the connection's row, for `may`. One example is ("channels",).
 KEPT_CLAIMS: tuple[str, ...] = ()
 
 
@@ -24,7 +24,9 @@ def authenticate(event: WebsocketEvent) -> User | None:
 
 
 def may(user: User | None, action: str, channel: str) -> bool:
-    """Return whether a user may do an action in a channel. As generated, only `@` is closed.
+    """Return whether a user may do an action in a channel.
+
+    As generated, all channels are open but those of users. A user may join and read their own.
 
     Args:
         user: None is a guest.

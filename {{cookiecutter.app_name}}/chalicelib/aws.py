@@ -15,16 +15,16 @@ from chalice.app import WebsocketEvent
 # URL of the management API. If it is set, it replaces the endpoint of each client of that API.
 ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 
-# Seconds of the function's time that sending leaves: 2 to remove connections that are gone
-# (delivery.members.REMOVAL_SECONDS), and 1 to answer.
+# Sending ends this long before the function's time does: 2 s to remove connections that are gone
+# (delivery.members.REMOVAL_SECONDS), and 1 s to answer.
 RESERVE_SECONDS = 3
 
-# API Gateway waits so long for the function of a WebSocket event, whatever its lambda_timeout:
+# API Gateway waits this long for the function of a WebSocket event. lambda_timeout cannot raise it:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 INTEGRATION_SECONDS = 29
 
-# boto3 itself waits 60 s. An idle connection may have ended in silence while Lambda had frozen the
-# function. A call over it then fails after the read timeout, and is repeated over a new one.
+# boto3's own timeouts are 60 s. An idle connection may have ended unnoticed while Lambda had frozen
+# the function. A call over it then fails after the read timeout, and is repeated over a new one.
 CONNECT_TIMEOUT_SECONDS = 1
 READ_TIMEOUT_SECONDS = 2
 MAX_ATTEMPTS = 3
@@ -34,9 +34,9 @@ MAX_CALL_SECONDS = MAX_ATTEMPTS * (CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECOND
 class Session(boto3.session.Session):  # type: ignore[misc]  # boto3 has no types
     """A boto3 session whose clients of the management API suit a function.
 
-    They have the timeouts of `client_config`, where the caller sets no other. Chalice passes the
-    endpoint that it builds from the API's id, and boto3 lets an explicit endpoint override the
-    environment. Here AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI overrides both, for an emulator.
+    They have the timeouts of `client_config`, unless the caller sets others. Chalice passes the
+    endpoint that it builds from the API's id. boto3 would prefer this endpoint to the one in the
+    environment. Here AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI overrides it, for an emulator.
     """
 
     def client(self, service_name: str, *args: Any, **kwargs: Any) -> Any:
@@ -88,7 +88,10 @@ def endpoint_url(event: WebsocketEvent) -> str:
 
 
 def client_config() -> Config:
-    """Return the timeouts and retries of a client whose calls take MAX_CALL_SECONDS at most."""
+    """Return the timeouts and retries of a client.
+
+    The attempts of one call take MAX_CALL_SECONDS at most, without the waits between them.
+    """
     return Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         read_timeout=READ_TIMEOUT_SECONDS,

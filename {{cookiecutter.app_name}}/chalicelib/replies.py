@@ -75,7 +75,7 @@ class Left(TypedDict):
 
 
 class Sent(TypedDict):
-    """The message is stored, and sent to the members and to the sender."""
+    """The message is sent to the members, the sender included. The history has it if it is kept."""
 
     type: Literal["sent"]
     channel: Channel
@@ -119,7 +119,7 @@ class ChannelSize(TypedDict):
 
 
 class Channels(TypedDict):
-    """The 100 largest."""
+    """The 100 largest channels that the user may list."""
 
     type: Literal["channels"]
     channels: Annotated[

@@ -1,6 +1,6 @@
 """The app's environment variables, which .chalice/config.json sets for each stage.
 
-Each function reads one variable when it is called, and raises ValueError if its value is not
+Each function reads its variable when it is called, and raises ValueError if the value is not
 valid. `READERS` maps the variables to the functions, for `make check`.
 """
 
@@ -72,7 +72,7 @@ def fanout_limit() -> int | None:
 
 
 def fanout_rps() -> float:
-    """Return the maximum of calls a second to the management API; infinity is unlimited."""
+    """Return the maximum of calls a second of one fan-out; infinity is unlimited."""
     use = "calls a second, such as 5000, or 0 for no limit"
     rps = _whole_number("FANOUT_RPS", str(DEFAULT_FANOUT_RPS), 0, use)
     return rps or float("inf")
@@ -110,7 +110,7 @@ def allowed_origins() -> list[str]:
 
 
 def auth() -> str:
-    """Return `none`, anyone may connect, or `jwt`, who has a valid token may."""
+    """Return `none` if anyone may connect, or `jwt` if a client needs a valid token."""
     value = os.environ.get("AUTH", "").strip()
     if not value:
         given = [name for name in _SIGN_IN if os.environ.get(name)]

@@ -1,4 +1,4 @@
-"""The devices of a user: end their connections."""
+"""End connections: all of a user after a sign-out, or one whose sign-in has expired."""
 
 import logging
 from contextlib import suppress
@@ -48,7 +48,8 @@ def sign_out(event: Any, invocation: Invocation) -> dict[str, int]:
         raise FrameError("not_an_object", 'send {"user": ...}')
     refuse_unknown(event, ["user"], "sign_out")
     user_id = USER.read("user", event)
-    # A connection that opens meanwhile is in the list, or the connect function reads this row.
+    # A connection that opens now is in the list below, or its connect function reads this row and
+    # refuses it.
     users.refuse_older_tokens(user_id)
     ids = list(members(own_channel(user_id), consistent=True))
     found = [each for each in map_in_threads(_find, ids) if each is not None]
@@ -82,7 +83,7 @@ def say_bye(connection_id: str, code: str, invocation: Invocation) -> None:
         # The client has left.
         pass
     except Exception:
-        # The rows have ended: the connection reads and gets nothing more.
+        # The rows have expired, so the connection can do nothing and gets nothing.
         log.exception("connection %s was not closed", connection_id)
 
 

@@ -30,8 +30,8 @@ def recipient_ids(
         id_range: a range of the channel; None is all of it.
         page_size: members to read with each request; None reads as many as one request can.
     """
-    # A client that has just joined has read the history already. A stale read could leave it out,
-    # and it would miss this message.
+    # A client that has just joined has read the history already. It would miss this message if a
+    # stale read left the client out.
     consistent = push["type"] == "message"
     ids = members(push["channel"], id_range, page_size, consistent)
     excluded = frozenset(exclude)
@@ -42,7 +42,11 @@ def send_to(channel: str, payload: bytes, ids: Iterable[str], invocation: Invoca
     """Send a payload to members of a channel, and remove those that are gone.
 
     Args:
-        ids: their connection ids, read while the payload is sent.
+        ids: their connection ids. The iterable is read while the payload is sent.
+
+    Raises:
+        Busy: the table is busy. Some members may have the payload already.
+        Forbidden: the function may not send to the endpoint.
     """
     endpoint, deadline = invocation.endpoint, invocation.deadline
     if endpoint is None:

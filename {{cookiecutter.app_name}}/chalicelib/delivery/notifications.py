@@ -25,8 +25,8 @@ def notify(event: Any, invocation: Invocation) -> dict[str, Any]:
 
     Returns:
         The message's id, the counts of recipients, and `kept`: whether the history has it, for
-        clients that come later. For `channels` and `users`, `results` has them for each, or the
-        `error`.
+        clients that come later. For `channels` and `users`, `results` is a list with these fields
+        for each target, or with its `error`.
 
     Raises:
         FrameError: the event is not valid, or its data is too large.

@@ -72,7 +72,8 @@ def publish_presence(channel: str, event: str, subject: Connection, invocation: 
     try:
         if has_other_connection(subject, channel, invocation.deadline):
             return 0
-        # One more than the maximum, and the subject: the read of a large channel ends there.
+        # One member more than the maximum, and the subject, show that the channel is too large.
+        # No more of it is read.
         found = recipient_ids(push, exclude, page_size=maximum + 2)
         ids = list(islice(found, maximum + 1))
         if not 0 < len(ids) <= maximum:
@@ -90,15 +91,16 @@ def publish(
 ) -> Outcome:
     """Send a push to the members of its channel, and remove connections that are gone.
 
-    A message is saved to the history first, unless its `keep` is false. If that fails it is sent
-    to nobody, since clients that are away would miss it.
+    A message is saved to the history first, unless its `keep` is false. A message that could not
+    be saved is not sent, since clients that are away would miss it.
 
     Args:
         exclude: connection ids to leave out.
 
     Raises:
         FrameError: too_large.
-        Busy: the table or the queue is busy. If the table is, nothing was sent.
+        Busy: the table or the queue is busy. If the save failed, nothing was sent. If a read of the
+            members failed later, some of them may have the push.
     """
     text = encode(push, MAX_PUSH_BYTES)
     if push["type"] == "message" and push.get("keep", True):
@@ -135,7 +137,7 @@ def publish_to_devices(push: Mapping[str, Any], me: Connection, invocation: Invo
 
 
 def _new_sent_at() -> int:
-    # In ms, and increasing in one process: a clock may stand still, or be set back.
+    # In ms. Each value of a process is greater than the one before, also if the clock is set back.
     global _last_sent_at
     _last_sent_at = max(_last_sent_at + 1, time.time_ns() // 1_000_000)
     return _last_sent_at

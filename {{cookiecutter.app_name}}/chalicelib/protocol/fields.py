@@ -15,8 +15,8 @@ MAX_LISTED = 100
 # The maximum of messages after a user's mark that are marked alone.
 MAX_SINGLES = 100
 
-# Integers of any language's JSON reader are exact below 2**53, and floats go to 1.8e308. An id is
-# repeated as it came, so its size alone is limited.
+# An id is repeated as it came, so only its size is limited. JSON readers of other languages may
+# read a number as a float, which ends at 1.8e308 and is exact for integers below 2**53.
 NUMBER_END = 10**64
 
 
@@ -30,8 +30,8 @@ class Field:
 
     Args:
         description: completes "{field} must be ..."; errors, `help` and the documents show it.
-        convert: returns the value to use; raises ValueError for a value that is not valid, though
-            it matches the schema.
+        convert: returns the value to use. It raises ValueError for a value that matches the
+            schema and is not valid.
         schema: the JSON schema of the values.
         example: a value for the examples in the documents.
     """
@@ -84,7 +84,7 @@ def refuse_unknown(names: Iterable[str], known: Collection[str], what: str) -> N
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
-    """Return the name that is most like another one, or None if none is."""
+    """Return the known name that is most similar to `name`, or None if none is similar."""
     # Only an error needs it.
     from difflib import get_close_matches
 

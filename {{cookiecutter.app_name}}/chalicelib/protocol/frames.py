@@ -1,4 +1,4 @@
-"""Frames: JSON objects as text, in both directions, and the errors that answer a wrong one."""
+"""Frames: JSON objects as text, in both directions, and the errors sent in place of a reply."""
 
 import json
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class FrameError(Exception):
         retry_after_seconds: the time after which the server takes the request, with too_fast.
     """
 
-    # The code of the `bye` with which the connection must end.
+    # The code of the `bye` that ends the connection. None leaves the connection open.
     bye: str | None = None
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The pushes that the app sends by itself. chalicelib/replies.py has those of the actions."""
+"""The types of the pushes. chalicelib/replies.py lists them, with those of your own actions."""
 
 from typing import Annotated, Literal, TypedDict
 

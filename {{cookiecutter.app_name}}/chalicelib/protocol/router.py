@@ -21,7 +21,8 @@ MAX_ACTION_LENGTH = 64
 # `help` adds it to the fields that a request may leave out.
 OPTIONAL = "; may be left out"
 
-# It returns the reply: a typed dict, see chalicelib/replies.py.
+# The function of an action. It returns the reply: a typed dict, see chalicelib/replies.py, or a
+# dataclass.
 Handler = Callable[..., Mapping[str, Any]]
 
 
@@ -41,7 +42,7 @@ class Request:
 
 
 class Action(NamedTuple):
-    """A function and its fields; a field that the function has a default for is optional."""
+    """A function and its fields. A field is optional if its parameter has a default."""
 
     function: Handler
     fields: dict[str, Field]
@@ -72,8 +73,8 @@ class Router:
     Args:
         before: called with the connection id of each request, before its action. It raises
             FrameError to refuse the request.
-        on_bye: called with the connection id, the code and the invocation, where the error of a
-            request says that the connection must end.
+        on_bye: called with the connection id, the code of the `bye` and the invocation, if the
+            error of a request ends the connection.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class Router:
 
         An exception of the action becomes an error reply.
         """
-        # An error repeats the action and the id, as far as they are valid.
+        # An error reply repeats the action and the id of the request, if they are valid.
         repeated: Frame = {}
         try:
             reply = self._run(event, repeated)

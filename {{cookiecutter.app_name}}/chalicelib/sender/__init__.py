@@ -2,7 +2,7 @@
 
 from chalicelib import settings
 
-# Both are imported with the app: all of its functions but connect send.
+# Both are imported at the start. Every function sends, except connect, which does not import this.
 from chalicelib.sender import boto, concurrent
 from chalicelib.sender.types import Forbidden, Outcome, Recipients
 
@@ -10,7 +10,7 @@ __all__ = ["Forbidden", "Outcome", "send"]
 
 
 def send(payload: bytes, recipients: Recipients, deadline: float) -> Outcome:
-    """Send a payload to connections. A failure of one does not stop the others.
+    """Send a payload to connections. A failure of one connection does not stop the others.
 
     Each connection gets the payload at least once. It is sent again where the connection to API
     Gateway breaks before the response.

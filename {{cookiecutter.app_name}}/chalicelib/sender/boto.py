@@ -22,7 +22,8 @@ MAX_THREADS = 16
 def send(payload: bytes, recipients: Recipients, deadline: float, on_result: OnResult) -> None:
     """Send as chalicelib.sender.send does, and report each status with `on_result`."""
     idle_threads, lock = BoundedSemaphore(MAX_THREADS), Lock()
-    # A call that starts later could end after the deadline. A short function has to take the risk.
+    # A call that starts later could end after the deadline. If little time is left, calls start in
+    # the first half of it all the same.
     now = time.monotonic()
     last_start = max(deadline - MAX_CALL_SECONDS, now + (deadline - now) / 2)
     statuses: set[Status] = set()
@@ -62,7 +63,7 @@ def _post(client: Any, connection_id: str, payload: bytes) -> None:
     try:
         client.post_to_connection(ConnectionId=connection_id, Data=payload)
     except ConnectionClosedError:
-        # Each attempt of boto3's took an idle connection that had ended. They are used up now.
+        # All attempts of boto3 took idle connections that had ended. None of those is left now.
         client.post_to_connection(ConnectionId=connection_id, Data=payload)
 
 

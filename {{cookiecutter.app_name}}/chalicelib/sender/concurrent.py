@@ -37,10 +37,11 @@ log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 256
 
-# Workers that wait for the time of a retry are among them.
+# The maximum of tasks, with the workers that wait for the time of a retry.
 MAX_TASKS = 2 * MAX_CONNECTIONS
 
-# Seconds after the deadline for the end of reading, and as many to count the untried recipients.
+# After the deadline, the reading thread has this long to end, and the count of untried recipients
+# as long again.
 COUNTING_SECONDS = 1
 
 # Each thread that sends has a pool of its own: a small fan-out does not wait for a large one.
@@ -160,7 +161,7 @@ class _FanOut:
 
 
 def connections_worth_opening(read_count: int, idle_count: int) -> int:
-    """Return the number of HTTP connections that sends to the recipients soonest.
+    """Return the number of HTTP connections with which a fan-out is fastest.
 
     To open n connections takes n ms of CPU. To send over n connections takes 10 / n ms for each
     recipient, where a response takes 10 ms. The sum is least at sqrt(10 * recipients). Nearly
@@ -172,7 +173,7 @@ def connections_worth_opening(read_count: int, idle_count: int) -> int:
         idle_count: connections that were open at the beginning.
     """
     wanted = min(max(min(isqrt(30 * read_count), 200), read_count // 64), MAX_CONNECTIONS)
-    # A few more are not worth their TLS handshakes.
+    # Where half of them are open, the others are not worth their TLS handshakes.
     return idle_count if idle_count >= wanted // 2 else wanted
 
 

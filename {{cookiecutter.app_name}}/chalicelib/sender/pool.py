@@ -11,7 +11,7 @@ from chalicelib.sender.sockets import Origin, find_addresses, open_first
 
 CONNECT_TIMEOUT_SECONDS = 3
 
-# Connections that are opened at a time. Those that are open send while others are opened.
+# The maximum of connections that are being opened. Open ones send meanwhile.
 MAX_CONNECTING = 16
 
 # Both ends drop idle connections, in silence too: "Lambda purges idle connections over time"
@@ -34,7 +34,7 @@ class Pool:
 
     async def begin(self) -> int:
         """Begin a fan-out; return the number of idle connections that it can use."""
-        # In these two turns the loop notices connections that have ended since the last call.
+        # In two turns, the event loop notices connections that have ended since the last fan-out.
         for _ in range(2):
             await asyncio.sleep(0)
         # The monotonic clock runs on while Lambda freezes the function:
@@ -111,6 +111,6 @@ class Pool:
     async def _connect(self, origin: Origin, session: ssl.SSLSession | None) -> socket.socket:
         addresses = self._addresses.get(origin) or await find_addresses(origin)
         sock = await open_first(addresses, origin, session)
-        # The others do not wait for an address that does not work.
+        # Other connections use this address at once, and wait for no address that does not work.
         self._addresses[origin] = [sock.getpeername()[0]]
         return sock

@@ -3,21 +3,22 @@
 import time
 from typing import NamedTuple
 
-# So many calls are counted, for this time, before the rate is lowered. It is not lowered where
-# fewer than this share were refused: those recipients do not read, or are few enough to retry.
+# The rate is lowered only after this many calls in at least this time, and only if API Gateway
+# answered at least this share of them with 429. A smaller share comes from recipients that do not
+# read, or is small enough to retry.
 MIN_WINDOW_CALLS = 20
 MIN_WINDOW_SECONDS = 0.1
 MIN_THROTTLED_SHARE = 0.1
 
-# Calls a second. They are left however many calls are throttled.
+# Calls a second. Throttled calls do not lower the rate below this.
 MIN_RATE = 50
 
-# Calls a second, in place of "unlimited". No function reaches it, and throttling can divide it.
+# Calls a second, in place of "unlimited". No function reaches this rate, and it can be halved.
 MAX_RATE = 100_000
 
 
 class Window(NamedTuple):
-    """The calls of a time with one rate."""
+    """A measurement of the calls at one rate."""
 
     rate: float
     calls_per_second: float
@@ -25,13 +26,13 @@ class Window(NamedTuple):
 
 
 class RateLimit:
-    """A bucket of one second's calls. Its rate follows the calls that API Gateway accepts.
+    """A token bucket of one second's calls, whose rate follows the answers of API Gateway.
 
     A 429 has two causes. If the quota is used up, a lower rate raises the accepted share of the
-    calls. If recipients do not read, it does not: then the rate is restored, and so many 429 do
-    not lower it again.
+    calls. If recipients do not read, it does not. Then the rate is restored, and the same share of
+    429 does not lower it again.
 
-    `accepted_at` is the time of the last accepted call on the monotonic clock; 0 before it.
+    `accepted_at` is the time of the last accepted call on the monotonic clock, or 0.
 
     Args:
         max_rate: calls a second; infinity is unlimited.
@@ -54,7 +55,8 @@ class RateLimit:
     def reserve(self) -> float:
         """Reserve one call. Return the seconds to wait before it; 0 or less is now."""
         now = time.monotonic()
-        # The account's own bucket holds half a second's calls or more, for bursts like this.
+        # One second's calls may start at once. By default that is half of a second's quota, which
+        # is what the account's own bucket holds at least.
         self._next_call_at = max(self._next_call_at, now - 1) + 1 / self._rate
         return self._next_call_at - now
 

@@ -8,10 +8,11 @@ from itertools import chain
 
 from chalicelib.sender.types import Recipients
 
-# The thread pauses where so many recipients wait to be sent to.
+# The reading thread pauses while this many recipients wait to be sent to.
 MAX_WAITING = 2000
 
-# The workers hear of new recipients so often, and the thread looks so often whether to go on.
+# The interval at which workers are started for new recipients, and at which a paused thread checks
+# whether to go on.
 POLL_SECONDS = 0.005
 
 

@@ -19,23 +19,23 @@ MAX_WAIT_SECONDS = 2
 # to be the cause where the quota would refuse it so often in turn with less than this probability.
 MIN_QUOTA_PROBABILITY = 1e-6
 
-# It is also assumed when all recipients were tried and no call was accepted for this time. The
-# second value holds where most recipients get 429: then the quota is the more likely cause.
+# The client is also assumed to be the cause if all recipients were tried and no call was accepted
+# for this time. If most recipients get 429, the quota is more likely, and the second value holds.
 MAX_THROTTLED_SECONDS = 3
 MAX_MOST_THROTTLED_SECONDS = 8
 
-# For this time, a client that did not read is tried once in each fan-out.
+# For this time, a client that did not read gets one attempt in each fan-out.
 SLOW_SECONDS = 60
 
-# The connection ids of such clients, with the end of that time on the monotonic clock.
+# The connection ids of these clients, each with the end of SLOW_SECONDS on the monotonic clock.
 _slow_until: dict[str, float] = {}
 
 
 class Delivery:
     """A delivery to one recipient.
 
-    `status` is valid at any time, also where the deadline cancels an attempt. Between two
-    attempts it is "failed", or "untried" after a 429. `retry_at` is the time of the next attempt
+    `status` is valid at any time, also if the deadline cancels an attempt. Between two attempts
+    it is "failed", or "untried" after a 429. `retry_at` is the time of the next attempt
     on the monotonic clock.
     """
 

@@ -19,7 +19,7 @@ from chalicelib.aws import ENDPOINT_VARIABLE, session
 from chalicelib.sender.http11 import Response
 from chalicelib.sender.sockets import Origin
 
-# AWS refuses a signature whose time is minutes off. Less is not the reason of a refusal.
+# AWS refuses a signature whose time is minutes off. A smaller error is not the cause of a refusal.
 MAX_CLOCK_ERROR_SECONDS = 60
 
 

@@ -108,7 +108,7 @@ async def _cancel(attempts: set[asyncio.Task[socket.socket]]) -> None:
     if attempts:
         await asyncio.wait(attempts)
     for task in attempts:
-        # One that was done before it could be cancelled.
+        # A task may have opened its socket before it could be cancelled.
         if not task.cancelled() and not task.exception():
             task.result().close()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class TaskGroup:
-    """A group of tasks that the first error ends, as asyncio.TaskGroup of Python 3.11 is."""
+    """A group of tasks that ends with the first error, as asyncio.TaskGroup of Python 3.11."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

@@ -9,7 +9,7 @@ from chalicelib.storage import table
 from chalicelib.storage.rows import LOBBY, row_channels
 from chalicelib.storage.table import Range
 
-# The rate of connections that one process reads for count_members.
+# A process reads at most this many connections a second, on average, for count_members.
 COUNTED_EACH_SECOND = 1000
 
 # The last count, and its end in seconds of time.monotonic().
@@ -30,8 +30,8 @@ def members(
 def count_members(deadline: float | None = None) -> Counter[str]:
     """Return the number of connections in each channel.
 
-    The cost grows with the lobby's size. So a count of n connections is used again for n/1000
-    seconds, in the same process.
+    The cost grows with the lobby's size. So the same process returns a count of n connections
+    again for n/1000 seconds.
 
     Args:
         deadline: the end of the count, in seconds of time.monotonic(); None sets none.

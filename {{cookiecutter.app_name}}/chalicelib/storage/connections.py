@@ -1,9 +1,10 @@
 """Connections and their channels, in DynamoDB.
 
-Strategy: a connection has one connection row, with its name and its channels, in the lobby. For
-each other channel that it joined it has one membership row there. A connection of a user has joined
-the user's own channel, in the transaction that registers it. Each write can be repeated, and is
-safe concurrently with any other. Comments say which failure a simpler write would cause.
+Strategy: a connection has one connection row, under the key of the lobby. The row has its name and
+its channels. For each joined channel there is one membership row, under the key of that channel.
+The transaction that registers a user's connection also joins it to the user's own channel. Each
+write can be repeated, and is safe concurrently with any other. Comments name the failure that a
+simpler write would cause.
 """
 
 import json
@@ -41,7 +42,7 @@ LIFETIME_SECONDS = 7200 + 600
 # Until the connect function returns, the management API answers 410 for the new connection.
 GRACE_SECONDS = 30
 
-# A disconnect deletes a row and sends presence for each channel.
+# The reason for a limit: a disconnect deletes a row and sends presence for each channel.
 MAX_CHANNELS = 50
 
 _EXISTS = "attribute_exists(connection_id)"
@@ -57,7 +58,7 @@ def add(
     """Register a new connection.
 
     Args:
-        name: the name that others see; None makes one of the connection id.
+        name: the name that others see. None stands for one made from the connection id.
         endpoint: URL of the management API.
         connected_at: ms since the epoch, from the event.
         user: the person who is signed in, whose name replaces `name`; None is a guest. The
@@ -80,8 +81,8 @@ def add(
         }
         if user.claims:
             row["claims"] = {"S": json.dumps(user.claims)}
-    # The condition fails where an earlier try was written. Without it, a retry would delete the
-    # channels that were joined in between.
+    # The condition fails if an earlier attempt has written the row. Without it, a retry would
+    # delete the channels that were joined between the two.
     put = {"Item": row, "ConditionExpression": "attribute_not_exists(connection_id)"}
     with suppress(ConditionFailed):
         if user is None:
@@ -184,8 +185,8 @@ def remove_gone(connection_ids: list[str], channel: str, deadline: float | None 
     A connection younger than GRACE_SECONDS keeps all of its rows.
 
     Args:
-        channel: the channel that they were found in. A membership row without a connection row
-            is deleted there.
+        channel: the channel that they were found in. Their membership rows in it are deleted,
+            also where the connection row is missing.
         deadline: the end of retries, in seconds of time.monotonic().
     """
     before_grace = {":before": {"N": str(int((time.time() - GRACE_SECONDS) * 1000))}}
@@ -216,7 +217,7 @@ def remove_gone(connection_ids: list[str], channel: str, deadline: float | None 
 
 
 def get_many(connection_ids: Iterable[str], deadline: float | None = None) -> Iterator[Connection]:
-    """Yield connections, read 100 at a time; an id without a row is left out.
+    """Yield connections, read 100 at a time. An id without a row that is valid is left out.
 
     Args:
         deadline: the end of retries, in seconds of time.monotonic().
@@ -242,8 +243,8 @@ def _delete_connection_row(connection_id: str, **condition: Any) -> Connection |
 
 
 def _update_channels(verb: str, connection: Connection, channel: str) -> Row:
-    # The membership row and the connection's channels change in one transaction. Of two plain
-    # writes, in either order, one would stay alone if a disconnect came between them.
+    # The caller writes the membership row in the same transaction. With two separate writes, in
+    # either order, a disconnect between them would leave one row without the other.
     return {
         "Key": row_key(LOBBY, connection),
         "UpdateExpression": f"{verb} channels :channel",

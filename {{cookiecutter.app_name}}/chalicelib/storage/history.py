@@ -17,8 +17,7 @@ from chalicelib.storage.table import ConditionFailed, call
 # differ by 1 s.
 OVERLAP_MS = 30_000
 
-
-# An asynchronous invoke of a function is tried again within minutes:
+# A given id is remembered for this time. Lambda repeats an asynchronous invoke within minutes:
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 ID_SECONDS = 600
 
@@ -90,8 +89,8 @@ def page(channel: str, since: str | None, limit: int) -> Page:
         limit: the maximum of messages.
 
     Returns:
-        `messages`; `more`, true if others follow; `complete`, true if all messages after `since`
-        are still saved.
+        `messages`; `more`, true if there are others (later ones, or earlier ones if `since` is
+        None); `complete`, true if all messages after `since` are still saved.
     """
     seconds = settings.history_seconds()
     if not seconds:

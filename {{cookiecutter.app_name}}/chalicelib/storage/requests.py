@@ -11,10 +11,11 @@ from chalicelib.protocol.frames import FrameError
 from chalicelib.storage.rows import NotConnected, connection_keys
 from chalicelib.storage.table import ConditionFailed, call
 
-# A name is used again after this many minutes. No connection is open for so long.
+# An attribute's name is used again after this many minutes. No connection is open for so long.
 MINUTES = 240
 
-# API Gateway closes a connection that is idle for 10 minutes, so few earlier ones stay.
+# The minutes before the present one whose attributes a request removes. API Gateway closes a
+# connection that is idle for 10 minutes, so few older attributes are left.
 REMOVED_MINUTES = 12
 
 

@@ -86,7 +86,8 @@ def is_expired(row: Row) -> bool:
     return int(row["expires_at"]["N"]) <= time.time()
 
 
-# Rows of open connections lack a new attribute for two hours: read it with row.get().
+# For two hours after a deploy, rows of open connections lack an attribute that is new. Read such
+# an attribute with row.get().
 def read_connection(row: Row) -> Connection:
     """Return the connection of a connection row."""
     user = None

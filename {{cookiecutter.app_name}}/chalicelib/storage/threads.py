@@ -11,15 +11,15 @@ MAX_THREADS = 8
 
 
 def map_in_threads(function: Callable[[str], T], items: list[str]) -> list[T]:
-    """Return the function's results for the items, several computed at a time."""
+    """Call a function with each item, in threads, and return the results in the items' order."""
     with ThreadPoolExecutor(MAX_THREADS) as pool:
         return list(pool.map(function, items))
 
 
 def interleave(iterators: list[Iterator[T]]) -> Iterator[T]:
-    """Yield the items of several iterators, as soon as each is there.
+    """Yield the items of several iterators, in the order in which they arrive.
 
-    One item of each iterator is read ahead, and no more: the consumer may be slow.
+    At most one item of each iterator is read ahead, since the consumer may be slow.
     """
     pool = ThreadPoolExecutor(MAX_THREADS)
     try:

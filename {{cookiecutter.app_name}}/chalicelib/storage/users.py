@@ -1,8 +1,9 @@
-"""Users: their connections, the marks up to which they have read a channel, and their sign-outs.
+"""Users: their other connections, what they have read, and their sign-outs.
 
-A mark is a row with the key `{channel}#read` and the user's id. It moves forward only. Messages
-after it that are marked alone are in `singles`. A sign-out is a row with the key `@{user}#since`:
-tokens that were issued before its time are refused.
+A mark is a row with the key `{channel}#read` and the user's id. Its `message_id` is the last
+message that was read, and moves forward only. Its `singles` are later messages that were marked
+alone. A sign-out is a row with the key `@{user}#since`. Tokens that were issued before its time
+are refused.
 """
 
 import time
@@ -17,7 +18,7 @@ from chalicelib.storage.connections import get_many
 from chalicelib.storage.rows import Connection, own_channel
 from chalicelib.storage.table import ConditionFailed, Row, call
 
-# The maximum of a user's connections that are looked at.
+# The maximum of a user's connections that are read or sent to.
 MAX_DEVICES = 100
 
 # A token that was issued before the sign-out must have ended by then.
@@ -126,7 +127,7 @@ def is_signed_out(user: User) -> bool:
     A token that does not tell its start counts as issued before.
     """
     if user.issued_at is None and settings.auth() == "none":
-        # The user is one of access.authenticate, without a token.
+        # The owner's access.authenticate named the user without a token.
         return False
     row = call("get_item", Key=_sign_out_key(user.id), ConsistentRead=True).get("Item")
     return row is not None and (user.issued_at or 0) < float(row["not_before"]["N"])

@@ -1,4 +1,4 @@
-"""The actions: each function here is one, and its decorator names its fields.
+"""The actions. Each function with the decorator is one, and the decorator names its fields.
 
 To add one, write a function that returns the reply, name its fields in the decorator, and switch
 it on in .chalice/config.json under WS_ACTIONS. Then `make protocol` describes it in docs/: its
@@ -58,7 +58,7 @@ PAGE_SIZE = 50
 @router.action(data=DATA)
 def echo(request: Request, *, data: Any) -> replies.Echo:
     """Return `data`."""
-    # The sign-in may have ended.
+    # It raises an error if the sign-in has expired.
     _user(request)
     return {"type": "echo", "data": data}
 
@@ -67,7 +67,7 @@ def echo(request: Request, *, data: Any) -> replies.Echo:
 def name(request: Request, *, name: str) -> replies.Named:
     """Set the name that others see.
 
-    Invisible characters are refused. It proves nothing without sign-in.
+    Invisible characters are refused. A name without sign-in proves nothing.
     """
     me = connections.get(request.connection_id)
     if me.user is not None:
@@ -137,7 +137,7 @@ def broadcast(
     if not keep:
         push["keep"] = False
     if nonce is not None:
-        # The sender recognizes its own message by it, also one that it sent twice.
+        # The sender recognizes its own message by the nonce, also a message that it sent twice.
         push["nonce"] = nonce
     publish(push, request.invocation)
     return {"type": "sent", "channel": channel, "message_id": push["message_id"]}
@@ -159,7 +159,7 @@ def history(
 def read(request: Request, *, channel: str, message_id: str, only: bool = False) -> replies.Read:
     """Mark the messages up to `message_id` as read, on all devices of the user.
 
-    For who is signed in.
+    Only a user who is signed in has a mark.
     """
     me = _require_member(request, "read", channel)
     if me.user is None:
@@ -197,7 +197,7 @@ def who(request: Request, *, channel: str) -> replies.Members:
 
 @router.action()
 def channels(request: Request) -> replies.Channels:
-    """Return the channels and their sizes."""
+    """Return the largest channels and their sizes."""
     user, counts = _user(request), count_members(request.invocation.deadline)
     visible = [each for each in counts.items() if access.may(user, "who", each[0])]
     largest = sorted(visible, key=lambda count: (-count[1], count[0]))
@@ -217,7 +217,8 @@ def help(request: Request) -> replies.Help:
 
 def _user(request: Request) -> User | None:
     """Return the user of a request; None is a guest."""
-    # A guest's row need not be read.
+    # Without sign-in all clients are guests, so their rows need not be read. If your
+    # access.authenticate returns users with AUTH none, read the row here too.
     return None if settings.auth() == "none" else connections.get(request.connection_id).user
 
 
