@@ -1,4 +1,4 @@
-"""A client that loses nothing.
+"""A client that is online again after each cut, and goes on where it was.
 
     async with Client("wss://...", name="Ann", channels=["tea"]) as client:
         messages = client.messages("tea")
@@ -6,8 +6,9 @@
         async for message in messages:
             print(message["from"], message["data"])
 
-It hands out each message of its channels once, whatever happens to the connection. It sends each
-broadcast once and in order, also one that was written offline. docs/protocol.md has the rules.
+It hands out each message of its channels once, over all connections. Where the server did not keep
+all that it missed, it hands out a `gap`. It sends each broadcast once and in order, also one that
+was made offline. docs/protocol.md has the rules.
 """
 
 import asyncio
@@ -117,8 +118,9 @@ class Client(Connection):
     def events(self, kind: str = "", *channels: str) -> Events:
         """Return a stream of frames of a type from now on, or of all types.
 
-        Beside the server's pushes there is {"type": "gap", "channel"}: messages may be missing
-        that the server did not keep.
+        The client adds two types to the server's pushes. {"type": "gap", "channel"}: messages may
+        be missing, since the server did not keep them. {"type": "error", "channel", "code"}: the
+        server does not let the client join the channel again.
         """
 
         def wants(frame: Frame) -> bool:
@@ -135,7 +137,7 @@ class Client(Connection):
         """Queue a message, which is sent when the one before it was acknowledged.
 
         Returns:
-            A future with the server's reply. Its error is that for which the message was given up.
+            A future with the server's reply, or with the error for which the message is given up.
         """
         result = self._outbox.add(channel, data)
         if self.final:
@@ -143,7 +145,7 @@ class Client(Connection):
         return result
 
     async def join(self, channel: str) -> None:
-        """Be in a channel, on this connection and on later ones.
+        """Join a channel, on this connection and on later ones.
 
         Raises:
             RequestError: the server refuses.
@@ -160,7 +162,7 @@ class Client(Connection):
             raise
 
     async def leave(self, channel: str) -> None:
-        """Be in a channel no longer."""
+        """Leave a channel, on this connection and on later ones."""
         with suppress(Offline):
             await self.insist("leave", channel=channel)
         self._cursors.pop(channel, None)
@@ -184,13 +186,13 @@ class Client(Connection):
         if self.user:
             self._cursors.setdefault(f"@{self.user}", Cursor())
         if self.name:
-            # Its name comes from the token, or the server has the action switched off.
+            # The server refuses if the name comes from the token, or if the action is switched off.
             with suppress(RequestError):
                 await self.insist("name", name=self.name)
         await self.beat()
 
     async def beat(self) -> None:
-        """Hand out the messages whose delivery has failed."""
+        """Ask each channel for messages whose delivery has failed, and hand them out."""
         for channel, cursor in list(self._cursors.items()):
             try:
                 await self._resume(channel, cursor)
@@ -199,7 +201,7 @@ class Client(Connection):
                 self._emit({**error.reply, "channel": channel})
 
     def on_frame(self, frame: Frame) -> None:
-        """Hand out a push. It is checked as far as the client depends on it."""
+        """Hand out a push, after a check of the fields that the client itself uses."""
         channel = frame.get("channel")
         cursor = self._cursors.get(channel) if isinstance(channel, str) else None
         # After "expired", a new token lets the client in again.

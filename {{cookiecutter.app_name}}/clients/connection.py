@@ -67,7 +67,7 @@ class Connection:
 
     Args:
         address: a ws: or wss: address.
-        get_token: asked before each handshake. Without it the client is a guest.
+        get_token: called before each handshake. None: the client is a guest.
         timing: the times of the connection.
     """
 
@@ -99,6 +99,7 @@ class Connection:
             RequestError: the reply is an error.
             Offline: there is no connection, or it ended before the reply.
             TimeoutError: no reply came in time.
+            SignedOut, Refused, Closed: the client does not connect any more.
         """
         if self.final:
             raise self.final
@@ -107,7 +108,7 @@ class Connection:
         return await self._link.request(action, fields)
 
     async def insist(self, action: str, **fields: Any) -> Frame:
-        """Send a request that may come twice: again if the server says so or does not answer.
+        """Send a request that the server may get twice. Retry if it says so, or does not answer.
 
         Raises:
             RequestError: the server refuses it.
@@ -133,15 +134,16 @@ class Connection:
         raise Offline("the connection has ended")
 
     def cut(self) -> None:
-        """End the connection without a close frame, as in a tunnel. The next one opens soon."""
+        """End the connection without a close frame, as a lost network does. The next opens soon."""
         if self._link:
             self._link.abort()
 
     async def run(self) -> None:
-        """Be connected until cancelled.
+        """Keep the client connected until cancelled.
 
         Raises:
-            SignedOut: get_token returned None, or the server said bye.
+            SignedOut: get_token returned None, or the server said bye for another reason than an
+                expired token.
             Refused: the server refuses the handshake for good.
         """
         failures = 0
@@ -189,7 +191,7 @@ class Connection:
             except (Offline, TimeoutError):
                 pass
             finally:
-                # Only now: the messages that were sent meanwhile came over it.
+                # The old link is closed last, since messages came over it until now.
                 if old:
                     await old.close()
             renew_seconds = min(self._timing.renew_seconds, seconds_left(token))
@@ -228,7 +230,7 @@ class Connection:
         except InvalidStatus as error:
             status = error.response.status_code
             self._refused_count += status in REFUSED_STATUSES
-            # A second time, with a token that is new.
+            # With get_token one refusal is not final: the next handshake gets a new token.
             if self._refused_count > bool(self._get_token):
                 raise Refused(
                     f"the server refused the handshake (got {status});"
@@ -242,7 +244,7 @@ class Connection:
             self._address,
             subprotocols=[PROTOCOL, Subprotocol(token)] if token else None,
             open_timeout=self._timing.open_seconds,
-            # API Gateway counts them as no activity. The heartbeat is a request.
+            # A ping may not count as activity at API Gateway. The heartbeat is a request.
             ping_interval=None,
             # A proxy does not reach this machine.
             proxy=None if _is_loopback(self._address) else True,

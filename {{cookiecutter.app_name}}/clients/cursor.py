@@ -7,7 +7,7 @@ Frame = dict[str, Any]
 
 MAX_REMEMBERED = 10_000
 
-# Before all messages.
+# An id before those of all messages.
 START = "000000000000-0000000000000000"
 
 
@@ -22,7 +22,7 @@ class Cursor:
         self.mark = mark
         self._newest = mark
         self._forgotten = ""
-        # The ids of messages by what tells them apart, in the order in which they came.
+        # The ids of messages by `_identity`, in the order in which they came.
         self._seen: dict[tuple[str, ...], str] = {}
         self._held: list[Frame] | None = None
 
@@ -32,7 +32,7 @@ class Cursor:
             self._held = []
 
     def release(self) -> list[Frame]:
-        """Return the new ones of the messages that were held back, by id."""
+        """Return the messages that were held back and are new, sorted by id."""
         held, self._held = self._held or [], None
         return self.take(sorted(held, key=lambda message: str(message["message_id"])))
 
@@ -57,18 +57,18 @@ class Cursor:
             return False
         self._seen[key] = message_id
         if len(self._seen) > MAX_REMEMBERED:
-            # A message that may be a double is left out.
+            # A message that is not newer than a forgotten one may be a copy, and is left out.
             self._forgotten = max(self._forgotten, self._seen.pop(next(iter(self._seen))))
         self._newest = max(self._newest, message_id)
         return True
 
 
 def _identity(message: Frame) -> tuple[str, ...]:
-    """Return what tells a message from others.
+    """Return a key that copies of one message share, and other messages do not.
 
-    One that was sent again, since its reply was lost, has two ids and one nonce. Others can copy a
-    nonce, so its sender counts too. A guest has another connection after a cut: its data takes the
-    place of the sender.
+    A message that is sent again after its reply was lost has two ids and one nonce. Others can copy
+    a nonce, so the key also has the user who sent it. A guest has another connection id after a
+    cut, so the key has the data instead.
     """
     sender = message.get("from")
     if not sender or "nonce" not in message:

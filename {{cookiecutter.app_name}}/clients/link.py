@@ -1,4 +1,4 @@
-"""One WebSocket: its requests, each with one reply, and the frames that nobody asked for."""
+"""One WebSocket: its requests, each with one reply, and the frames that are no reply."""
 
 import asyncio
 import json

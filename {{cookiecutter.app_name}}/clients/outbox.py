@@ -32,9 +32,9 @@ class Outbox:
     def add(self, channel: str, data: Any) -> Result:
         """Queue a message."""
         result: Result = asyncio.get_running_loop().create_future()
-        # An owner who does not read the result must not get a warning.
+        # A caller may ignore the result. Reading the exception here prevents asyncio's warning.
         result.add_done_callback(lambda done: done.cancelled() or done.exception())
-        # Random, so that nobody can send it before this client does.
+        # Random, so that nobody can guess the nonce and use it before this client does.
         fields = {"channel": channel, "data": data, "nonce": secrets.token_urlsafe(16)}
         self._queue.append((fields, result))
         self._has_more.set()
@@ -60,7 +60,7 @@ class Outbox:
                 self._has_more.clear()
 
     def reject(self, error: ClientError) -> None:
-        """Give all messages up."""
+        """Give up all messages, with an error as their result."""
         while self._queue:
             _settle(self._queue.popleft()[1], error)
 

@@ -1,4 +1,4 @@
-"""The end of a token, as far as a client reads it."""
+"""The claims of a token that a client reads. Only the server verifies them."""
 
 import base64
 import json

@@ -66,7 +66,8 @@ def _run_chalice(stage: str, extras: list[str], folder: Path) -> None:
     shutil.rmtree(".chalice/deployments", ignore_errors=True)
     result = subprocess.run(command, capture_output=True, text=True)
     output = (result.stdout + result.stderr).strip()
-    # Chalice goes on without a dependency. The functions would fail at their first import.
+    # Where a dependency cannot be installed, Chalice goes on without it, and reports success. The
+    # functions would fail at their first import.
     if result.returncode or "Could not install dependencies" in output:
         print(_explain(output, stage, extras), file=sys.stderr)
         raise DeployError("Chalice cannot package the app; correct what it reports above")
@@ -118,8 +119,8 @@ def _with_named_deployment(template: Template) -> Template:
         for name, each in template["Resources"].items()
         if each["Type"] in types and _is_of_api(each)
     }
-    # CloudFormation creates resources in any order: the snapshot must come after its parts, those
-    # of the resource files too.
+    # CloudFormation creates resources in any order. The snapshot must come after its parts, also
+    # after those of the resource files.
     deployment = template["Resources"][DEPLOYMENT]
     deployment["DependsOn"] = [*_as_list(deployment.get("DependsOn", [])), *parts]
     deployment["DependsOn"] = list(dict.fromkeys(deployment["DependsOn"]))

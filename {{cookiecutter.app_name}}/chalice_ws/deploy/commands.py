@@ -78,7 +78,7 @@ def destroy(context: Context) -> None:
     own = stack.resources(TABLE) if is_created else {}
     own_tables = {name: logical_id in retained for logical_id, name in own.items()}
     existing = leftovers.find_existing(session, context.config, others=own_tables)
-    # A resource that its stack keeps is deleted by the next run, when it is alone.
+    # A retained resource outlives its stack in this run. The next run, without a stack, deletes it.
     kept = {each.name for each in existing if is_created and each.is_retained}
     bucket = Bucket(session, context.account_id, stack.name)
     losses = [each.description for each in existing if each.name not in kept]
@@ -99,7 +99,7 @@ def destroy(context: Context) -> None:
             problem = f"the name does not match, nothing was deleted (got {answer!r})"
             raise DeployError(f"{problem}; type {stack.name}, or use YES=1")
     stack.delete()
-    # The stack has deleted what it owns by now. Late logs may have made a log group anew.
+    # The stack has deleted what it owns by now. Late logs may have created a log group again.
     remaining = leftovers.find_existing(session, context.config)
     leftovers.delete(session, [each for each in remaining if each.name not in kept])
     if bucket.exists:
@@ -162,10 +162,10 @@ def _build(context: Context) -> Template:
 
 
 def _require_no_leftovers(context: Context) -> None:
-    """Raise DeployError for a table or a log group that CloudFormation could not create."""
+    """Raise DeployError for a table or a log group that exists, and that the stack would create."""
     stack = context.stack
     found = leftovers.find_existing(context.session, context.config, _extras(context))
-    # Most stages have none, or have their stack: ask only where it matters.
+    # Ask CloudFormation only if something was found. What the stack owns is no leftover.
     if found and stack.exists():
         own = {name for kind in (TABLE, LOG_GROUP) for name in stack.resources(kind).values()}
         found = [each for each in found if each.name not in own]

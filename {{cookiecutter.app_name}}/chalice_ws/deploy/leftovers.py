@@ -1,7 +1,7 @@
-"""Tables and log groups that exist beside the stack: they outlive it, and block the next one.
+"""Tables and log groups that exist outside of the stack, and block the next one.
 
-A stack that is deleted keeps what has a DeletionPolicy. API Gateway writes late access logs into a
-new log group. `make table` creates tables and log groups without a stack.
+A deleted stack leaves what has a DeletionPolicy of Retain. API Gateway writes late access logs into
+a new log group. `make table` creates tables and log groups without a stack.
 """
 
 from collections.abc import Iterable, Mapping
@@ -74,7 +74,7 @@ def delete(session: Any, existing: Iterable[Existing]) -> None:
 
 
 def function_log_groups(config: Config) -> list[str]:
-    """Return the names of the log groups of functions that `chalice deploy` creates."""
+    """Return the log groups of the functions that `chalice deploy` creates."""
     stage = config.config_from_disk.get("stages", {}).get(config.chalice_stage, {})
     functions = stage.get("lambda_functions", {})
     return [f"/aws/lambda/{_stack(config)}-{name}" for name in functions]
@@ -108,7 +108,7 @@ def _names(config: Config, extras: Iterable[str] | None) -> dict[str, dict[str, 
 
 
 def _names_of(config: Config, every: list[Resources]) -> dict[str, dict[str, bool]]:
-    # A name without the stack's name may be that of another stage's table.
+    # Only names with the stack's name: another may be that of another stage's table.
     return {
         kind: {
             name: is_retained

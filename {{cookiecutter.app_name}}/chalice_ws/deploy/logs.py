@@ -19,7 +19,7 @@ def print_log_group(client: Any, group: str, minutes: int, follow: bool) -> None
     start_milliseconds = int(time.time() - 60 * minutes) * 1000
     printed_ids = set[str]()
     while True:
-        # Each query starts at the same time: a line may arrive after later ones.
+        # Each query goes back to the same start, since a line may arrive after later ones.
         pages = client.get_paginator("filter_log_events")
         for page in pages.paginate(logGroupName=group, startTime=start_milliseconds):
             for event in page["events"]:

@@ -11,10 +11,10 @@ from chalice_ws.deploy.errors import DeployError
 
 POLL_SECONDS = 1
 
-# The status of a stack that a change set has created, and that was never executed.
+# The status of a stack that has only a change set, which was never executed.
 IN_REVIEW = "REVIEW_IN_PROGRESS"
 
-# States from which a stack cannot be updated: the cause, and the way out.
+# The statuses in which a stack cannot be updated, each with the step that failed and the remedy.
 RECREATE = "run make destroy STAGE={stage}, then make deploy STAGE={stage}"
 STUCK = {
     "CREATE_FAILED": ("creation", RECREATE),
@@ -97,7 +97,8 @@ class Stack:
         """Create or update the stack. Return whether there were changes.
 
         Raises:
-            DeployError: it failed. CloudFormation has restored the state before.
+            DeployError: it failed. CloudFormation has restored the previous state, or reports that
+                it could not.
         """
         self.require_updatable()
         exists = self.exists()
@@ -109,7 +110,7 @@ class Stack:
             "Capabilities": ["CAPABILITY_IAM"],
         }
         if not exists:
-            # A stack that failed and stays would block the next deploy.
+            # Without it a stack whose creation failed stays, and blocks the next deploy.
             request["OnStackFailure"] = "DELETE"
         change_set = self._cloudformation.create_change_set(**request)
         planned = self._wait_for_change_set(change_set["Id"])

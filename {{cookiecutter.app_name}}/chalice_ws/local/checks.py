@@ -38,7 +38,7 @@ async def refuse_large_headers(request: web.Request, handler: Handler) -> web.St
 def limit_body_time(seconds: float) -> Middleware:
     """Return a check that refuses a request whose body is not complete after some seconds.
 
-    Else clients that send a byte now and then would keep all connections.
+    Without it, a client that sends a byte now and then would keep its connection without end.
     """
 
     @web.middleware
@@ -87,10 +87,12 @@ def refuse_other_hosts(origins: Origins, is_rest: Predicate) -> Middleware:
 
 
 def refuse_web_pages(is_for_pages: Predicate) -> Middleware:
-    """Return a check that refuses web pages the AWS APIs, also those that may open a WebSocket.
+    """Return a check that refuses calls of the AWS APIs from web pages.
+
+    A page of an allowed origin may open a WebSocket, and is refused here too.
 
     Args:
-        is_for_pages: whether a request is for a REST route, or for what else pages may call.
+        is_for_pages: whether a request is for a path that pages may call, such as a REST route.
     """
 
     @web.middleware
@@ -119,9 +121,9 @@ def refuse_other_paths(stage: str) -> Middleware:
 
 
 async def add_page_headers(_: web.Request, response: web.StreamResponse) -> None:
-    """Let browsers ask for each file again, and show none in a frame of another site.
+    """Make browsers ask for each file again, and show none in a frame of another site.
 
-    They would guess how long an old file is valid.
+    Without Cache-Control a browser guesses how long it may use a file without asking.
     """
     if isinstance(response, web.FileResponse):
         response.headers.update({**NO_CACHE, **NO_FRAMES})

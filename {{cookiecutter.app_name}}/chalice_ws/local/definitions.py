@@ -1,6 +1,6 @@
 """The tables, queues, topics, parameters and secrets that an app expects.
 
-They come from its resource files. `.chalice/local.json` has the values that are in no file of git:
+They come from its resource files. `.chalice/local.json`, which git ignores, has further values:
 
     {"parameters": {"/app/key": "value"}, "secrets": {"app/webhook": {"key": "value"}}}
 """
@@ -46,7 +46,7 @@ class Definitions:
 
 
 def add_resources(parser: ArgumentParser) -> None:
-    """Add the option for resource files with names that Chalice does not give them."""
+    """Add the option --resources, for resource files other than resources.json."""
     parser.add_argument(
         "--resources",
         metavar="FILE",

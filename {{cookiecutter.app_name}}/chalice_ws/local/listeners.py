@@ -8,7 +8,7 @@ from chalice_ws.project.config import AppError
 # Clients that resolve "localhost" take one of them, or try both.
 LOOPBACK = ["127.0.0.1", "::1"]
 
-# This machine has no IPv6.
+# The errors of a machine without IPv6.
 NO_ADDRESS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}
 
 # The options with which TCP notices, within two minutes, that a client has vanished. Not every
@@ -21,12 +21,12 @@ KEEPALIVE = {
     "TCP_USER_TIMEOUT": 120_000,
 }
 
-# The attempts to find a port that is free on both addresses.
+# The maximum of attempts to find a port that is free on both addresses.
 MAX_ATTEMPTS = 20
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Bind the port, before anything else is started.
+    """Return sockets that listen on a port.
 
     Args:
         host: the address; localhost: both 127.0.0.1 and ::1.

@@ -1,4 +1,4 @@
-"""The lines at the start of the gateway: what it serves, and what is wrong with it."""
+"""The lines that the gateway prints at its start: addresses, functions and faults of the app."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +31,7 @@ class Overview:
         self._told: set[str] = set()
 
     def update(self) -> list[str]:
-        """Start and end triggers; return the lines that are new."""
+        """Start and end triggers, as the app now has them; return the lines not printed before."""
         lines = [*self._addresses(), *self._triggers.update(), *self._functions.warnings]
         new = [line for line in lines if line not in self._told]
         self._told = set(lines) | self._told

@@ -1,7 +1,7 @@
 """The path prefixes of proxies, such as /proxy/8000/ of JupyterHub, SageMaker and code-server.
 
-Some proxies remove the prefix before they pass a request on, and others leave it. With it removed
-here too, all parts of the gateway see the same paths.
+Some proxies remove the prefix before they pass a request on, and others leave it. The gateway
+removes it where it was left, so that its parts see the same paths behind each proxy.
 """
 
 import re
@@ -44,7 +44,7 @@ def _without_prefix(path: str, stage: str) -> str:
 def add_slash(stage: str) -> Middleware:
     """Return a check that redirects /proxy/8000 to /proxy/8000/.
 
-    The page's own addresses are relative to it.
+    The addresses in the page are relative, and need the slash.
 
     Args:
         stage: the API's stage. A path that begins with it is a route of the app.

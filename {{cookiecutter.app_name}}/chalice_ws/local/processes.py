@@ -1,8 +1,8 @@
 """Child processes that end with the gateway, and a channel to each.
 
 They are forked from a process that has Chalice and boto3 loaded. So a new one starts in
-milliseconds, and shares that memory. Each has a process group of its own, in which the processes
-that a handler starts are too. Ctrl-C does not reach it: the gateway decides when it ends.
+milliseconds, and shares that memory. Each has a process group of its own, which also has the
+processes that a handler starts. Ctrl-C does not reach it: the gateway decides when it ends.
 """
 
 import json
@@ -39,7 +39,7 @@ def start(main: Main, *arguments: Any) -> tuple[BaseProcess, socket.socket]:
 
 def end(process: BaseProcess) -> None:
     """End a process at once, and those that it has started."""
-    # Before it has a group of its own, it has started none.
+    # A process that has no group of its own yet has started no others.
     process.kill()
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid or 0, signal.SIGKILL)
@@ -66,7 +66,7 @@ def _run(main: Main, end: socket.socket, arguments: tuple[Any, ...]) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     main(Channel(end), *arguments)
-    # The gateway has closed the channel, or needs this process no more.
+    # The gateway has closed the channel, or `main` has sent an error and ended.
     _end_group()
 
 

@@ -15,7 +15,7 @@ log = logging.getLogger("chalice_ws")
 
 INTERVAL_SECONDS = 0.3
 
-# An app whose package is missing is loaded again.
+# The pause before an app with a missing package is loaded again.
 RETRY_SECONDS = 3
 
 # The modification time of each file, in ns.
@@ -25,7 +25,7 @@ FileTimes = dict[Path, int]
 async def load_when_correct(functions: Workers, project: Path, loaded: FileTimes) -> FileTimes:
     """Load the app; where that fails, wait for the next change of its files, and try again.
 
-    Where a package is missing, try again from time to time too: it may be installed meanwhile.
+    Where a package is missing, also try again after some seconds: it may be installed by then.
 
     Returns:
         The times of the files that are loaded.
@@ -52,7 +52,7 @@ async def load_when_correct(functions: Workers, project: Path, loaded: FileTimes
 async def reload_on_change(
     functions: Workers, project: Path, loaded: FileTimes, overview: Overview
 ) -> None:
-    """Load the app again after each change of its files, without end.
+    """Load the app again after each change of its files, until cancelled.
 
     Args:
         functions: what loads the app.
@@ -79,7 +79,7 @@ async def wait_for_change(project: Path, since: FileTimes) -> FileTimes:
 
 
 def file_times(project: Path) -> FileTimes:
-    """Return the times of the files that are deployed, and of the settings."""
+    """Return the times of app.py, of the files in chalicelib/, and of .chalice/config.json."""
     times = {}
     for path in _files(project):
         try:

@@ -45,7 +45,7 @@ from chalice_ws.project.resources import read_resources
 
 log = logging.getLogger("chalice_ws")
 
-# One line of a request. `refuse_large_headers` has the quota for all.
+# The maximum of one line of a request. `refuse_large_headers` checks the quota for all lines.
 MAX_LINE_BYTES = 64 * 1024
 
 DEFAULT_PORT = 8000
@@ -62,7 +62,8 @@ async def run(options: argparse.Namespace) -> None:
     listeners = listen(options.host, options.port)
     address = local_address(options.host, listeners[0].getsockname()[1])
 
-    # Requests to other services come to the gateway, which has no such route.
+    # `redirect_clients` refuses boto3's calls of other services. A program that a handler starts,
+    # such as the AWS CLI, sends them to the gateway, which serves none of them.
     environment = isolate(database=f"http://{address}", gateway=f"http://{address}/{stage}")
     resource_files = [path.resolve() for path in options.resources]
     resources = read_resources(config, files=resource_files)
@@ -116,7 +117,7 @@ async def run(options: argparse.Namespace) -> None:
         auto_decompress=False,
         max_line_size=MAX_LINE_BYTES,
         max_field_size=MAX_LINE_BYTES,
-        # It is also the time for a request to come after its connection.
+        # aiohttp also applies it to the time from the connection to its first request.
         keepalive_timeout=options.keepalive_timeout,
     )
     await runner.setup()

@@ -85,8 +85,8 @@ def _refuse_other_hosts(application: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _in_one_region(application: Callable[..., Any]) -> Callable[..., Any]:
-    # moto has other tables in each region. An app may name the region that it is deployed to,
-    # which this machine does not know.
+    # moto keeps the tables of each region apart. They are created in AWS_REGION, and an app may
+    # name another region in its code. So each request is served as one of AWS_REGION.
     region = os.environ.get("AWS_REGION", "us-east-1")
 
     def serve_request(environ: dict[str, Any], start_response: Any) -> Any:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
 
-# A generated app has them all, and its kind chooses those that are switched on.
+# Each generated app has all of them. Its kind decides which of them WS_ACTIONS switches on.
 GENERATED = {
     *("broadcast", "channels", "echo", "help", "history"),
     *("join", "leave", "name", "read", "who"),
@@ -33,6 +33,6 @@ def find_unknown(names: Iterable[str], actions: Collection[str]) -> Iterator[str
 
 
 def find_unknown_now() -> list[str]:
-    """Return those lines for the imported app and the environment of this process."""
+    """Return the lines of `find_unknown` for the imported app and this process's WS_ACTIONS."""
     value, actions = os.environ.get("WS_ACTIONS", ""), registered_actions()
     return [*find_unknown(split_names(value), actions)] if value and actions else []

@@ -43,7 +43,7 @@ def check_app(stage: Stage) -> Iterator[str]:
         validate_feature_flags(app)
     except ExperimentalFeatureError as error:
         yield MISSING_FLAG
-        # Chalice stops at its first fault: let it go on to the next.
+        # validate_configuration would stop here too: switch the flag on, to see the next fault.
         app.experimental_feature_flags.update(error.features_missing_opt_in)
     try:
         validate_configuration(stage.config)
@@ -112,7 +112,8 @@ def check_policies(stage: Stage) -> Iterator[str]:
                 yield f'{stage.where}: {what}; add "autogen_policy": false'
             continue
         path = Path(role.policy.filename)
-        # Functions that need the same may share a policy. That of another stage names its table.
+        # Functions that need the same may share a policy. A policy of another stage names that
+        # stage's table.
         if stage.follows_template and not str(given).startswith(f"{stage.name}/"):
             expected = f"{stage.name}/{python_name}.json"
             path = folder / expected
@@ -162,11 +163,11 @@ def check_unused_policies(stage: Stage) -> Iterator[str]:
 
 
 def _check_connections(stage: Stage, name: str, path: Path) -> Iterator[str]:
-    # The stage of the API stands in the resource that a policy names. Another one is a 403.
+    # The resource in a policy names the API's stage. Where it names another, sending gets a 403.
     api_stage = stage.config.api_gateway_stage
     resources = list(_connection_resources(read_json(path)))
     granted = {method for each in resources for method in _methods(each, api_stage)}
-    # A resource may be for another API, if this one is granted too.
+    # A resource may be for another API, if other resources grant this one.
     others = [each for each in resources if not granted & _methods(each)]
     use = f"use arn:*:execute-api:*:*:*/{api_stage}/POST/@connections/*"
     if others:

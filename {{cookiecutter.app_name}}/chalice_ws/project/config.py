@@ -37,7 +37,7 @@ def read_config(project_dir: Path, stage: str, app: Chalice | None = None) -> Co
     content = read_json(path)
     _check_objects(content, f"{shown(path)}: ")
     stages = content.get("stages", {})
-    # Chalice takes its default stage where the file does not name it.
+    # Chalice also has its default stage, dev, where the file does not name it.
     if stage not in stages and stage != DEFAULT_STAGE_NAME:
         known = ", ".join(stages or [DEFAULT_STAGE_NAME])
         raise AppError(f"the stage is not in {shown(path)} (got {stage!r}); use one of {known}")

@@ -1,4 +1,4 @@
-"""The permissions that a service needs from the role of a function, and its code does not."""
+"""The permissions of a function's role that Lambda uses, and the function's code does not."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The versions of Python that Lambda has, and the dates on which it gives them up."""
+"""The versions of Python that Lambda has, and the dates on which it deprecates and ends them."""
 
 import sys
 from datetime import date
@@ -11,7 +11,7 @@ class Dates(NamedTuple):
     """The dates of a runtime.
 
     Args:
-        deprecated: Lambda no longer updates it.
+        deprecated: Lambda no longer patches the runtime.
         creation_ends: Lambda creates no more functions with it.
         update_ends: Lambda no longer updates the functions that use it.
     """
@@ -49,7 +49,8 @@ class PythonCheck(NamedTuple):
 def check_python(today: date | None = None) -> PythonCheck:
     """Check whether Lambda runs functions with this Python.
 
-    Chalice takes the version of the environment, and another one where it knows of none.
+    Chalice deploys for the version that it runs with. For a version that it does not know, it
+    deploys for another one.
     """
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     name, today = f"python{version}", today or date.today()

@@ -69,7 +69,7 @@ class Resources:
         for kind, (key, arn) in _NAMES.items():
             for logical_id, properties in self._properties(kind):
                 name = self._resolve(properties.get(key))
-                # Only the stack knows a name of another kind, such as that of a condition.
+                # Only CloudFormation can evaluate some names, such as Fn::If. This one stands in.
                 name = name if isinstance(name, str) else f"{stack}-{logical_id}"
                 self._names[logical_id] = name
                 self._attributes[f"{logical_id}.Arn"] = arn.format(f"{region}:{ACCOUNT}", name)
@@ -155,7 +155,7 @@ class Resources:
         return dict(self._resolve(properties.get("Environment", {}).get("Variables", {})))
 
     def _properties(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
-        # A resource without a type changes one that Chalice makes.
+        # A resource without a type changes one that Chalice makes, and is of no kind here.
         found = self._resources.items()
         return [
             (name, each.get("Properties", {})) for name, each in found if each.get("Type") == kind
@@ -244,12 +244,12 @@ def needed_extras(config: Config) -> list[str]:
 def read_resources(
     config: Config, extras: Iterable[str] = (), files: Iterable[Path] = ()
 ) -> Resources:
-    """Read the resources of a stage that the local gateway needs.
+    """Read the resource files of a stage, with those that its settings need.
 
     Args:
         config: the settings of the stage.
         extras: the names of other files in the folder resources/.
-        files: other resource files, which are merged last.
+        files: resource files of other names, which are merged last.
 
     Raises:
         AppError: a file is missing or not valid.

@@ -84,7 +84,7 @@ class RouteAuthorizer(LocalGatewayAuthorizer):
             context_fields["authorizer"] = stringify(context_fields["authorizer"])
         except LocalGatewayException:
             raise
-        # An authorizer refuses by this error. (AWS) Others are faults.
+        # An authorizer raises Unauthorized to refuse. (AWS) Another error is a fault.
         except Exception as error:
             if str(error) == "Unauthorized":
                 raise _not_authorized() from None

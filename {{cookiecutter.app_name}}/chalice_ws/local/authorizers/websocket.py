@@ -17,7 +17,7 @@ from chalice_ws.project.config import AppError, json_problem
 # moto's account.
 ACCOUNT = "123456789012"
 
-# A value that comes from the handshake, as API Gateway writes the identity sources.
+# A value to take from the handshake, in API Gateway's form of an identity source.
 SOURCE = re.compile(r"route\.request\.(querystring|header)\.(.+)")
 
 EXAMPLE = """an object such as '{"principalId": "ann"}'"""
@@ -32,7 +32,7 @@ class Refused(Exception):
 
 
 class Authorizer:
-    """An authorizer, whose result every event of a connection has.
+    """The authorizer of a WebSocket API. Each event of a connection has its context.
 
     Args:
         source: a JSON object, in which a value may be taken from the handshake; or the name of the
@@ -83,7 +83,7 @@ class Authorizer:
         more = {"type": "REQUEST", "methodArn": arn, "authorizationToken": token}
         result = await self._functions.invoke(self._function, {**event, **more})
         if result.error:
-            # An authorizer refuses by this error. (AWS) Others are faults.
+            # An authorizer raises Unauthorized to refuse. (AWS) Another error is a fault.
             if result.error.get("errorMessage") == "Unauthorized":
                 raise Refused(401, "Unauthorized")
             raise Refused(500, f"the authorizer failed ({result.error.get('errorMessage')})")

@@ -1,4 +1,4 @@
-"""Faults of an app with which it runs on this machine, and not as its owner expects."""
+"""Faults that do not keep an app from running on this machine, and that its owner should know."""
 
 import importlib
 import sys
@@ -36,7 +36,7 @@ def find_handler(function: Any) -> Any:
 def is_unwrapped(function: Any) -> bool:
     """Return whether a function is a WebSocket handler of a blueprint, which Chalice does not wrap.
 
-    Lambda would call it with two arguments, of which the first is not Chalice's event.
+    Lambda would call it with Lambda's two arguments, the event as a dict and the context.
     """
     is_websocket = hasattr(function, "route_key_handled")
     return is_websocket and not isinstance(find_handler(function), EventSourceHandler)

@@ -32,7 +32,7 @@ TOPICS_ENDPOINT = "AWS_ENDPOINT_URL_SNS"
 PARAMETERS_ENDPOINT = "AWS_ENDPOINT_URL_SSM"
 SECRETS_ENDPOINT = "AWS_ENDPOINT_URL_SECRETS_MANAGER"
 
-# botocore's names of the services that have their own way.
+# botocore's ids of services. A hint says how to get a local service for the calls.
 _MANAGEMENT = "ApiGatewayManagementApi"
 _HINTS = {
     "DynamoDB": "define a table in resources.json, or use --database URL",
@@ -72,8 +72,8 @@ def endpoint_variable(name: str) -> str:
 def redirect_clients() -> None:
     """Lead the AWS clients of this process to their endpoints on this machine.
 
-    Chalice and most apps pass an endpoint to boto3, which then ignores the environment. This
-    replaces the endpoint of each request. It applies to sessions made after the call.
+    Chalice and many apps pass an endpoint to boto3, which then ignores the environment. So the
+    endpoint of each request is replaced. Sessions that were made before the call keep theirs.
     """
     BUILTIN_HANDLERS.append(("before-endpoint-resolution", _redirect))
     # botocore chooses a proxy when it makes a client, by the endpoint that the app passes.
@@ -83,7 +83,7 @@ def redirect_clients() -> None:
 def _redirect(builtins: dict[str, Any], model: Any, **_: Any) -> None:
     service = model.service_model.service_id
     given, own = builtins.get("SDK::Endpoint"), os.environ.get(_variable(service))
-    # boto3 has taken it from the environment.
+    # The app has named no endpoint, or boto3 has taken it from AWS_ENDPOINT_URL.
     is_default = given in (None, os.environ.get("AWS_ENDPOINT_URL"))
     if service != _MANAGEMENT and not is_default and not _is_aws(given):
         return
@@ -92,7 +92,7 @@ def _redirect(builtins: dict[str, Any], model: Any, **_: Any) -> None:
         use = _HINTS.get(service, f"run an emulator, and add --endpoint {name}=URL")
         raise ServiceNotAvailable(service=service, operation=model.name, use=use)
     builtins["SDK::Endpoint"] = own
-    # botocore accepts them for AWS's own endpoints alone.
+    # botocore refuses both for an endpoint that is not AWS's.
     builtins["AWS::UseDualStack"] = builtins["AWS::UseFIPS"] = False
 
 

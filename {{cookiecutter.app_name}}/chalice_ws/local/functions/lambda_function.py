@@ -39,7 +39,7 @@ class LambdaFunction:
     """
 
     def __init__(self, name: str, handler: str | None, settings: Config, region: str) -> None:
-        # Chalice gives the function of the routes no name of its own.
+        # The function of the REST routes is deployed as APP-STAGE, without a name of its own.
         parts = [settings.app_name, settings.chalice_stage, name]
         self.name = "-".join(parts[:2] if name == "api_handler" else parts)
         self.timeout_seconds: int = settings.lambda_timeout or DEFAULT_TIMEOUT_SECONDS

@@ -132,7 +132,7 @@ class Functions:
         return {**variables, **sign_in, **self._environment}
 
     def _names(self) -> list[str]:
-        # The functions that have settings of their own, and the routes.
+        # The functions that have settings of their own, and the functions of the routes.
         content = self._config.config_from_disk
         stage = content.get("stages", {}).get(self._config.chalice_stage, {})
         own = [*content.get("lambda_functions", {}), *stage.get("lambda_functions", {})]
@@ -154,7 +154,7 @@ def _load(project_dir: Path) -> Chalice:
     except ExperimentalFeatureError:
         raise AppError(MISSING_FLAG) from None
     except AppError as error:
-        # The message has the line of a failed import. The traceback says the rest of other errors.
+        # The message names the line of a failed import. Other errors need their traceback.
         if error.__cause__ and not isinstance(error.__cause__, (ImportError, SyntaxError)):
             traceback.print_exception(error.__cause__)
         raise

@@ -32,8 +32,8 @@ class WorkerEnded(Exception):
 class Worker(asyncio.Protocol):
     """The gateway's end of a worker process, which answers each line with one line.
 
-    Events and results are JSON text within the line, so that one with too many levels for Python's
-    parser does not hide the number.
+    A line is JSON, in which an event or a result is a string of JSON. So the line can be read even
+    where the event has too many levels for Python's parser.
     """
 
     def __init__(self, app: App) -> None:
@@ -100,10 +100,10 @@ class Worker(asyncio.Protocol):
             self._transport.abort()
 
     def _on_exit(self) -> None:
-        # The processes that a handler has started would keep the channel open.
+        # The channel does not show the exit: processes that a handler has started keep it open.
         asyncio.get_running_loop().remove_reader(self._process.sentinel)
         self._has_exited = True
-        # Its id may soon be that of another process. After this, only the group is ended.
+        # Its id may soon be that of another process. After join(), `end` kills only the group.
         self._process.join()
         processes.end(self._process)
 
@@ -119,7 +119,7 @@ class Worker(asyncio.Protocol):
             return
         *lines, self._received = self._received.split(b"\n")
         for answer in map(json.loads, lines):
-            # After a timeout nobody waits for the answer. Another number is another event's.
+            # After a timeout nobody waits for the answer. An earlier event's has another number.
             if not self._answer.done() and answer["number"] == self._number:
                 self._answer.set_result(answer)
 
@@ -146,12 +146,13 @@ def serve_events(channel: processes.Channel, *app: Any) -> None:
     channel.send({"number": 0, **about, "warnings": functions.warnings})
     current, pid = None, os.getpid()
     for number, name, text in channel:
-        # The function changes only where the app on the disk does not load.
+        # A worker belongs to one function. It gets another only while the changed app does not
+        # load.
         if name != current:
             functions.keep_only_variables_of(name)
             current = name
         result = _run(functions, name, text)
-        # The handler has forked, and returned in the child process too.
+        # A handler that has forked also returns in the child process.
         if os.getpid() != pid:
             os._exit(0)
         channel.send({"number": number, "result": result})

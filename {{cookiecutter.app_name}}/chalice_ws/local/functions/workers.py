@@ -27,16 +27,17 @@ from chalice_ws.project.config import AppError
 
 log = logging.getLogger("chalice_ws")
 
-# An app that did not load is tried again where no old worker is left.
+# The pause before an app that did not load is tried again, where no old worker is left.
 RETRY_SECONDS = 5
 
 
 class Lambda(Protocol):
     """The functions of an app.
 
-    `timeouts` has each function's timeout in seconds. `max_concurrency` is the number of events of
-    one function that run at the same time. More wait. `triggers` has the event source of each
-    function that has no route. `warnings` has a line for each fault that keeps no app from running.
+    `timeouts` has each function's timeout in seconds. `max_concurrency` is the maximum of events
+    that run at the same time: of each function in `Workers`, of all in `InProcess`. More wait.
+    `triggers` has the event source of each function that has no route. `warnings` has a line for
+    each fault with which the app still runs.
     """
 
     timeouts: dict[str, int]
@@ -188,7 +189,7 @@ class InProcess:
         self.timeouts = self._functions.timeouts()
         self.triggers = self._functions.triggers
         self.warnings = self._functions.warnings
-        # A function may invoke another one and wait for it.
+        # More than one: a function may invoke another and wait for it.
         self.max_concurrency = 8
         self._slots = asyncio.Semaphore(self.max_concurrency)
         os.register_at_fork(after_in_child=_restore_signals)
@@ -204,14 +205,14 @@ class InProcess:
 
         def run() -> None:
             result = self._run(name, event)
-            # The handler has forked, and returned in the child process too.
+            # A handler that has forked also returns in the child process.
             if os.getpid() != pid:
                 os._exit(0)
             loop.call_soon_threadsafe(set_result, result)
 
         async with self._slots:
-            # A process that a thread of a ThreadPoolExecutor forks fails at its end: it waits for
-            # all threads of the executor, and so for itself.
+            # In a thread of its own: a process forked in a thread of a ThreadPoolExecutor fails at
+            # its end, since it waits for all threads of the executor, and so for itself.
             Thread(target=run, daemon=True).start()
             return await done
 
@@ -219,7 +220,7 @@ class InProcess:
         try:
             return self._functions.run(name, event)
         except BaseException as error:
-            # Such as SystemExit, which would end the gateway. A worker process ends by it.
+            # Such as SystemExit, which ends a worker process, and would end the gateway.
             traceback.print_exc()
             message = f"Runtime exited ({type(error).__name__}: {error})"
             return Result(error={"errorType": "Runtime.ExitError", "errorMessage": message})

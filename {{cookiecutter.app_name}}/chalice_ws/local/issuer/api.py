@@ -1,4 +1,4 @@
-"""The HTTP API of the local issuer: discovery, keys, and a token for whoever asks."""
+"""The HTTP API of the local issuer: discovery, keys, and a token for anyone who asks."""
 
 import json
 import logging
@@ -54,7 +54,7 @@ class IssuerApi:
         return f"sign-in is switched off (got AUTH {got!r}); {use}"
 
     def page_settings(self) -> dict[str, object]:
-        """Return where the page signs in: here, at the issuer of web/config.json, or nowhere."""
+        """Return the page's sign-in: this issuer, the one of web/config.json, or none."""
         if self.problem() is None:
             return {"tokens": TOKEN_PATH.removeprefix("/")}
         path = self._project / SETTINGS

@@ -1,8 +1,8 @@
 """The issuer of tokens for sign-in on this machine: OpenID Connect's discovery, keys and tokens.
 
-An app with AUTH jwt uses it where its settings name no issuer. Anyone who can reach the gateway can
-sign in as anyone, so it is for development alone. A deployed app cannot trust it: its address is
-not https, and its keys end with the gateway.
+An app with AUTH jwt uses it where its settings name no issuer, or name a secret (AUTH_SECRET).
+Anyone who can reach the gateway can sign in as anyone, so it is for development alone. A deployed
+app cannot trust it: its address is not https, and its keys end with the gateway.
 """
 
 import secrets
@@ -71,8 +71,8 @@ class Issuer:
 def sign_in_variables(variables: Mapping[str, str], url: str | None) -> dict[str, str]:
     """Return the variables for an app whose tokens come from the issuer at `url`.
 
-    They are empty where the app has no sign-in, or another issuer. The secret of HS256 is in AWS,
-    and not on this machine.
+    There are none where the app has no sign-in, or names another issuer. An app with AUTH_SECRET
+    gets them in any case: the secret is in AWS, and not on this machine.
     """
     names_issuer = variables.get("AUTH_ISSUER") or variables.get("AUTH_AUDIENCE")
     has_secret = variables.get("AUTH_SECRET")

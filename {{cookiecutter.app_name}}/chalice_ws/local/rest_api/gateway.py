@@ -42,7 +42,7 @@ REMAPPED = {
 # Hosts of web pages on this machine.
 LOCAL_PAGE = re.compile(r"https?://(localhost|[^/]+\.localhost|127(\.\d+){3}|\[::1\])(:\d+)?")
 
-# The letters that HTTP allows in a header's name, and those that it forbids in a value.
+# The characters that HTTP allows in a header's name, and those that it forbids in a value.
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -53,8 +53,8 @@ class Rest:
     Args:
         gateway: the WebSocket API.
         origins: the origins of web pages that may call any route.
-        integration_seconds: the time for a request.
-        compress_from_bytes: the size from which responses are compressed; None: none is.
+        integration_seconds: the longest wait for the function.
+        compress_from_bytes: the size from which responses are compressed; None: never.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class Rest:
         }
 
     def _page(self, request: web.Request, origin: str | None) -> str | None:
-        # The web page that sends the request: None for one that is trusted, and for other programs.
+        # The kind of web page that sends the request. None: an allowed page, or another program.
         if origin and self._origins.problem(request.headers.get("Host"), origin):
             return "local" if LOCAL_PAGE.fullmatch(origin.lower()) else "foreign"
         # Browsers send no Origin for an image or a script, and for a link that the user follows.
@@ -197,7 +197,7 @@ def _headers(request: web.Request) -> list[tuple[str, str]]:
     # API Gateway drops the hop-by-hop headers, and adds those of a proxy.
     own = {"connection", "upgrade", "x-forwarded-for"}
     headers = [(name, value) for name, value in request.headers.items() if name.lower() not in own]
-    # A proxy in front knows better.
+    # The values of a proxy in front of the gateway are kept.
     scheme = request.headers.get("X-Forwarded-Proto")
     before, port = request.headers.get("X-Forwarded-For"), request.host.rpartition(":")[2]
     client = request.remote or ""

@@ -111,7 +111,7 @@ async def _run(options: argparse.Namespace) -> Result:
         definitions = read_definitions(project, read_resources(config, files=options.resources))
         if definitions:
             environment |= await start_services(definitions, None)
-            # A worker that is started from now on has the address.
+            # The workers of this second load have the endpoints of the services.
             await functions.load()
         where = f"at port {options.port}; {options.name} runs without connections"
         print(f"No local gateway serves the app {where}.", file=sys.stderr)

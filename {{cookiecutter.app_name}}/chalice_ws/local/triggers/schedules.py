@@ -69,7 +69,7 @@ def parse(expression: str) -> Cron | int:
 
 
 async def run(name: str, expression: str, functions: Lambda) -> None:
-    """Invoke a function on its schedule, without end."""
+    """Invoke a function on its schedule, until cancelled."""
     try:
         schedule = parse(expression)
     except ValueError as error:

@@ -22,7 +22,7 @@ RENAMED = {"SigningCertURL": "SigningCertUrl", "UnsubscribeURL": "UnsubscribeUrl
 
 
 async def serve(name: str, topic: str, functions: Lambda, environment: dict[str, str]) -> None:
-    """Invoke a function with each message of a topic, without end.
+    """Invoke a function with each message of a topic, until cancelled.
 
     Args:
         name: the name of the function.
@@ -30,7 +30,7 @@ async def serve(name: str, topic: str, functions: Lambda, environment: dict[str,
         functions: what runs the function.
         environment: the variables from `isolate`.
     """
-    # One process serves both.
+    # moto's server at the endpoint of SNS has SQS too, even if the app defines no queue.
     sqs = make_client("sqs", TOPICS_ENDPOINT, environment)
     sns = make_client("sns", TOPICS_ENDPOINT, environment)
     where = f"{environment['AWS_REGION']}:{ACCOUNT}"

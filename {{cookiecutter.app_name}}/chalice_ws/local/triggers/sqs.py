@@ -26,7 +26,7 @@ DEFAULT_CONCURRENCY = 5
 
 
 async def serve(source: dict[str, Any], functions: Lambda, environment: dict[str, str]) -> None:
-    """Invoke a function with the messages of its queue, without end.
+    """Invoke a function with the messages of its queue, until cancelled.
 
     Args:
         source: the properties of the event source mapping, from Resources.sources.

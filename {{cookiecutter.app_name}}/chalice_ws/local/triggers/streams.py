@@ -21,12 +21,13 @@ log = logging.getLogger("chalice_ws")
 POLL_SECONDS = 0.25
 RETRY_SECONDS = 1
 
-# AWS tries without end by default, and processes no later record of the stream meanwhile.
+# AWS tries until the records expire by default, and processes no later
+# record of the shard meanwhile.
 MAX_ATTEMPTS = 3
 
 DEFAULT_BATCH_SIZE = 100
 
-# Of the gateway, which creates tables later.
+# The start of the gateway. The tables that it creates are newer.
 STARTED_AT = datetime.now(timezone.utc)
 
 # The number of the last record that a function has had, by function and shard.
@@ -62,7 +63,7 @@ class Stream:
         self._positions = positions
 
     async def serve(self) -> None:
-        """Invoke the function with the records of the stream, without end."""
+        """Invoke the function with the records of the stream, until cancelled."""
         iterators: dict[str, str] = {}
         while True:
             try:

@@ -1,4 +1,4 @@
-"""The triggers of the app's other functions on this machine."""
+"""The triggers on this machine of the functions that have no route."""
 
 import asyncio
 import json
@@ -57,7 +57,7 @@ class Triggers:
         """Start the triggers that are new, and end those that are gone.
 
         Returns:
-            A line for each function that nothing invokes on this machine, once.
+            A line for each function that nothing invokes on this machine. Each line comes once.
         """
         triggers, lines = self._functions.triggers, []
         work: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
@@ -120,7 +120,7 @@ class Triggers:
         return parts[0] if is_here else None
 
     def _source(self, name: str, trigger: Trigger) -> dict[str, Any] | None:
-        # Chalice makes the mapping of its own queues, so that no resource file has it.
+        # For @app.on_sqs_message Chalice makes the event source mapping. No resource file has it.
         if trigger["kind"] != "sqs":
             return None
         for url in self._resources.queues():

@@ -26,7 +26,8 @@ MAX_INVOKE_BYTES = 6 * 1024 * 1024
 def error(status: int, kind: str, message: str) -> web.Response:
     """Return an AWS error.
 
-    Without the header boto3 raises ClientError, and Chalice not WebsocketDisconnectedError.
+    The header x-amzn-ErrorType names boto3's exception. Without it boto3 raises a ClientError, from
+    which Chalice makes no WebsocketDisconnectedError.
     """
     headers = {"x-amzn-ErrorType": kind}
     return web.json_response({"message": message}, status=status, headers=headers)
@@ -36,7 +37,7 @@ class Quota:
     """A token bucket, as the quotas of an account are.
 
     Args:
-        rate: calls per second, and at once; 0: no limit.
+        rate: the calls per second, which is also the size of a burst; 0: no limit.
     """
 
     def __init__(self, rate: float) -> None:
@@ -135,10 +136,10 @@ class Invoke:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Run a function, and wait for it unless the invocation type is Event or DryRun."""
-        # The name is that in the app, that of the deployed function, or its ARN.
+        # The name is the one in the app, that of the deployed function, or its ARN.
         name = request.match_info["name"]
         function = name.split(":function:")[-1].split(":")[0]
-        # Chalice gives the function of the routes no name of its own.
+        # The function of the REST routes is deployed as APP-STAGE, without a name of its own.
         is_of_routes = f"{function}-" == self._prefix
         function = "api_handler" if is_of_routes else function.removeprefix(self._prefix)
         if function not in self._functions.timeouts:

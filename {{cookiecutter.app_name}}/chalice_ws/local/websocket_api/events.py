@@ -14,7 +14,7 @@ from typing import Any
 Event = dict[str, Any]
 Pairs = Iterable[tuple[str, str]]
 
-# Apps build endpoints from the API's id, which so appears in logs.
+# The API's id. Apps may build an endpoint from it, and log that.
 API_ID = "local"
 
 
@@ -43,7 +43,7 @@ class Peer:
     domain_name: str
     source_ip: str = "127.0.0.1"
     user_agent: str | None = None
-    # The result of the API's authorizer; empty: there is none.
+    # The context from the API's authorizer; empty: the API has none.
     authorizer: dict[str, str] = field(default_factory=dict)
     connection_id: str = field(default_factory=new_id)
     connected_at: int = field(default_factory=now_ms)
@@ -63,7 +63,7 @@ class Peer:
         }
 
     def message(self, body: str) -> Event:
-        """Return the event of a text message. Chalice has no routes but $default."""
+        """Return the event of a text message. Chalice routes every message to $default."""
         return {**self._event("$default", "MESSAGE", messageId=new_id()), "body": body}
 
     def disconnect(self, code: int, reason: str) -> Event:

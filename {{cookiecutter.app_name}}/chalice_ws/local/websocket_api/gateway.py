@@ -29,7 +29,7 @@ DELETED: Ending = (1000, "Connection Closed Normally")
 GOING_AWAY: Ending = (1001, "Going away")
 TOO_FAST: Ending = (1008, "Too many requests")
 
-# The letters of a header that every client reads.
+# The header values that every client can read.
 VISIBLE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 
 
@@ -47,7 +47,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a route's event: the handler's status, or an error message for the client."""
+    """The result of an event: a status, and the handler's response or an error message.
+
+    Where the event is a text message, the client gets the error message as a frame.
+    """
 
     status: int
     value: Any = None
@@ -119,7 +122,7 @@ class Gateway:
         task.add_done_callback(self._background.discard)
 
     async def expire(self) -> None:
-        """Close connections that are idle or too old, without end. (AWS)"""
+        """Close connections that are idle or too old, until cancelled. (AWS)"""
         idle_ms = self._limits.idle_seconds * 1000
         duration_ms = self._limits.duration_seconds * 1000
         while True:
@@ -227,8 +230,8 @@ def _status(value: Any) -> int | None:
 
 
 def _headers(request: web.Request) -> list[tuple[str, str]]:
-    # API Gateway drops the hop-by-hop headers, and adds those of a proxy. A proxy in front of this
-    # one has set them already.
+    # API Gateway drops the hop-by-hop headers, and adds X-Forwarded-*. A proxy in front of the
+    # local gateway may have set X-Forwarded-For and X-Forwarded-Proto: its values are used.
     given, port = request.headers, request.host.rpartition(":")[2]
     is_https = given.get("X-Forwarded-Proto", request.scheme) == "https"
     addresses = [given.get("X-Forwarded-For"), request.remote]

@@ -1,8 +1,8 @@
 """The messages that wait for a worker.
 
-Strategy: each connection has a queue of its own, with a maximum. A free worker gets a message of
-the connection whose last turn is the longest ago. So a client that sends thousands of messages
-delays another client's message by a few handlers, and not by thousands.
+Strategy: each connection has a queue of its own, with a maximum. The connections with messages
+take turns: when a worker is free, it gets one message of the next connection. So a client that
+sends thousands of messages delays another client's message by a few handlers, not by thousands.
 """
 
 import asyncio
@@ -28,11 +28,11 @@ class Queue:
 
 
 class Turns(Generic[C]):
-    """Queues of messages whose connections take turns.
+    """The queues of messages, one for each connection, and whose turn is next.
 
     Args:
         handle: handles a message of a connection. It must not raise.
-        max_running: the messages that are handled at the same time. More wait.
+        max_running: the maximum of messages that are handled at the same time. More wait.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Turns(Generic[C]):
         self._handle = handle
         self._max_running = max_running
         self._running: set[asyncio.Task[None]] = set()
-        # The first connection has the next turn.
+        # The order of the dict is that of the turns: the first connection is next.
         self._queues: dict[C, Queue] = {}
 
     def put(self, connection: C, text: str) -> bool:

@@ -23,8 +23,8 @@ MAX_FRAME_BYTES = 32 * 1024
 # Data that waits for a slow client. AWS documents no number.
 MAX_BUFFER_BYTES = 1024 * 1024
 
-# After so much data of one client, the others have their turn. uvloop would read on from a client
-# that sends faster than its data is processed.
+# After this much data at once, reading from a client pauses for one turn of the event loop. Without
+# the pause, uvloop reads on from a client that sends faster than its data is processed.
 MAX_TURN_BYTES = 16 * 1024
 
 # A client that does not answer a close frame is disconnected.
@@ -41,7 +41,7 @@ class WebSocket:
     """The server's end of a WebSocket. `accept` completes the handshake.
 
     Args:
-        request: the handshake, or an HTTP request that is none: see `refusal`.
+        request: an HTTP request. `refusal` is set if it is not a valid handshake.
     """
 
     def __init__(self, request: web.Request) -> None:
@@ -62,7 +62,7 @@ class WebSocket:
 
     def accept(self, headers: dict[str, str], receive: Callable[[str], None]) -> None:
         """Complete the handshake, and pass each text message to `receive` from now on."""
-        # The client has left during the handshake. aiohttp does not call feed_eof any more.
+        # If the client left during the handshake, aiohttp does not call feed_eof.
         if self._transport.is_closing():
             self.feed_eof()
             return
@@ -128,8 +128,8 @@ class WebSocket:
     def _answer(self, request: web.Request) -> Response:
         if problem := _problem(request):
             return self._protocol.reject(400, problem)
-        # The other headers may have letters that the protocol object does not take, or be too long
-        # for it, as a token among the subprotocols.
+        # The protocol object gets only these headers. It refuses some characters that others may
+        # have, and long values, such as a token in Sec-WebSocket-Protocol.
         own = ("connection", "upgrade", "sec-websocket-")
         headers = [
             (name, value)
@@ -145,7 +145,8 @@ class WebSocket:
     def _receive_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.BINARY:
             self.close(BINARY)
-        # The client's own close frame may have come in the same bytes, after this frame.
+        # `close` sets no ending if the client's close frame came in the same bytes. So the opcode
+        # is checked here too.
         if frame.opcode not in (Opcode.TEXT, Opcode.CONT) or self._ending:
             return
         self._parts.append(bytes(frame.data))
