@@ -21,6 +21,6 @@ def test_output_of_the_page_is_what_the_command_prints(app: Path, tmp_path: Path
         gateway.prints("Press Ctrl-C")
         text = gateway.printed().replace(str(gateway.port), "8000").replace("8000/ws", "8000/api")
     text = re.sub(r"run it with .* invoke", "run it with chalice-ws invoke", text)
-    text = re.sub(r" --project-dir \S+", "", text)
+    text = re.sub(r" --(project-dir|port) \S+", "", text)
     text = text.replace("parrot", "shop").replace("job_clean", "nightly")
     assert set(shown.splitlines()) <= set(text.splitlines())
