@@ -25,6 +25,7 @@ from tests.support.policies import missing, recorder  # type: ignore[import-not-
 
 POLICY = Path(".chalice/dev/notify.json")
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:resize"
+SECRET_ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rotated-AbC1eF"
 CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("s3", "head_object", {"Bucket": "pictures", "Key": "a/b.png"}),
     ("s3", "list_objects_v2", {"Bucket": "pictures"}),
@@ -41,6 +42,8 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("dynamodb", "transact_get_items", {"TransactItems": [{"Get": {"TableName": "t", "Key": {}}}]}),
     ("dynamodb", "query", {"TableName": "t", "IndexName": "by-name"}),
     ("ssm", "get_parameter", {"Name": "/app/key", "WithDecryption": True}),
+    ("secretsmanager", "get_secret_value", {"SecretId": "app/partner"}),
+    ("secretsmanager", "get_secret_value", {"SecretId": SECRET_ARN}),
 ]
 
 

@@ -45,6 +45,8 @@ def test_policy_check_advises_the_action_that_iam_has(bake: Bake) -> None:
         ["dynamodb:GetItem", "arn:*:dynamodb:*:*:table/t"],
         ["dynamodb:Query", "arn:*:dynamodb:*:*:table/t/index/by-name"],
         ["ssm:GetParameter", "arn:*:ssm:*:*:parameter/app/key"],
+        ["secretsmanager:GetSecretValue", "arn:*:secretsmanager:*:*:secret:app/partner-??????"],
+        ["secretsmanager:GetSecretValue", "arn:*:secretsmanager:*:*:secret:rotated-??????"],
     ]
     assert result["remaining"] == []
     assert 'take out the "Deny" of "s3:GetObject"' in result["denied"]

@@ -1,4 +1,4 @@
-"""Parameters and secrets on this machine, from the resource files and .chalice/local.json."""
+"""Parameters, secrets and rows on this machine, from the resource files and .chalice/local.json."""
 
 import json
 from pathlib import Path
@@ -17,6 +17,7 @@ VALUES: dict[str, Any] = {
         "/vault/plain": {"Type": "String", "Value": 7},
     },
     "secrets": {"vault/webhook": {"key": "k"}, "vault/text": "text"},
+    "rows": {"vault-dev-members": [{"user": "ann", "roles": ["host"], "weight": 0.5}]},
 }
 
 
@@ -52,6 +53,12 @@ def test_invoke_without_a_gateway_has_local_values(app: Path, tmp_path: Path) ->
     assert json.loads(done.stdout) == "7", done.stderr
 
 
+def test_rows_are_in_their_table(app: Path, tmp_path: Path) -> None:
+    done = invoke(app, vault(tmp_path), NO_PORT, "members")
+    row = {"user": {"S": "ann"}, "roles": {"L": [{"S": "host"}]}, "weight": {"N": "0.5"}}
+    assert json.loads(done.stdout) == [row], done.stderr
+
+
 def test_service_without_values_says_where_to_put_them(app: Path, tmp_path: Path) -> None:
     project = copytree(APPS / "vault", tmp_path / "vault")
     (project / "resources.json").unlink()
@@ -67,6 +74,9 @@ def test_service_without_values_says_where_to_put_them(app: Path, tmp_path: Path
         ([], "not a JSON object"),
         ({"parameter": {}}, "unknown name (got 'parameter')"),
         ({"parameters": ["/vault/key"]}, "parameters is not an object"),
+        ({"rows": {"other": []}}, "that no resource file defines (got 'other')"),
+        ({"rows": {"vault-dev-members": {}}}, "vault-dev-members is not a list of objects"),
+        ({"rows": {"vault-dev-members": [{"n": float("nan")}]}}, "a number in rows of"),
         ({"parameters": {"/vault/key": 7}}, "the parameter /vault/key is not valid (got 7)"),
     ],
 )

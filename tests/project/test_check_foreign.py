@@ -127,7 +127,7 @@ def test_check_with_faults_of_aws_reports_them(tmp_path: Path) -> None:
         "stages.dev.lambda_functions has an unknown function (got 'talk'); use one of ",
         "API Gateway waits 29 s (got websocket_message: 30); use ",
         ".chalice/send.json does not allow execute-api:ManageConnections; use ",
-        ".chalice/lost.json is missing; write there what tick may do in AWS",
+        ".chalice/lost.json is missing; run python -m chalice_ws grant tick ACTION --on RESOURCE",
         'stage dev: ROOMS is not a string (got 7); use "7"',
     ):
         assert message in lines, lines

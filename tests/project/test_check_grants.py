@@ -81,3 +81,20 @@ def test_attached_policies_are_known_or_named_as_unknown(app: Path, tmp_path: Pa
     assert "subnet_ids of websocket_message needs ec2:CreateNetworkInterface, ec2:Del" in error
     assert "warning: .chalice/config.json, stage dev: what ours allows is not known here" in warning
     assert warning.endswith("ec2:DescribeNetworkInterfaces, for subnet_ids of fanout")
+
+
+def test_table_that_no_resource_file_defines_is_a_warning(app: Path, tmp_path: Path) -> None:
+    copy = copy_with(app, tmp_path)
+    path = copy / ".chalice" / "dev" / "message.json"
+    policy = json.loads(path.read_text())
+    (table,) = [name for name in policy["Statement"][0]["Resource"].split("/") if ":" not in name]
+    name = table.removesuffix("connections")
+    known = [f"table/{table}/index/any", f"table/{name}con*", "table/elsewhere"]
+    tables = [*known, f"table/{name}conections"]
+    arns = [f"arn:*:dynamodb:*:*:{each}" for each in tables]
+    policy["Statement"].append({"Effect": "Allow", "Action": "dynamodb:Query", "Resource": arns})
+    path.write_text(json.dumps(policy))
+    status, (line,) = check(copy, "--stage", "dev")
+    assert status == 0
+    assert line.startswith("warning: .chalice/dev/message.json names a table that no resource file")
+    assert f"(got '{name}conections'); use {table}, or define it" in line

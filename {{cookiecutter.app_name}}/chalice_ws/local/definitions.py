@@ -1,16 +1,20 @@
-"""The tables, queues, topics, parameters and secrets that an app expects.
+"""The tables, rows, queues, topics, parameters and secrets that an app expects.
 
 They come from its resource files. `.chalice/local.json`, which git ignores, has further values:
 
-    {"parameters": {"/app/key": "value"}, "secrets": {"app/webhook": {"key": "value"}}}
+    {"parameters": {"/app/key": "value"}, "secrets": {"app/webhook": {"key": "value"}},
+     "rows": {"app-dev-members": [{"channel": "tea", "user": "ann"}]}}
 """
 
 import json
 from argparse import ArgumentParser
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
+
+from boto3.dynamodb.types import TypeSerializer
 
 from chalice_ws.project.config import AppError, read_json, shown
 from chalice_ws.project.resources import PARAMETER, SECRET, SUBSCRIPTION, TOPIC, Resources
@@ -33,6 +37,7 @@ class Definitions:
         topics: the requests of Subscribe for the queues of each topic, by the topic's name.
         parameters: the requests of PutParameter.
         secrets: the text of each secret, by its name.
+        rows: the rows of tables, by the table's name, with the types of DynamoDB.
     """
 
     tables: list[Properties] = field(default_factory=list)
@@ -40,6 +45,7 @@ class Definitions:
     topics: dict[str, list[Properties]] = field(default_factory=dict)
     parameters: list[Properties] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, list[Properties]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return any(vars(self).values())
@@ -77,8 +83,10 @@ def read_definitions(project: Path, resources: Resources) -> Definitions:
     own = _read_local_values(project / LOCAL_VALUES)
     parameters |= {name: _parameter(name, each) for name, each in own["parameters"].items()}
     secrets |= {name: _text(each) for name, each in own["secrets"].items()}
+    tables = resources.tables()
+    names = [table["TableName"] for table in tables]
     return Definitions(
-        resources.tables(),
+        tables,
         resources.queues(),
         {
             _name(arn): _subscriptions(arn, each, resources)
@@ -86,7 +94,27 @@ def read_definitions(project: Path, resources: Resources) -> Definitions:
         },
         [{"Name": name, **each} for name, each in parameters.items()],
         secrets,
+        {name: _rows(name, each, names) for name, each in own["rows"].items()},
     )
+
+
+def _rows(table: str, rows: Any, tables: list[str]) -> list[Properties]:
+    if table not in tables:
+        problem = f"rows has a table that no resource file defines (got {table!r})"
+        use = f"use one of {', '.join(tables)}" if tables else "define it in resources.json"
+        raise AppError(f"{LOCAL_VALUES}: {problem}; {use}")
+    if not isinstance(rows, list) or not all(isinstance(each, dict) for each in rows):
+        problem = f"rows of {table} is not a list of objects (got {rows!r})"
+        raise AppError(f'{LOCAL_VALUES}: {problem}; use [{{"KEY": "VALUE"}}]')
+    # The serializer refuses a float.
+    exact = json.loads(json.dumps(rows), parse_float=Decimal)
+    serialize = TypeSerializer().serialize
+    try:
+        return [{key: serialize(value) for key, value in row.items()} for row in exact]
+    # A number is NaN, infinite or too long for DynamoDB.
+    except (ArithmeticError, TypeError):
+        problem = f"a number in rows of {table} is not valid (got {rows!r})"
+        raise AppError(f"{LOCAL_VALUES}: {problem}; use at most 38 digits") from None
 
 
 def _subscriptions(arn: str, topic: Properties, resources: Resources) -> list[Properties]:
@@ -104,12 +132,12 @@ def _subscriptions(arn: str, topic: Properties, resources: Resources) -> list[Pr
 
 
 def _read_local_values(path: Path) -> dict[str, dict[str, Any]]:
-    values: dict[str, dict[str, Any]] = {"parameters": {}, "secrets": {}}
+    values: dict[str, dict[str, Any]] = {"parameters": {}, "secrets": {}, "rows": {}}
     if path.exists():
         values |= read_json(path)
     for name, each in values.items():
-        if name not in ("parameters", "secrets"):
-            use = "use parameters and secrets"
+        if name not in ("parameters", "secrets", "rows"):
+            use = "use parameters, secrets and rows"
             raise AppError(f"{shown(path)} has an unknown name (got {name!r}); {use}")
         if not isinstance(each, dict):
             use = '{"NAME": "VALUE"}'

@@ -136,6 +136,7 @@ def run(channel: Channel, definitions: Definitions, database: str | None) -> Non
     os.environ.update(endpoints)
     try:
         create_missing_tables(definitions.tables)
+        put_rows(definitions.rows)
         create_queues(definitions.queues)
         create_topics(definitions.topics)
         create_values(definitions)
@@ -152,6 +153,14 @@ def create_missing_tables(tables: list[dict[str, Any]]) -> None:
     pages = boto3.client("dynamodb").get_paginator("list_tables").paginate()
     existing = {name for page in pages for name in page["TableNames"]}
     create_tables([table for table in tables if table["TableName"] not in existing])
+
+
+def put_rows(rows: dict[str, list[dict[str, Any]]]) -> None:
+    """Put rows into tables, by the table's name."""
+    dynamodb = boto3.client("dynamodb")
+    for table, items in rows.items():
+        for item in items:
+            dynamodb.put_item(TableName=table, Item=item)
 
 
 def create_queues(queues: dict[str, dict[str, Any]]) -> None:

@@ -66,6 +66,7 @@ WARNINGS: list[Callable[[Stage], Iterator[str]]] = [
     check_config.check_fanout_rate,
     check_config.check_unused_actions,
     check_settings.check_unknown_grants,
+    check_functions.check_tables,
 ]
 
 
@@ -209,7 +210,9 @@ def main(arguments: list[str] | None = None) -> int:
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if not found.problems:
-        print(f"No problems in {'; '.join(found.checked)}")
+        count = len(found.warnings)
+        warned = f"No errors, {count} warning{'s' if count > 1 else ''}"
+        print(f"{warned if count else 'No problems'} in {'; '.join(found.checked)}")
     return 1 if found.problems else 0
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,36 @@ def check_policies(stage: Stage) -> Iterator[str]:
         if path.exists():
             yield from _check_connections(stage, name, path)
         else:
-            yield f"{shown(path)} is missing; write there what {python_name} may do in AWS"
+            use = f"python -m chalice_ws grant {python_name} ACTION --on RESOURCE"
+            yield f"{shown(path)} is missing; run {use}, which creates it"
+
+
+def check_tables(stage: Stage) -> Iterator[str]:
+    """Yield tables of the stage's stack that policies name, and that no resource file defines."""
+    resources = stage.read_resources()
+    found = [*resources.tables(), *resources.named("AWS::DynamoDB::GlobalTable").values()]
+    names = [str(each.get("TableName")) for each in found]
+    # CloudFormation adds characters to a name that it makes.
+    defined = [*names, *(f"{each}-" for each in names)]
+    start = f"{stage.config.app_name}-{stage.name}-"
+    roles = [each.role for each in stage.functions.values()]
+    policies = [each.policy for each in roles if isinstance(each, ManagedIAMRole)]
+    paths = {Path(each.filename) for each in policies if isinstance(each, FileBasedIAMPolicy)}
+    for path in sorted(each for each in paths if each.exists()):
+        for name in dict.fromkeys(_tables(read_json(path))):
+            if name.startswith(start) and not any(fnmatchcase(each, name) for each in defined):
+                likely = get_close_matches(name, names, 1)
+                use = f"use {likely[0]}, or define it" if likely else "define it"
+                what = f"{shown(path)} names a table that no resource file defines (got {name!r})"
+                yield f"{what}; {use} in resources.json"
+
+
+def _tables(policy: dict[str, Any]) -> Iterator[str]:
+    for statement in _list(policy.get("Statement")):
+        for resource in map(str, _list(statement.get("Resource"))):
+            service, _, name = resource.partition(":table/")
+            if ":dynamodb:" in service and name:
+                yield name.partition("/")[0]
 
 
 def check_imports(stage: Stage) -> Iterator[str]:

@@ -2,21 +2,22 @@
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from chalice_ws.project.config import CONFIG, AppError, read_json, shown
+from chalice_ws.project.iam_names import check_action, complete_resource
 
 SUMMARY = """Allow a function to do more in AWS: add actions to its policy file in each stage.
 
 RESOURCE is an ARN, or its last part, such as table/STACK-members. STACK stands for the name of
-the stage's stack, which is the app's name and the stage's."""
+the stage's stack, which is the app's name and the stage's. A policy file that .chalice/config.json
+names and that is missing is created."""
 
-# The name of a service, and that of an action or a pattern of it.
-_ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z*]+")
+# What Lambda needs to write the logs of a function.
+LOG_ACTIONS = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "python -m chalice_ws grant") -> int:
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m chalice_
 
 
 def grant(project_dir: Path, function: str, actions: Sequence[str], resource: str) -> list[str]:
-    """Add actions to the policies of a function.
+    """Add actions to the policies of a function. A policy that is missing is created.
 
     Args:
         function: the name of the function, with or without Chalice's "websocket_".
@@ -49,14 +50,15 @@ def grant(project_dir: Path, function: str, actions: Sequence[str], resource: st
         A line for each policy.
 
     Raises:
-        AppError: an action or the function is not valid, or a policy cannot be read.
+        AppError: an action, the resource or the function is not valid, or a policy cannot be read.
     """
     for action in actions:
-        if not _ACTION.fullmatch(action):
-            problem = f"the action is not valid (got {action!r})"
-            raise AppError(f"{problem}; use one such as dynamodb:GetItem")
+        check_action(action)
+    for action in actions:
+        resource = complete_resource(resource, action)
     config = read_json(project_dir / CONFIG)
     files: dict[Path, str] = {}
+    policies: dict[Path, dict[str, Any]] = {}
     for stage, settings in config.get("stages", {}).items():
         functions = settings.get("lambda_functions", {})
         found = functions.get(function) or functions.get(f"websocket_{function}") or {}
@@ -65,16 +67,43 @@ def grant(project_dir: Path, function: str, actions: Sequence[str], resource: st
             names = [name.removeprefix("websocket_") for name in functions]
             raise AppError(f"{problem}; use one of {', '.join(names)}, or add it there")
         path = project_dir / ".chalice" / found["iam_policy_file"]
-        files[path] = resource.replace("STACK", f"{config.get('app_name')}-{stage}")
-    # All of them are read before one is written.
-    policies = {path: read_json(path) for path in files}
+        stack = f"{config.get('app_name')}-{stage}"
+        files[path] = resource.replace("STACK", stack)
+        # All of them are read before one is written.
+        policies[path] = (
+            read_json(path) if path.exists() else _new_policy(project_dir, functions, stack)
+        )
     lines = []
     for path, policy in policies.items():
         for action in actions:
             _add(policy, action, _arn(files[path], action))
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(policy, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         lines.append(f"{shown(path)}: allows {', '.join(actions)} on {files[path]}")
     return lines
+
+
+def _new_policy(project_dir: Path, functions: dict[str, Any], stack: str) -> dict[str, Any]:
+    """Return a policy that allows logs, as a policy of the other functions of the stage does."""
+    logs: dict[str, Any] = {
+        "Effect": "Allow",
+        "Action": LOG_ACTIONS,
+        "Resource": f"arn:*:logs:*:*:log-group:/aws/lambda/{stack}-*",
+    }
+    names = [each["iam_policy_file"] for each in functions.values() if "iam_policy_file" in each]
+    paths = [project_dir / ".chalice" / name for name in names]
+    for statement in (each for path in paths if path.exists() for each in _statements(path)):
+        given = statement.get("Action")
+        actions = given if isinstance(given, list) else [given]
+        if all(str(each).startswith("logs:") for each in actions):
+            logs = statement
+            break
+    return {"Version": "2012-10-17", "Statement": [logs]}
+
+
+def _statements(path: Path) -> list[dict[str, Any]]:
+    statements = read_json(path).get("Statement", [])
+    return [statements] if isinstance(statements, dict) else list(statements)
 
 
 def _add(policy: dict[str, Any], action: str, arn: str) -> None:

@@ -1,5 +1,6 @@
 """A record of the calls to AWS that each function makes while the tests run."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -134,8 +135,17 @@ def _resources(operation: str, params: dict[str, Any]) -> Iterator[tuple[str, st
     elif operation == "GetParameter" and not params["Name"].startswith("arn:"):
         # The ARN of the parameter /a/b ends with parameter/a/b.
         yield operation, f"parameter/{params['Name'].lstrip('/')}"
+    elif "SecretId" in params:
+        yield operation, _secret(params["SecretId"])
     else:
         yield (
             operation,
             next((each for each in map(str, params.values()) if each[:4] == "arn:"), ""),
         )
+
+
+def _secret(secret_id: str) -> str:
+    """Return the resource of a secret's name or ARN. AWS adds six characters to the name."""
+    if secret_id.startswith("arn:"):
+        return re.sub(r"-[A-Za-z0-9]{6}$", "-??????", secret_id)
+    return f"secret:{secret_id}-??????"

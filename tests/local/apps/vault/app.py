@@ -37,3 +37,8 @@ def read(event, context):
 @app.lambda_function()
 def reveal(event, context):
     return boto3.client("secretsmanager").get_secret_value(SecretId="any")["SecretString"]
+
+
+@app.lambda_function()
+def members(event, context):
+    return boto3.client("dynamodb").scan(TableName="vault-dev-members")["Items"]
