@@ -165,7 +165,9 @@ def example(schema: Schema, definitions: Mapping[str, Schema], where: str) -> An
             name: example(properties[name], definitions, f"{where}.{name}") for name in required
         }
     if kind == "array":
-        return [example(schema["items"], definitions, where)] if "items" in schema else []
+        least = max(schema.get("minItems", 0), 1 if "items" in schema else 0)
+        count = min(least, schema.get("maxItems", least))
+        return [example(schema.get("items", {}), definitions, where)] * count
     if kind == "string":
         shortest, longest = schema.get("minLength", 0), schema.get("maxLength", 4)
         return ("text" * (shortest + 1))[: min(max(shortest, 4), longest)]

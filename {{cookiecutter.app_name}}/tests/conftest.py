@@ -22,6 +22,7 @@ from chalicelib.storage import table
 from tests.client import Api, Client, Frame
 from tests.support import aws
 from tests.support.local_server import LocalServer
+from tests.support.network import this_machine_only
 from tests.support.policies import recorder, report_missing
 
 PROJECT = Path(__file__).parent.parent
@@ -61,6 +62,16 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]
     if isinstance(folder, Path) and (lines := report_missing(folder)):
         pytest.fail("\n".join(lines), pytrace=False)
     return result
+
+
+@pytest.fixture(scope="session", autouse=True)
+def network() -> Iterator[None]:
+    """The network without other machines: test_bounds.py runs each action with many values.
+
+    Delete it if your tests need another machine, such as one with a database.
+    """
+    with this_machine_only():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from chalicelib.protocol import names
 from chalicelib.protocol.frames import Frame, FrameError
-from chalicelib.protocol.schema import Schema, is_valid
+from chalicelib.protocol.schema import KEYWORDS, Schema, is_valid, unchecked
 
 MAX_TEXT_LENGTH = 64
 MAX_DEPTH = 100
@@ -32,7 +32,8 @@ class Field:
         description: completes "{field} must be ..."; errors, `help` and the documents show it.
         convert: returns the value to use. It raises ValueError for a value that matches the
             schema and is not valid.
-        schema: the JSON schema of the values.
+        schema: the JSON schema of the values, with the keywords of chalicelib/protocol/schema.py.
+            A field of an action may have others with a `convert` that checks them.
         example: a value for the examples in the documents.
     """
 
@@ -40,6 +41,17 @@ class Field:
     convert: Callable[[Any], Any] = _same
     schema: Schema = field(default_factory=dict)
     example: Any = None
+
+    def unchecked(self) -> str | None:
+        """Return what its schema says and a request is not checked for, and what to do; or None."""
+        keywords = [*unchecked(self.schema)] if self.convert is _same else []
+        if not keywords:
+            return None
+        use = "add a convert that raises ValueError"
+        return (
+            f"its schema has {', '.join(keywords)}, which the app does not check; {use},"
+            f" or use {', '.join(KEYWORDS)}"
+        )
 
     def parse(self, value: Any) -> Any:
         """Return the value to use.

@@ -91,7 +91,8 @@ class Router:
         """Register a function as the action of its name.
 
         Raises:
-            TypeError: the function's parameters are not the fields.
+            TypeError: the function's parameters are not the fields, or nothing checks a part of
+                a field's schema.
         """
         if misplaced:
             raise TypeError("@router.action names no fields; use @router.action(NAME=FIELD, ...)")
@@ -180,6 +181,8 @@ def _problems(fields: Mapping[str, Field], parameters: Iterable[Parameter]) -> I
             yield f"each request may have {name}; use another name for the field"
         if not isinstance(field, Field):
             yield f"{name} is not a Field (got {field!r}); use one of chalicelib/protocol/fields.py"
+        elif problem := field.unchecked():
+            yield f"field {name}: {problem}"
     for name in fields.keys() - {*names}:
         likely = closest(name, {*names} - fields.keys())
         use = f"use {likely}={likely.upper()}" if likely else "remove it, or add the parameter"

@@ -4,6 +4,7 @@ docs/asyncapi.yaml has the same schemas, and a test compares them.
 """
 
 import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 Schema = dict[str, Any]
@@ -13,25 +14,72 @@ def is_valid(schema: Schema, value: Any) -> bool:
     """Return whether a value of JSON matches a schema.
 
     A number without a fraction is an integer, also if it is written as 1.0. The length of a string
-    is its number of Unicode code points.
+    is its number of Unicode code points. A keyword that is not in KEYWORDS accepts any value.
     """
-    if "anyOf" in schema:
-        return any(is_valid(each, value) for each in schema["anyOf"])
-    if schema.get("type") == "string":
-        return isinstance(value, str) and (
-            schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value))
-            and re.search(schema.get("pattern", ""), value) is not None
-        )
-    if schema.get("type") == "boolean":
-        return isinstance(value, bool)
-    if schema.get("type") in ("integer", "number"):
-        # A bool is an int for isinstance.
-        return (
-            isinstance(value, int | float)
-            and not isinstance(value, bool)
-            and (schema["type"] == "number" or value % 1 == 0)
-            and schema.get("minimum", value) <= value <= schema.get("maximum", value)
-            and ("exclusiveMinimum" not in schema or schema["exclusiveMinimum"] < value)
-            and ("exclusiveMaximum" not in schema or value < schema["exclusiveMaximum"])
-        )
-    return True
+    return all(KEYWORDS[name](limit, value) for name, limit in schema.items() if name in KEYWORDS)
+
+
+def unchecked(schema: Schema) -> Iterator[str]:
+    """Yield the keywords that `is_valid` does not check, and the types that do not exist."""
+    for name, limit in schema.items():
+        if name == "type" and limit not in [*_TYPES]:
+            yield f"type {limit!r}"
+        elif name not in KEYWORDS and name not in _ANNOTATIONS:
+            yield name
+        for part in limit if name == "anyOf" else [limit] if name == "items" else []:
+            yield from unchecked(part) if isinstance(part, dict) else [f"{name} {part!r}"]
+
+
+def _has_type(name: Any, value: Any) -> bool:
+    return _TYPES[name](value) if name in [*_TYPES] else True
+
+
+def _has_items(schema: Any, value: Any) -> bool:
+    is_checked = isinstance(value, list) and isinstance(schema, dict)
+    return not is_checked or all(is_valid(schema, each) for each in value)
+
+
+def _is_number(value: Any) -> bool:
+    # A bool is an int for isinstance.
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    # For Python, True is 1, also in a list or a dict.
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+_TYPES: dict[str, Callable[[Any], bool]] = {
+    "array": lambda value: isinstance(value, list),
+    "boolean": lambda value: isinstance(value, bool),
+    "integer": lambda value: _is_number(value) and value % 1 == 0,
+    "null": lambda value: value is None,
+    "number": _is_number,
+    "object": lambda value: isinstance(value, dict),
+    "string": lambda value: isinstance(value, str),
+}
+
+# A keyword is about the values of one type, and accepts those of other types.
+KEYWORDS: dict[str, Callable[[Any, Any], bool]] = {
+    "type": _has_type,
+    "const": _equal,
+    "enum": lambda values, value: any(_equal(each, value) for each in values),
+    "anyOf": lambda schemas, value: any(is_valid(each, value) for each in schemas),
+    "minLength": lambda least, value: not isinstance(value, str) or least <= len(value),
+    "maxLength": lambda most, value: not isinstance(value, str) or len(value) <= most,
+    "pattern": lambda text, value: not isinstance(value, str) or bool(re.search(text, value)),
+    "minimum": lambda least, value: not _is_number(value) or least <= value,
+    "maximum": lambda most, value: not _is_number(value) or value <= most,
+    "exclusiveMinimum": lambda end, value: not _is_number(value) or end < value,
+    "exclusiveMaximum": lambda end, value: not _is_number(value) or value < end,
+    "items": _has_items,
+    "minItems": lambda least, value: not isinstance(value, list) or least <= len(value),
+    "maxItems": lambda most, value: not isinstance(value, list) or len(value) <= most,
+}
+
+# They describe values, and refuse none.
+_ANNOTATIONS = ("title", "description", "default", "examples")

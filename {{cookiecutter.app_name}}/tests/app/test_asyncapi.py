@@ -50,7 +50,8 @@ def test_help_returns_the_descriptions_of_the_file(api: Api) -> None:
 def test_examples_of_each_message_are_valid(name: str) -> None:
     assert MESSAGES[name]["examples"]
     for example in MESSAGES[name]["examples"]:
-        assert FRAMES.problem(name, example["payload"]) is None
+        problem = FRAMES.problem(name, example["payload"])
+        assert problem is None, f"give the Field an `example=` that its schema accepts: {problem}"
         assert name in FRAMES.replies or FRAMES.message_name(example["payload"]) == name
 
 

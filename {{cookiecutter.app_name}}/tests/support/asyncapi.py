@@ -12,6 +12,7 @@ from typing import Any
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import best_match
 
+from chalicelib.protocol.frames import CODES
 from docs.asyncapi import Description
 from docs.protocol import described
 
@@ -51,12 +52,21 @@ class Frames:
     def problem(self, message: str, frame: Any) -> str | None:
         """Return the difference between a frame and a message, or None."""
         error = best_match(self._validator(message).iter_errors(frame))
+        if error is None:
+            return None
         what = "the action's fields" if message in self.replies else "the class"
-        place = self._places.get(message, "docs/asyncapi.py")
-        return error and (
-            f"{place}: change {what} or the frame: {message}{error.json_path[1:]}:"
-            f" {error.message[:500]} (got {str(frame)[:500]})"
-        )
+        place, use = self._places.get(message, "docs/asyncapi.py"), f"change {what} or the frame"
+        code = frame.get("code") if message == "Error" else None
+        if isinstance(code, str) and code not in CODES:
+            place = "chalicelib/protocol/frames.py"
+            use = f'add "{code}" to CODES, then run `make protocol`'
+        elif message in self.replies and error.absolute_path:
+            use = (
+                "the app accepted a value that its schema refuses: give"
+                f" {error.absolute_path[0]} a convert that raises ValueError, or change the schema"
+            )
+        got = f"{error.message[:500]} (got {str(frame)[:500]})"
+        return f"{place}: {use}: {message}{error.json_path[1:]}: {got}"
 
     def message_name(self, frame: dict[str, Any], action: str | None = None) -> str:
         """Return the name of the message that a received frame is.
