@@ -253,6 +253,11 @@ def main(fault: str = "") -> None:
     access, resources = load("chalicelib.access"), load("chalice_ws.project.resources")
     config = load("chalice_ws.project.config").read_config(conftest.PROJECT, "dev")
     access.KEPT_CLAIMS, access.may = ("channels",), may
+
+    def create_tables() -> None:
+        tables = resources.read_resources(config).tables()
+        load("chalice_ws.project.tables").create_tables(tables)
+
     with aws.serving_in_process():
         os.environ.update({**config.environment_variables, "WS_ACTIONS": conftest.ALL_ACTIONS})
         plant(fault)
@@ -269,9 +274,7 @@ def main(fault: str = "") -> None:
             )
             @given(st.lists(STEPS, min_size=5, max_size=30))
             def check(steps: list[tuple[Any, ...]]) -> None:
-                aws.reset()
-                tables = resources.read_resources(config).tables()
-                load("chalice_ws.project.tables").create_tables(tables)
+                aws.reset(create_tables)
                 api.inboxes.clear()
                 world = World(api)
                 for step in [*BEGINNING, *steps]:

@@ -74,7 +74,7 @@ class Listener:
         receive, greet = self.client.on_frame, self.client.greet
 
         def on_frame(frame: dict[str, Any]) -> None:
-            self.counts[frame["type"]] += 1
+            self.counts[frame.get("type", "error of API Gateway")] += 1
             receive(frame)
 
         async def on_greet(token: str | None) -> None:

@@ -46,7 +46,8 @@ def run_people(app: Path, *fault: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-B", str(ROOT / "tests" / "app" / "people.py"), *fault],
         cwd=app,
-        env={**clean, "PYTHONPATH": str(app)},
+        # The app of other tests stays as it is.
+        env={**clean, "PYTHONPATH": str(app), "HYPOTHESIS_STORAGE_DIRECTORY": os.environ["HOME"]},
         capture_output=True,
         text=True,
     )

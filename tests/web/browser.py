@@ -56,6 +56,7 @@ def close_tabs(driver: webdriver.Chrome) -> None:
         driver.switch_to.window(handle)
         driver.close()
     driver.switch_to.window(first)
+    driver.get("about:blank")
     driver.get_log("browser")  # type: ignore[no-untyped-call]
 
 

@@ -95,6 +95,7 @@ class Link:
         except ConnectionClosed:
             pass
         finally:
+            self.abort()
             for reply in self._replies.values():
                 if not reply.done():
                     reply.set_exception(Offline("the connection has ended"))
