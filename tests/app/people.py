@@ -293,7 +293,7 @@ def main(fault: str = "") -> None:
         with conftest.Api(load("app").app) as api:
 
             @settings(
-                max_examples=40,
+                max_examples=400 if fault else 40,
                 # Shrinking takes minutes.
                 phases=[Phase.generate],
                 report_multiple_bugs=False,
