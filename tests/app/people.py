@@ -201,7 +201,7 @@ class World:
     def kick(self, device: Device) -> None:
         """Remove the connection, which stays open."""
         load("chalicelib.storage.connections").remove(device.client.connection_id)
-        device.is_valid = False
+        device.is_valid = device.has_expired = False
 
     def disconnect(self, device: Device) -> None:
         device.client.disconnect()
