@@ -225,13 +225,12 @@ def test_request_that_is_too_fast_is_sent_again_at_the_time_that_the_server_name
     asked: list[Any] = []
 
     async def handle(socket: ServerConnection) -> None:
-        page = {"type": "joined", "messages": [], "more": False, "complete": True}
         async for text in socket:
             request = json.loads(text)
             asked.append(request.get("data"))
             is_refused = request["action"] == "broadcast" and asked.count(request["data"]) < 7
             await socket.send(
-                json.dumps({**(refused if is_refused else page), "id": request["id"]})
+                json.dumps({**(refused if is_refused else PAGE), "id": request["id"]})
             )
 
     async def story() -> None:
@@ -250,12 +249,11 @@ def test_client_whose_token_has_ended_comes_back_with_another(clients: Any) -> N
     async def handle(socket: ServerConnection) -> None:
         assert socket.request
         tokens.append(socket.request.headers["Sec-WebSocket-Protocol"].split(", ")[1])
-        page = {"type": "joined", "messages": [], "more": False, "complete": True}
         async for text in socket:
             if len(tokens) == 1:
                 await socket.send(json.dumps(bye))
                 return
-            await socket.send(json.dumps({**page, "id": json.loads(text)["id"]}))
+            await socket.send(json.dumps({**PAGE, "id": json.loads(text)["id"]}))
 
     tokens: list[str] = []
     given = iter(["a.a.a", "b.b.b"])
@@ -276,16 +274,19 @@ def test_client_whose_token_has_ended_comes_back_with_another(clients: Any) -> N
     run(story())
 
 
+PAGE = {"type": "joined", "messages": [], "more": False, "complete": True}
+MESSAGE = {"type": "message", "channel": "lobby", "message_id": "1", "from": None, "data": 1}
+
+
 @asynccontextmanager
-async def odd_server(frames: list[Any]) -> AsyncIterator[str]:
-    """Serve a server that answers each request, after it has sent frames of any kind."""
+async def odd_server(frames: list[Any], page: dict[str, Any]) -> AsyncIterator[str]:
+    """Serve a server that answers each request with a page, after frames of any kind."""
 
     async def handle(socket: ServerConnection) -> None:
         async for text in socket:
             request = json.loads(text)
             for frame in frames:
                 await socket.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
-            page = {"type": "joined", "messages": [], "more": False, "complete": True}
             await socket.send(json.dumps({**page, "id": request["id"]}))
 
     async with serve(handle, "127.0.0.1", 0) as server:
@@ -294,14 +295,13 @@ async def odd_server(frames: list[Any]) -> AsyncIterator[str]:
 
 
 def test_frames_of_any_kind_do_not_end_the_client(clients: Any) -> None:
-    message = {"type": "message", "channel": "lobby", "message_id": "1", "from": None, "data": 1}
     odd: list[Any] = ["", "x", b"\x00", 1, None, [], {}, {"id": {}}, {"id": "9"}, {"type": 1}]
     for name in ("channel", "message_id", "from"):
         values: list[Any] = [1, {}, [], None]
-        odd += [{**message, name: value} for value in values]
+        odd += [{**MESSAGE, name: value} for value in values]
 
     async def story() -> None:
-        async with odd_server(odd) as address:
+        async with odd_server(odd, PAGE) as address:
             client = clients.Client(address)
             stream = client.messages("lobby")
             async with client:
@@ -309,6 +309,30 @@ def test_frames_of_any_kind_do_not_end_the_client(clients: Any) -> None:
                 reply = await client.request("help")
                 assert reply["type"] == "joined"
                 assert (await anext(stream))["data"] == 1
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {},
+        *({"messages": value} for value in (None, {}, [1], [{}], [{**MESSAGE, "message_id": 1}])),
+        {"messages": [], "more": True},
+        {"messages": [MESSAGE], "more": True},
+    ],
+)
+def test_page_that_is_not_valid_is_an_error_and_ends_neither_client_nor_server(
+    clients: Any, page: dict[str, Any]
+) -> None:
+    async def story() -> None:
+        async with odd_server([], page) as address:
+            client = clients.Client(address, channels={"tea": "0"})
+            errors = client.events("error", "tea")
+            async with client:
+                await client.wait_online()
+                assert (await anext(errors))["code"] == "bad_frame"
+                await client.request("help")
 
     run(story())
 

@@ -21,7 +21,7 @@ from clients.connection import Connection, GetToken, Timing
 from clients.cursor import Cursor
 from clients.errors import ClientError, Closed, Offline, RequestError, SignedOut
 from clients.events import Events
-from clients.link import Frame
+from clients.frames import Frame, is_message, next_page
 from clients.outbox import Outbox
 from clients.token import claims
 
@@ -128,7 +128,7 @@ class Client(Connection):
             return is_kind and (not channels or frame.get("channel") in channels)
 
         stream = Events(wants)
-        self._streams.append(stream)
+        self._streams = [*(each for each in self._streams if each.is_open), stream]
         if self.final:
             stream.close()
         return stream
@@ -210,7 +210,7 @@ class Client(Connection):
             self.cut()
         if frame.get("type") != "message" or frame.get("keep") is False:
             self._emit(frame)
-        elif cursor and _is_message(frame):
+        elif cursor and is_message(frame):
             self._emit(*cursor.push(frame))
 
     async def _run(self) -> None:
@@ -228,11 +228,12 @@ class Client(Connection):
             page = await self.insist("join", channel=channel, limit=PAGE_SIZE, **fields)
             if since and not page.get("complete", True):
                 self._emit({"type": "gap", "channel": channel})
+            last = next_page(page, "")
             self._emit(*cursor.take(page["messages"]))
             # Without `since`, the other messages are older.
-            while since and page["more"]:
-                last = page["messages"][-1]["message_id"]
+            while since and last:
                 page = await self.insist("history", channel=channel, limit=PAGE_SIZE, since=last)
+                last = next_page(page, last)
                 self._emit(*cursor.take(page["messages"]))
             cursor.confirm()
         except RequestError:
@@ -251,7 +252,3 @@ class Client(Connection):
         for stream in self._streams:
             stream.close()
         self._outbox.reject(error)
-
-
-def _is_message(frame: Frame) -> bool:
-    return isinstance(frame.get("message_id"), str) and isinstance(frame.get("from"), dict | None)

@@ -21,7 +21,8 @@ from websockets.exceptions import InvalidStatus, InvalidURI, WebSocketException
 from websockets.typing import Subprotocol
 
 from clients.errors import ClientError, Closed, Offline, Refused, RequestError, SignedOut
-from clients.link import Frame, Link
+from clients.frames import Frame
+from clients.link import Link
 from clients.token import seconds_left
 
 # A function, or a coroutine function, that returns a token; None if nobody is signed in.

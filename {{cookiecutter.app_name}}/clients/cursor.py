@@ -1,9 +1,8 @@
 """The position of a client in one channel. With it, the client hands out each message once."""
 
 import json
-from typing import Any
 
-Frame = dict[str, Any]
+from clients.frames import Frame
 
 MAX_REMEMBERED = 10_000
 

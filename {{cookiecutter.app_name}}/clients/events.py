@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
-Frame = dict[str, Any]
+from clients.frames import Frame
 
 
 class Events:
@@ -17,17 +16,17 @@ class Events:
     def __init__(self, wants: Callable[[Frame], bool]) -> None:
         self._wants = wants
         self._queue: asyncio.Queue[Frame | None] = asyncio.Queue()
-        self._is_open = True
+        self.is_open = True
 
     def put(self, frame: Frame) -> None:
         """Add a frame, if it belongs to this stream."""
-        if self._is_open and self._wants(frame):
+        if self.is_open and self._wants(frame):
             self._queue.put_nowait(frame)
 
     def close(self) -> None:
         """End the iteration after the frames that wait."""
-        if self._is_open:
-            self._is_open = False
+        if self.is_open:
+            self.is_open = False
             self._queue.put_nowait(None)
 
     def __aiter__(self) -> "Events":

@@ -5,14 +5,12 @@ import json
 import time
 from collections.abc import Callable
 from itertools import count
-from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from clients.errors import Offline, RequestError
-
-Frame = dict[str, Any]
+from clients.frames import Frame
 
 # Ids are not used again on another connection, so that a late reply cannot be taken for another.
 _ids = count(1)

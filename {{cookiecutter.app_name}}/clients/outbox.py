@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from clients.errors import ClientError, Offline
-from clients.link import Frame
+from clients.frames import Frame
 
 Result = asyncio.Future[Frame]
 
