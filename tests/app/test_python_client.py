@@ -317,7 +317,11 @@ def test_frames_of_any_kind_do_not_end_the_client(clients: Any) -> None:
     "page",
     [
         {},
-        *({"messages": value} for value in (None, {}, [1], [{}], [{**MESSAGE, "message_id": 1}])),
+        {"messages": None},
+        {"messages": {}},
+        {"messages": [1]},
+        {"messages": [{}]},
+        {"messages": [{**MESSAGE, "message_id": 1}]},
         {"messages": [], "more": True},
         {"messages": [MESSAGE], "more": True},
     ],
