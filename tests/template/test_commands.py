@@ -15,7 +15,7 @@ DOCUMENTS = links.documents(ROOT)
 
 # Options of other programs in the documents.
 OTHER_PROGRAMS = re.compile(
-    r"(?:aws|chalice|cookiecutter|cruft|curl|docker|git|node|npm|npx|pip|pipx|pytest|python3?|ruff|uvx?|wscat)\b"
+    r"(?:aws|chalice|cookiecutter|cruft|curl|docker|git|node|npm|npx|pip|pipx|pytest|python3?|ruff|uvx?|wscat|wsl)\b"
 )
 
 
@@ -28,6 +28,11 @@ def code(path: Path) -> list[str]:
     lines += re.findall(r"^ {4}(\S.*)$", text, re.MULTILINE)
     lines += re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
     return [line.removeprefix("$ ").strip() for line in lines]
+
+
+def commands(path: Path) -> list[str]:
+    """Return the lines of a document that a reader types into a shell."""
+    return re.findall(r"^(?: {4}|\$ )([a-z.].*)$", path.read_text(), re.MULTILINE)
 
 
 def makefiles(path: Path) -> list[Path]:
@@ -109,6 +114,13 @@ def test_each_command_of_the_documents_exists() -> None:
         f"{path.relative_to(ROOT)}: {each}" for path, line in lines for each in problems(path, line)
     ]
     assert not found, "\n".join(found)
+
+
+def test_no_command_has_a_comment_behind_it() -> None:
+    """The shell of macOS takes the words of a comment for arguments, where a line is pasted."""
+    lines = [(path.name, line) for path in DOCUMENTS for line in commands(path)]
+    assert len(lines) > 100
+    assert [each for each in lines if re.search(r"\s# ", each[1])] == []
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ def test_demo_of_the_templates_readme_runs_an_app(
     template: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     checkout = shutil.copytree(template, tmp_path / "checkout")
-    commands = re.findall(r"^    make (\w+) ", (checkout / "README.md").read_text(), re.MULTILINE)
+    commands = re.findall(r"^    make (\w+)", (checkout / "README.md").read_text(), re.MULTILINE)
     assert commands == ["demo", "test"]
     with make_run(checkout, environment, tmp_path / "printed.txt", commands[0]) as gateway:
         assert b"<html" in gateway.http("GET", "/").body

@@ -64,6 +64,32 @@ def test_lesson_never_writes_over_other_work(reader: Reader) -> None:
     assert contents(reader.folder / "new/folder") == contents(WORKSHOP / "02-events")
 
 
+def test_lesson_replaces_another_one_that_is_as_it_came(reader: Reader) -> None:
+    lesson(reader, "10")
+    # Empty lines do not count as work, and files of no lesson are left alone.
+    app = reader.folder / "app.py"
+    app.write_text(app.read_text().replace("\n\n\n", "\n\n"))
+    (reader.folder / "notes.md").write_text("mine\n")
+    done = lesson(reader, "5")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\nThey replace the app of lesson 10, which was as it came.\n" in done.stdout
+    expected = contents(WORKSHOP / "05-the-gone")
+    assert contents(reader.folder) == {**expected, "notes.md": b"mine\n"}
+    assert not (reader.folder / "chalicelib").exists()
+
+
+def test_lesson_keeps_files_of_two_lessons(reader: Reader) -> None:
+    """One changed file, or one of a later lesson, makes all of them the reader's own work."""
+    lesson(reader, "4")
+    later = (WORKSHOP / "06-channels" / "app.py").read_bytes()
+    (reader.folder / "app.py").write_bytes(later)
+    before = contents(reader.folder)
+    done = lesson(reader, "5")
+    assert done.returncode == 1
+    assert "your own work is in . (got app.py, resources.json)" in done.stderr
+    assert contents(reader.folder) == before
+
+
 def test_lesson_that_cannot_be_written_leaves_nothing(reader: Reader) -> None:
     # The second file of the lesson cannot be written: a folder stands there as a file.
     (reader.folder / "web").write_text("")
@@ -95,6 +121,21 @@ def test_diff_shows_what_differs(reader: Reader) -> None:
     assert "+boto3" in done.stdout
 
 
+def test_diff_leaves_out_empty_lines_and_names_the_line(reader: Reader) -> None:
+    lesson(reader, "2")
+    app = reader.folder / "app.py"
+    text = app.read_text().replace("\n\n", "\n").replace("    show(event)\n", "    show(event)  \n")
+    app.write_text(text)
+    assert lesson(reader, "2", "--diff").returncode == 0
+    app.write_text(text.replace('"type": "error"', '"type": "mistake"'))
+    done = lesson(reader, "2", "--diff")
+    changes = [line for line in done.stdout.splitlines() if line[0] in "+-"][2:]
+    assert [change.strip("+- ")[:18] for change in changes] == ['reply = {"type": "'] * 2
+    (number,) = re.findall(r"^@@ line (\d+) @@$", done.stdout, re.MULTILINE)
+    first = done.stdout.split("@@\n")[1].splitlines()[0][1:]
+    assert app.read_text().splitlines()[int(number) - 1].rstrip() == first
+
+
 def test_check_without_a_running_app_says_so(reader: Reader) -> None:
     done = lesson(reader, "1", "--check")
     assert done.returncode == 1
@@ -118,6 +159,42 @@ def test_check_gives_a_hint_for_each_thing_that_is_missing(
     hints = re.findall("^ +hint: (.*)", done.stdout, re.MULTILINE)
     assert [hint.split()[0] for hint in hints] == ["count", "add", "read"]
     assert "3 of 6 things are missing" in done.stdout
+
+
+def test_check_against_the_gateway_of_another_folder_says_so(
+    app: Path, reader: Reader, tmp_path: Path
+) -> None:
+    lesson(reader, "1")
+    other = WORKSHOP / "01-echo"
+    with serving(app, other, tmp_path) as gateway:
+        port = str(gateway.port)
+        done = lesson(reader, "1", "--check", "--port", port)
+        own = lesson(reader, "1", str(other), "--check", "--port", port)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"error: the gateway at port {port} serves another folder (got {other}); end that gateway, "
+        f"or use another port, or check {other}\n"
+    )
+    assert own.returncode == 0, own.stdout + own.stderr
+
+
+@pytest.mark.full
+def test_check_where_nobody_can_connect_finds_nothing_ok(
+    app: Path, reader: Reader, tmp_path: Path
+) -> None:
+    """Not even what stands in files, and not that strangers are refused."""
+    lesson(reader, "10")
+    config = reader.folder / ".chalice" / "config.json"
+    refusing = "tokens.user_of(token)"
+    path = reader.folder / "app.py"
+    path.write_text(path.read_text().replace(refusing, 'tokens.user_of("x")'))
+    assert '"AUTH"' in config.read_text()
+    with serving(app, reader.folder, tmp_path) as gateway:
+        for number in ("4", "10"):
+            done = lesson(reader, number, "--check", "--port", str(gateway.port))
+            assert done.returncode == 1
+            assert "ok " not in done.stdout
+            assert "let clients connect (got server rejected" in done.stdout
 
 
 def test_generated_app_has_no_lessons_and_says_where_they_are(app: Path) -> None:

@@ -82,7 +82,10 @@ def _id_of(frame: str | bytes) -> Any:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Send and print frames until either side closes; return the exit status."""
+    """Send and print frames until either side closes; return the exit status.
+
+    A person who presses Ctrl-D has seen the replies. Lines of a file or a pipe end before theirs.
+    """
     options = _parser().parse_args(arguments)
     for stream in (sys.stdin, sys.stdout):
         if isinstance(stream, io.TextIOWrapper):
@@ -152,7 +155,8 @@ def _send_lines(socket: ClientConnection, replies: Replies) -> None:
             if line.strip():
                 replies.expect(line)
                 socket.send(line.rstrip("\r\n"))
-        replies.wait()
+        if not sys.stdin.isatty():
+            replies.wait()
         socket.close()
 
 

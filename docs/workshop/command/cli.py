@@ -56,8 +56,11 @@ def _list() -> int:
 
 
 def _copy(lesson: Lesson, folder: Path) -> int:
-    names = copy(lesson, folder)
-    print(f"Lesson {lesson.number}, {lesson.title}: {', '.join(names) or 'all files are there'}")
+    copied = copy(lesson, folder)
+    names = ", ".join(copied.names) or "all files are there"
+    print(f"Lesson {lesson.number}, {lesson.title}: {names}")
+    if copied.replaced:
+        print(f"They replace the app of lesson {copied.replaced.number}, which was as it came.")
     print(f"Its page: {lesson.page}")
     return 0
 

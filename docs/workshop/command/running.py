@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from .lessons import LessonError
@@ -22,6 +22,19 @@ SETTLE_SECONDS = 0.2
 
 class Missing(Exception):
     """A thing that a lesson adds and the app lacks. Its text is a hint."""
+
+
+class Refused(Missing):
+    """A connection that the app refuses.
+
+    Args:
+        hint: the text.
+        status: the HTTP status; None: there was no HTTP response.
+    """
+
+    def __init__(self, hint: str, status: int | None) -> None:
+        super().__init__(hint)
+        self.status = status
 
 
 @dataclass(frozen=True)
@@ -94,7 +107,7 @@ class App:
 
         Raises:
             LessonError: nothing listens at the address.
-            Missing: the app refuses the connection.
+            Refused: the app refuses the connection.
         """
         protocols: Any = ["token", token] if token else None
         try:
@@ -105,7 +118,8 @@ class App:
             use = "start it with chalice-ws local, or use --url"
             raise LessonError(f"no app runs at {self.url} (got {error}); {use}") from None
         except WebSocketException as error:
-            raise Missing(f"let clients connect (got {error})") from None
+            status = error.response.status_code if isinstance(error, InvalidStatus) else None
+            raise Refused(f"let clients connect (got {error})", status) from None
         with socket:
             yield Client(socket)
 

@@ -202,6 +202,14 @@ def routes(
     app.router.add_route("*", f"/{gateway.stage}/{{path:.*}}", rest.handle)
     app.router.add_post("/2015-03-31/functions/{name}/invocations", invoke.handle)
     tokens.add_to(app)
+
+    async def served(request: web.Request) -> web.Response:
+        # `chalice-ws lesson --check` asks whether this is the app of its folder.
+        if request.remote not in ("127.0.0.1", "::1"):
+            raise web.HTTPNotFound
+        return web.json_response({"folder": str(pages.parent)}, headers=NO_CACHE)
+
+    app.router.add_get("/.chalice-ws", served)
     if (pages / "index.html").exists():
 
         async def index(_: web.Request) -> web.FileResponse:

@@ -27,6 +27,7 @@ CHECKS: dict[int, Sequence[Check]] = {
         fanout.expire_rows,
         fanout.query_only,
     ],
+    6: [first.count_people, fanout.broadcast, *CHANNELS, fanout.query_only],
     7: [
         channels.reach_members,
         channels.forget_members,
@@ -57,5 +58,4 @@ CHECKS: dict[int, Sequence[Check]] = {
         permissions.send_where_needed,
         permissions.leave_out_boto3,
     ],
-    6: [first.count_people, fanout.broadcast, *CHANNELS, fanout.query_only],
 }

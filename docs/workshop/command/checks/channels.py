@@ -28,6 +28,8 @@ def leave(app: App) -> None:
     channel = _new_channel()
     with app.client() as ann:
         join(ann, channel)
+        if not members(ann, channel):
+            raise Missing("put a row for the membership in join, and read it in who")
         hint = 'reply {"type": "left"} to {"action": "leave", "channel": ...}'
         ann.request(hint, "left", action="leave", channel=channel)
         if members(ann, channel):
