@@ -83,10 +83,10 @@ class Gateway:
         """The address of the web page."""
         return f"http://127.0.0.1:{self.port}/"
 
-    def http(self, method: str, path: str, body: bytes = b"") -> Answer:
+    def http(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
         """Send an HTTP request, without a change to its path."""
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, SECONDS)) as connection:
-            connection.request(method, path, body)
+            connection.request(method, path, body, headers)
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
 

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from tests.local.gateway import SECONDS, Gateway, ask, client, serving
+from tests.local.gateway import Gateway, ask, client, serving
 
 ALLOWED = "http://localhost:5173"
 
@@ -40,13 +39,8 @@ def gateway(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gat
 
 def post(gateway: Gateway, body: object, **headers: str) -> tuple[int, dict[str, str], Any]:
     """Ask for a token; return the status, the headers and the JSON of the answer."""
-    connection = HTTPConnection("127.0.0.1", gateway.port, timeout=SECONDS)
-    try:
-        connection.request("POST", "/issuer/token", json.dumps(body), headers)
-        answer = connection.getresponse()
-        return answer.status, dict(answer.headers.items()), json.loads(answer.read())
-    finally:
-        connection.close()
+    answer = gateway.http("POST", "/issuer/token", json.dumps(body).encode(), **headers)
+    return answer.status, dict(answer.headers.items()), json.loads(answer.body)
 
 
 def token_command(app: Path, port: int, *more: str) -> subprocess.CompletedProcess[str]:

@@ -40,6 +40,22 @@ class Origins:
             return None
         return f"the origin is not allowed (got {origin!r}); use --allow-origin"
 
+    def may_return_to(self, address: str) -> bool:
+        """Return whether a sign-in may end at an address: on this machine, or an allowed origin."""
+        try:
+            parts = urlsplit(address)
+            # Reading it raises ValueError if it is no number.
+            _ = parts.port
+        except ValueError:
+            return False
+        # A browser reads a backslash as a slash, which ends the host.
+        if parts.scheme not in DEFAULT_PORTS or parts.fragment or {"@", "\\"} & {*address}:
+            return False
+        return (
+            _is_loopback(parts.hostname or "")
+            or f"{parts.scheme}://{parts.netloc}".lower() in self._origins
+        )
+
     def _is_host_allowed(self, host: str) -> bool:
         match = _HOST.fullmatch(host)
         if not match:

@@ -108,7 +108,7 @@ async def run(options: argparse.Namespace) -> None:
         refuse_other_paths(stage),
         add_slash(stage),
     ]
-    tokens = IssuerApi(issuer, project, options.stage)
+    tokens = IssuerApi(issuer, project, options.stage, origins)
     application = routes(gateway, rest, management, invoke, project / "web", tokens, checks)
     runner = web.AppRunner(
         application,

@@ -58,8 +58,7 @@ PAGE_SIZE = 50
 @router.action(data=DATA)
 def echo(request: Request, *, data: Any) -> replies.Echo:
     """Return `data`."""
-    # It raises an error if the sign-in has expired.
-    _user(request)
+    _require_sign_in(request)
     return {"type": "echo", "data": data}
 
 
@@ -178,7 +177,7 @@ def read(request: Request, *, channel: str, message_id: str, only: bool = False)
 @router.action(channel=CHANNEL)
 def who(request: Request, *, channel: str) -> replies.Members:
     """Return the members of a channel, each user once. The client need not be a member."""
-    _require(_user(request), "who", channel)
+    _require(connections.get(request.connection_id).user, "who", channel)
     found = members(channel, page_size=MAX_LISTED + 1)
     ids = list(islice(found, MAX_LISTED + 1))
     rows = connections.get_many(ids[:MAX_LISTED], request.invocation.deadline)
@@ -198,7 +197,8 @@ def who(request: Request, *, channel: str) -> replies.Members:
 @router.action()
 def channels(request: Request) -> replies.Channels:
     """Return the largest channels and their sizes."""
-    user, counts = _user(request), count_members(request.invocation.deadline)
+    user = connections.get(request.connection_id).user
+    counts = count_members(request.invocation.deadline)
     visible = [each for each in counts.items() if access.may(user, "who", each[0])]
     largest = sorted(visible, key=lambda count: (-count[1], count[0]))
     rows: list[replies.ChannelSize] = [
@@ -210,16 +210,16 @@ def channels(request: Request) -> replies.Channels:
 @router.action()
 def help(request: Request) -> replies.Help:
     """Return the actions that are switched on."""
-    _user(request)
+    _require_sign_in(request)
     actions = router.enabled().items()
     return {"type": "help", "actions": {name: action.describe() for name, action in actions}}
 
 
-def _user(request: Request) -> User | None:
-    """Return the user of a request; None is a guest."""
-    # Without sign-in all clients are guests, so their rows need not be read. If your
-    # access.authenticate returns users with AUTH none, read the row here too.
-    return None if settings.auth() == "none" else connections.get(request.connection_id).user
+def _require_sign_in(request: Request) -> None:
+    """Raise FrameError if the sign-in of a connection has expired."""
+    # Without sign-in nothing expires, so the row need not be read.
+    if settings.auth() != "none":
+        connections.get(request.connection_id)
 
 
 def _require(user: User | None, action: str, channel: str) -> None:
