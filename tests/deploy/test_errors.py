@@ -120,7 +120,7 @@ def test_table_without_stack_is_refused(scripted_aws: ScriptedAws, deploy: Run) 
     scripted_aws.answers["DescribeTable"] = [(200, {}, json.dumps(TABLE))]
     assert_one_error(
         deploy("deploy"),
-        "table exists without a stack .*; run make destroy first, or use chalice deploy",
+        "table exists without a stack .*; run make destroy STAGE=dev first, or use chalice deploy",
     )
     assert scripted_aws.changes() == []
 

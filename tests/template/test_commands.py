@@ -102,6 +102,7 @@ def problems(path: Path, line: str) -> list[str]:
         text += help_of("chalice_ws", "lesson") + help_of("chalice_ws", "local")
         text += help_of("chalice_ws", "invoke")
         text += help_of("chalice_ws.deploy", "deploy") + help_of("chalice_ws", "check")
+        text += help_of("chalice_ws.deploy", "destroy")
         found += [option for option in re.findall(r"(--[a-z-]+)", line) if option not in text]
     return found
 

@@ -41,6 +41,7 @@ VARYING = [
     (re.compile(r"\b\d{13}\\-[0-9a-f]{8}\b"), r"\d{13}-[0-9a-f]{8}"),
     (re.compile(r"\b\d{13}\b"), r"\d{13}"),
     (re.compile(r"\b\d{10}\b"), r"\d{10}"),
+    (re.compile(r"\w+(?=\\\.execute)"), r"\w+"),
     (re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}"), r"\d\d/[A-Z][a-z]{2}/\d{4}"),
     (re.compile(r"\beyJ[\w.\\-]+"), r"eyJ[\w.-]+"),
 ]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deploy.aws.account import Account
 from tests.workshop.pages import PAGES, WORKSHOP
 from tests.workshop.reader import reading
 
@@ -18,7 +19,7 @@ LESSONS = [
 
 @pytest.mark.parametrize("page", LESSONS)
 def test_lesson_prints_what_its_page_shows_and_ends_with_its_app(
-    page: Path, app: Path, tmp_path: Path
+    page: Path, app: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     end = WORKSHOP / page.stem
     expected = {
@@ -28,6 +29,13 @@ def test_lesson_prints_what_its_page_shows_and_ends_with_its_app(
     }
     with reading(tmp_path, app) as reader:
         for heading in reader.follow(page):
+            if heading == "Deploy it":
+                # In place of `aws configure`: a simulated account.
+                account: Account = request.getfixturevalue("aws")
+                names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+                settings = {name: account.environment[name] for name in names}
+                for name, value in {**settings, "no_proxy": "127.0.0.1"}.items():
+                    reader.terminal("first").run(f"$ export {name}={value}", False)
             # The exercise comes after the lesson's own app.
             if heading == "Exercise":
                 own = reader.files()

@@ -29,6 +29,9 @@ def check(number: int, folder: Path, url: str | None, port: int) -> int:
         LessonError: no app runs there, or the one of another folder.
     """
     app = App(url or f"ws://127.0.0.1:{port}/api", folder)
+    if url is None and (served := served_folder(port)) not in (None, folder.resolve()):
+        use = f"end that gateway, or use another port, or check {served}"
+        raise LessonError(f"the gateway at port {port} serves another folder (got {served}); {use}")
     try:
         # The checks of files say nothing about an app that nobody can reach.
         with app.client():
@@ -38,9 +41,6 @@ def check(number: int, folder: Path, url: str | None, port: int) -> int:
             print(f"missing  A client can connect\n         hint: {refused}")
             print(f"Lesson {number}: the other things are checked once a client can connect.")
             return 1
-    if url is None and (served := served_folder(port)) not in (None, folder.resolve()):
-        use = f"end that gateway, or use another port, or check {served}"
-        raise LessonError(f"the gateway at port {port} serves another folder (got {served}); {use}")
     hints = run(CHECKS[number], app)
     if hints:
         print(f"Lesson {number}: {len(hints)} of {len(CHECKS[number])} things are missing.")

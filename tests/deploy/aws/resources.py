@@ -4,11 +4,13 @@ Their properties have the names of the calls' parameters, except for upper and l
 fails with an unknown property, and with a value beyond AWS's limits.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
 from botocore.model import Shape
+from moto.apigateway.models import RestAPI
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.core.common_models import CloudFormationModel
@@ -41,6 +43,10 @@ class Kind:
 
 
 KINDS = {
+    # moto has the other two types of a REST API.
+    "AWS::ApiGateway::Stage": Kind(
+        "apigateway", "CreateStage", (), "DeleteStage", "StageName", True
+    ),
     "AWS::ApiGatewayV2::Api": Kind(
         "apigatewayv2", "CreateApi", ("UpdateApi",), "DeleteApi", "ApiId"
     ),
@@ -249,6 +255,22 @@ class TableWithTtl(Table):
         return table
 
 
+class RestApiOfBody(RestAPI):
+    """moto's REST API, with the name and the methods of its OpenAPI document."""
+
+    @classmethod
+    def create_from_cloudformation_json(cls, *arguments: Any, **options: Any) -> Any:
+        name, template, *others = arguments
+        body = template["Properties"]["Body"]
+        named = {**template, "Properties": {"Name": body["info"]["title"]}}
+        api = RestAPI.create_from_cloudformation_json(name, named, *others, **options)
+        client = boto3.client("apigateway", region_name=arguments[3])
+        # moto refuses OpenAPI 2, which Chalice writes.
+        document = {"openapi": "3.0.1", "info": body["info"], "paths": body["paths"]}
+        client.put_rest_api(restApiId=api.id, mode="merge", body=json.dumps(document).encode())
+        return api
+
+
 def install() -> None:
     """Add the types that moto lacks."""
     models, names = parsing.get_model_map(), parsing.get_name_type_map()
@@ -256,3 +278,4 @@ def install() -> None:
         models[kind] = type(kind.replace("::", ""), (Resource,), {"type": kind})
         names[kind] = models[kind].cloudformation_name_type()
     models["AWS::DynamoDB::Table"] = TableWithTtl
+    models["AWS::ApiGateway::RestApi"] = RestApiOfBody

@@ -13,6 +13,7 @@ from chalice_ws.deploy.errors import DeployError
 from chalice_ws.deploy.logs import print_log_group
 from chalice_ws.deploy.page import write_page
 from chalice_ws.deploy.sign_in import require_sign_in
+from chalice_ws.deploy.targets import command
 from chalice_ws.project.python_version import check_python
 from chalice_ws.project.quotas import RATE_VARIABLE
 from chalice_ws.project.resources import LOG_GROUP, TABLE, needed_extras, read_resources
@@ -41,7 +42,8 @@ def deploy(context: Context) -> None:
     _warn(find_rate_problem(context.session, rate))
     if not bucket.exists:
         bucket.create()
-        print(f"Created the bucket {bucket.name} for the code; make destroy deletes it.")
+        remove = command("destroy", context.options.stage)
+        print(f"Created the bucket {bucket.name} for the code; {remove} deletes it.")
     allow_access_logs(context.session, template)
     if not stack.apply(_upload(context, bucket, template)):
         print(f"No changes to the stack {stack.name}.")
@@ -109,7 +111,8 @@ def destroy(context: Context) -> None:
     for name in sorted(kept):
         # A name that CloudFormation has made is known to the stack alone.
         by_hand = f"Delete it with: aws dynamodb delete-table --table-name {name}"
-        use = "Run make destroy again to delete it." if name in found_again else by_hand
+        again = f"Run {command('destroy', context.options.stage)} again to delete it."
+        use = again if name in found_again else by_hand
         print(f"Kept {name}, by its DeletionPolicy. {use}")
 
 
@@ -177,7 +180,8 @@ def _require_no_leftovers(context: Context) -> None:
         problem = f"the {kind} exists outside of the stack (got {names})"
         raise DeployError(f"{problem}; delete it, or import it in CloudFormation's console")
     problem = f"the {kind} exists without a stack (got {names})"
-    use = "run make destroy first" + (", or use chalice deploy" if kind == "table" else "")
+    remove = command("destroy", context.options.stage)
+    use = f"run {remove} first" + (", or use chalice deploy" if kind == "table" else "")
     raise DeployError(f"{problem}; {use}")
 
 

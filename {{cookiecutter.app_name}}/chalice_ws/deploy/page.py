@@ -8,6 +8,7 @@ from typing import Any
 
 from chalice_ws.deploy.context import Context
 from chalice_ws.deploy.errors import DeployError
+from chalice_ws.deploy.targets import command
 from chalice_ws.project.page import SETTINGS, read_page_settings
 from chalice_ws.project.sign_in import CONNECT, is_open
 
@@ -46,7 +47,7 @@ def _settings(context: Context) -> dict[str, Any]:
         return own
     outputs = context.stack.outputs()
     if ADDRESS not in outputs:
-        advice = f"run make deploy STAGE={context.options.stage}"
+        advice = f"run {command('deploy', context.options.stage)}"
         raise DeployError(f"the stack has no WebSocket API (got {context.stack.name!r}); {advice}")
     found: dict[str, Any] = {"url": outputs[ADDRESS].rstrip("/")}
     if outputs.get(ISSUER) and outputs.get(CLIENT):

@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalice_ws.deploy.errors import DeployError
+from chalice_ws.deploy.targets import command
 
 POLL_SECONDS = 1
 
@@ -15,12 +16,12 @@ POLL_SECONDS = 1
 IN_REVIEW = "REVIEW_IN_PROGRESS"
 
 # The statuses in which a stack cannot be updated, each with the step that failed and the remedy.
-RECREATE = "run make destroy STAGE={stage}, then make deploy STAGE={stage}"
+RECREATE = "run {destroy}, then {deploy}"
 STUCK = {
     "CREATE_FAILED": ("creation", RECREATE),
     "ROLLBACK_COMPLETE": ("creation", RECREATE),
     "ROLLBACK_FAILED": ("creation", RECREATE),
-    "DELETE_FAILED": ("deletion", "run make destroy STAGE={stage}, and correct what it reports"),
+    "DELETE_FAILED": ("deletion", "run {destroy}, and correct what it reports"),
     "UPDATE_ROLLBACK_FAILED": (
         "rollback",
         "choose 'Continue update rollback' in CloudFormation's console, then deploy again",
@@ -59,7 +60,8 @@ class Stack:
         if status in STUCK:
             step, advice = STUCK[status]
             problem = f"the stack {self.name} cannot be updated, its {step} failed (got {status})"
-            raise DeployError(f"{problem}; {advice.format(stage=self._stage)}")
+            commands = {name: command(name, self._stage) for name in ("deploy", "destroy")}
+            raise DeployError(f"{problem}; {advice.format(**commands)}")
         if status.endswith("_IN_PROGRESS") and status != IN_REVIEW:
             raise DeployError(f"the stack {self.name} is busy (got {status}); wait, then run again")
 
@@ -78,7 +80,7 @@ class Stack:
         """Return the outputs by name. Raise DeployError if the stack does not exist."""
         stack = self._describe()
         if stack is None or stack["StackStatus"] == IN_REVIEW:
-            advice = f"run make deploy STAGE={self._stage}"
+            advice = f"run {command('deploy', self._stage)}"
             raise DeployError(f"the stack does not exist (got {self.name!r}); {advice}")
         return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
 
