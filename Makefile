@@ -7,8 +7,8 @@ REQUIREMENTS = tests/requirements.txt '$(APP)/requirements-dev.txt' '$(APP)/requ
 
 # A test file's fixtures are expensive: one process runs all tests of a file. The order of the files
 # is that of tests/conftest.py.
-# Tests wait a part of their time: one process more than there are processors.
-WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+# Tests wait half of their time: two processes for each processor.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 2)))
 PYTEST = $(RUN) pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # The template's folder is copied into apps: nothing may be left in it.

@@ -15,6 +15,8 @@ from tests.conftest import ROOT
 
 MEMBERS = 100
 
+pytestmark = pytest.mark.full
+
 # Read units and write units by step.
 Units = dict[str, tuple[float, float]]
 

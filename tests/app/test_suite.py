@@ -79,6 +79,7 @@ def test_engines_tests_have_the_module_as_generated(name: str) -> None:
     assert (GENERATED / name).read_text() == original.read_text(), f"cp {original} {GENERATED}"
 
 
+@pytest.mark.full
 def test_app_that_refuses_guests_passes_its_tests_with_one_changed_line(
     strict: Path, tmp_path: Path
 ) -> None:

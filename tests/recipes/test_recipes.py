@@ -114,6 +114,7 @@ def files_of_tests(app: Path) -> list[str]:
     return re.findall(r"Create `(tests/[^`]+)`", "".join(pages))
 
 
+@pytest.mark.full
 def test_recipes_change_what_they_name_and_their_tests_pass(done: Path) -> None:
     output = run(done, "pytest", "-p", "no:cacheprovider", *files_of_tests(done))
     assert "skipped" not in output

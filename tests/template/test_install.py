@@ -222,6 +222,7 @@ def test_environment_that_cannot_be_used_is_made_anew(
     assert_complete(made)
 
 
+@pytest.mark.full
 def test_install_with_carriage_returns_and_empty_values_succeeds(project: Path, make: Make) -> None:
     """A zip that was unpacked on Windows has them, and a script may leave variables empty."""
     for name in ("Makefile", "chalice_ws/install.sh", "requirements-dev.txt"):
@@ -245,7 +246,10 @@ esac
 """
 
 
-@pytest.mark.parametrize("fails", ["nothing", "venv", "pip"])
+@pytest.mark.parametrize(
+    "fails",
+    ["nothing", *(pytest.param(each, marks=pytest.mark.full) for each in ("venv", "pip"))],
+)
 def test_uv_is_used_where_it_is_installed(
     project: Path, make: Make, tmp_path: Path, fails: str
 ) -> None:

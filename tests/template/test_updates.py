@@ -60,6 +60,7 @@ def test_each_version_of_the_changelog_has_its_commit_and_its_update() -> None:
     assert sorted(earlier) == list(CONFLICTS)
 
 
+@pytest.mark.full
 def test_update_from_the_last_version_keeps_the_owners_action(
     template: Path, tmp_path: Path, bake: Bake
 ) -> None:
@@ -125,6 +126,7 @@ def test_cruft_generates_the_same_files_as_cookiecutter(
     assert made == files(bake({"output_dir": str(tmp_path / "expected")}, **answers))
 
 
+@pytest.mark.full
 def test_owner_is_told_that_the_template_has_changed(template: Path, tmp_path: Path) -> None:
     repo = tmp_path / "repo"
     publish(repo, "HEAD")

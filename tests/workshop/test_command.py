@@ -197,6 +197,7 @@ def test_check_where_nobody_can_connect_finds_nothing_ok(
             assert "let clients connect (got server rejected" in done.stdout
 
 
+@pytest.mark.full
 def test_generated_app_has_no_lessons_and_says_where_they_are(app: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-B", "-m", "chalice_ws", "lesson", "1"],
