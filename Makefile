@@ -5,11 +5,10 @@ RUN = "$(VENV)/bin/python" -m
 APP = {{cookiecutter.app_name}}
 REQUIREMENTS = tests/requirements.txt '$(APP)/requirements-dev.txt' '$(APP)/requirements.txt'
 
-# A test file's fixtures are expensive: one process runs all tests of a file. The order of the files
-# is that of tests/conftest.py.
+# tests/conftest.py says which tests one process runs, and in which order.
 # Tests wait half of their time: two processes for each processor.
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 2)))
-PYTEST = $(RUN) pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST = $(RUN) pytest -n $(WORKERS) --no-loadscope-reorder
 
 # The template's folder is copied into apps: nothing may be left in it.
 export PYTHONDONTWRITEBYTECODE = 1

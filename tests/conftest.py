@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 from cookiecutter.main import cookiecutter
 from selenium.webdriver import Chrome
 from websockets.sync.client import ClientConnection
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.deploy.aws.account import Account
 from tests.local.gateway import Gateway, client, running
@@ -45,8 +48,21 @@ PACKAGES = [
 # Tests that use one of these fixtures run with `make test-all` alone, but for those marked `quick`.
 FULL_FIXTURES = {"browser", "node"}
 
-# These have a test that takes more than half a minute.
-LONG_FILES = {"test_app.py", "test_policies.py", "test_request_units.py"}
+# These have a test that takes half a minute or more.
+LONG_FILES = {
+    "test_app.py",
+    "test_chaos.py",
+    "test_install_apps.py",
+    "test_lessons.py",
+    "test_ministack.py",
+    "test_page_recovery.py",
+    "test_policies.py",
+    "test_recipes.py",
+    "test_request_units.py",
+    "test_soak.py",
+    "test_suite.py",
+    "test_triggers.py",
+}
 
 # A proxy cannot reach the servers of the tests, nor the metadata service 169.254.169.254 that boto3
 # asks for credentials. Child processes inherit this.
@@ -66,13 +82,32 @@ Bake = Callable[..., Path]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test `full` that needs a browser or packages from npm, and start long files first.
 
-    A long file that starts last would keep one process busy while the others have ended.
+    A long test that starts last would keep one process busy while the others have ended.
     """
     for item in items:
         needs_much = FULL_FIXTURES.intersection(getattr(item, "fixturenames", ()))
         if needs_much and not item.get_closest_marker("quick"):
             item.add_marker("full")
     items.sort(key=lambda item: item.path.name not in LONG_FILES)
+
+
+class Scheduling(LoadScopeScheduling):
+    """The order of tests in several processes, and which of them one process runs."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Return the name of a group: a file whose tests share a fixture, or a single test."""
+        name = nodeid.partition("::")[0]
+        return name if _has_module_fixtures(name) else nodeid
+
+
+@cache
+def _has_module_fixtures(name: str) -> bool:
+    sources = (ROOT / name, ROOT / Path(name).parent / "conftest.py")
+    return any('scope="module"' in each.read_text() for each in sources if each.exists())
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    return Scheduling(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
