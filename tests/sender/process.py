@@ -149,7 +149,7 @@ class SmallBufferSocket(socket.socket):
 def set_timeouts() -> None:
     """Set the timeouts of the senders, so that a slow machine does not look like a fault."""
     from chalicelib import aws
-    from chalicelib.sender import management_api, pool, sockets
+    from chalicelib.sender import management_api, pool, retry, sockets
 
     variables = os.environ
     seconds = float(variables.get("TIMEOUT_SECONDS", 60))
@@ -159,6 +159,8 @@ def set_timeouts() -> None:
     pool.CONNECT_TIMEOUT_SECONDS = seconds
     pool.MAX_IDLE_SECONDS = float(variables.get("MAX_IDLE_SECONDS", seconds))
     sockets.ATTEMPT_DELAY_SECONDS = float(variables.get("ATTEMPT_DELAY_SECONDS", seconds))
+    default = retry.MAX_THROTTLED_SECONDS
+    retry.MAX_THROTTLED_SECONDS = float(variables.get("MAX_THROTTLED_SECONDS", default))
     aws.CONNECT_TIMEOUT_SECONDS = seconds
     aws.READ_TIMEOUT_SECONDS = first_seconds
 

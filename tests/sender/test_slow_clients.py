@@ -2,18 +2,38 @@
 
 import random
 import time
+from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 
-from tests.sender.fake_api import FakeApi, Post, Reply, Script, error
-from tests.sender.process import SenderProcess
-from tests.sender.support import assert_consistent, new_ids, recipients
+from tests.certificates import Certificate
+from tests.sender.fake_api import GONE, FakeApi, Post, Reply, Script, error
+from tests.sender.process import SenderProcess, run_sender
+from tests.sender.support import assert_consistent, environment, new_ids, recipients
 
 FULL = error(429, "LimitExceededException", "the client does not read")
 
 # A recipient is tried no more often: each wait but the first few is up to two seconds.
 MAX_TRIES = 25
+
+# The sender gives no client up before. Its own value is a few seconds.
+THROTTLED_SECONDS = 0.5
+
+# A connection that does not exist.
+NO_CONNECTION = "AAAAAAAAAAAAAAA="
+
+
+@pytest.fixture
+def sender(
+    app: Path, certificate: Certificate, tmp_path: Path, api: FakeApi
+) -> Iterator[SenderProcess]:
+    """A sender process that gives up clients early. The API knows which connections exist."""
+    api.scripts[NO_CONNECTION] = Script(last=GONE)
+    variables = environment(certificate, MAX_THROTTLED_SECONDS=str(THROTTLED_SECONDS))
+    with run_sender(app, tmp_path / "log", **variables) as each:
+        yield each
 
 
 def order(position: str, slow: list[str], others: list[str]) -> list[str]:
@@ -105,18 +125,18 @@ def test_slow_recipients_within_the_quota_lose_no_other(
     assert (result.counts["delivered"], result.counts["failed"]) == (600, 20)
 
 
-@pytest.mark.parametrize(("size", "accepted"), [(3, 0), (300, 0), (300, 50)])
+@pytest.mark.parametrize(("size", "accepted"), [(3, 0), (300, 0), (300, 290)])
 def test_quota_that_is_used_up_for_seconds_loses_nobody(
     sender: SenderProcess, api: FakeApi, size: int, accepted: int
 ) -> None:
-    """API Gateway refuses all calls for three seconds, after it has accepted some."""
+    """API Gateway refuses all calls for some time, after it has accepted some."""
     calls, ends_at = count(), time.monotonic() + 3600
 
     def refuse_all(post: Post) -> Reply | None:
         nonlocal ends_at
         if next(calls) < accepted:
             return None
-        ends_at = min(ends_at, time.monotonic() + 3)
+        ends_at = min(ends_at, time.monotonic() + 3 * THROTTLED_SECONDS)
         return FULL if time.monotonic() < ends_at else None
 
     api.override = refuse_all
@@ -134,7 +154,22 @@ def test_recipients_that_were_only_refused_are_untried_at_the_deadline(
     """API Gateway took no attempt, so that the queue may send to them again."""
     api.override = lambda post: FULL
     ids = new_ids(200)
-    result = sender.send(recipients(api, ids), seconds=3)
+    result = sender.send(recipients(api, ids), seconds=4 * THROTTLED_SECONDS)
     assert_consistent(result, ids, api)
     assert result.counts["delivered"] == 0
+    # An attempt that the deadline cancels may have delivered.
     assert result.counts["untried"] > result.counts["failed"]
+
+
+@pytest.mark.parametrize("accepted", [150, 298])
+def test_recipients_after_the_end_of_the_quota_are_untried_not_slow(
+    sender: SenderProcess, api: FakeApi, accepted: int
+) -> None:
+    """The quota ends during the fan-out, and stays used up until the deadline."""
+    calls, ids = count(), new_ids(300)
+    api.override = lambda post: None if next(calls) < accepted else FULL
+    result = sender.send(recipients(api, ids), seconds=5 * THROTTLED_SECONDS)
+    assert_consistent(result, ids, api)
+    assert result.counts["delivered"] == accepted
+    assert "not delivered: 429" not in sender.log.partition("API Gateway said 429")[0]
+    assert result.counts["untried"] >= result.counts["failed"]

@@ -72,7 +72,7 @@ class _FanOut:
         self._rate_limit = RateLimit(settings.fanout_rps())
         self._api = ManagementAPI(pool, payload, self._rate_limit)
         self._tasks = TaskGroup(pool.loop)
-        self._idle_count = self._waiting_count = self._final_count = 0
+        self._idle_count = self._waiting_count = 0
         self._on_result = on_result
 
     async def run(self, deadline: float) -> None:
@@ -101,11 +101,8 @@ class _FanOut:
         while delivery := await self._next_delivery():
             is_final = True
             try:
-                remaining_count = self._queue.read_count - self._final_count
                 is_final = await delivery.attempt(
-                    self._api,
-                    self._rate_limit,
-                    remaining_count if self._queue.is_finished() else None,
+                    self._api, self._rate_limit, self._queue.is_finished()
                 )
             finally:
                 if is_final:
@@ -139,7 +136,6 @@ class _FanOut:
                 self._waiting_count -= 1
 
     def _finish(self, delivery: Delivery) -> None:
-        self._final_count += 1
         if delivery.problem and delivery.status == "failed":
             log.warning(
                 "connection %s: not delivered: %s", delivery.connection_id, delivery.problem

@@ -1,7 +1,9 @@
 """Post one payload to WebSocket connections, and map each response to a status or an error."""
 
+import asyncio
 import logging
 import ssl
+import time
 
 from chalicelib.sender.connection import HTTPConnection
 from chalicelib.sender.http11 import Response
@@ -17,6 +19,12 @@ RESPONSE_TIMEOUT_SECONDS = 3
 
 # For the first request over an idle HTTP connection, which may have ended in silence.
 FIRST_RESPONSE_TIMEOUT_SECONDS = 1.5
+
+# A connection id of the form that API Gateway gives, which no connection has.
+NO_CONNECTION = "AAAAAAAAAAAAAAA="
+
+# The time for which the answer to a call with that id is used.
+QUOTA_SECONDS = 0.5
 
 
 class Throttled(OSError):
@@ -43,6 +51,9 @@ class ManagementAPI:
         self._payload = payload
         self._rate_limit = rate_limit
         self._signers: dict[str, Signer] = {}
+        self._quota_lock = asyncio.Lock()
+        self._has_quota = False
+        self._quota_until = 0.0
 
     async def post(self, connection_id: str, endpoint: str) -> Status:
         """Post the payload to a WebSocket connection; return "delivered" or "gone".
@@ -60,10 +71,35 @@ class ManagementAPI:
             self.blocked[endpoint] = error
             raise Blocked from error
 
-    async def _post(self, connection_id: str, endpoint: str) -> Status:
+    async def has_quota(self, endpoint: str) -> bool:
+        """Return whether the account's quota accepts a call now.
+
+        API Gateway answers 429 for a connection that does not exist only if the quota is used up.
+        The answer holds for QUOTA_SECONDS.
+        """
+        async with self._quota_lock:
+            if time.monotonic() >= self._quota_until:
+                self._has_quota = await self._is_call_accepted(endpoint)
+                self._quota_until = time.monotonic() + QUOTA_SECONDS
+                if self._has_quota:
+                    self._rate_limit.on_quota_left()
+        return self._has_quota
+
+    async def _is_call_accepted(self, endpoint: str) -> bool:
+        signer = self._signer(endpoint)
+        try:
+            response = await self._exchange(signer.origin, signer.request(NO_CONNECTION))
+        except OSError:
+            return False
+        return response.status < 500 and response.status != 429
+
+    def _signer(self, endpoint: str) -> Signer:
         if endpoint not in self._signers:
             self._signers[endpoint] = Signer(endpoint, self._payload)
-        signer = self._signers[endpoint]
+        return self._signers[endpoint]
+
+    async def _post(self, connection_id: str, endpoint: str) -> Status:
+        signer = self._signer(endpoint)
         request, access_key = signer.request(connection_id), signer.access_key
         response = await self._exchange(signer.origin, request)
         if response.status in (200, 410):

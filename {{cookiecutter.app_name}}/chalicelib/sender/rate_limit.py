@@ -84,6 +84,12 @@ class RateLimit:
         self._window_accepted_count = self.accepted_count
         self._window_throttled_count = self.throttled_count
 
+    def on_quota_left(self) -> None:
+        """Restore the rate. Recipients are the cause of the 429 since the last accepted call."""
+        self._rate = self._max_rate
+        self._slow_share = 1.0
+        self._before = None
+
     def _adjust(self, window: Window, now: float) -> None:
         """Lower the rate, or restore it where that was in vain."""
         throttled_share = 1 - window.accepted_share

@@ -19,10 +19,9 @@ MAX_WAIT_SECONDS = 2
 # to be the cause where the quota would refuse it so often in turn with less than this probability.
 MIN_QUOTA_PROBABILITY = 1e-6
 
-# The client is also assumed to be the cause if all recipients were tried and no call was accepted
-# for this time. If most recipients get 429, the quota is more likely, and the second value holds.
+# The client may also be the cause if all recipients were tried and no call was accepted for this
+# time. It is the cause if the quota accepts a call at the same time.
 MAX_THROTTLED_SECONDS = 3
-MAX_MOST_THROTTLED_SECONDS = 8
 
 # For this time, a client that did not read gets one attempt in each fan-out.
 SLOW_SECONDS = 60
@@ -56,19 +55,21 @@ class Delivery:
         return self.retry_at < other.retry_at
 
     async def attempt(
-        self, api: ManagementAPI, rate_limit: RateLimit, remaining_count: int | None
+        self, api: ManagementAPI, rate_limit: RateLimit, were_all_tried: bool
     ) -> bool:
         """Attempt to deliver once; return whether the status is final.
 
         Args:
-            remaining_count: the recipients whose status is not final. None while there is one
-                that was not tried.
+            were_all_tried: False while there is a recipient without an attempt.
         """
-        if remaining_count and self._is_throttled_too_long(rate_limit, remaining_count):
-            return self._give_up_slow_client()
         wait_seconds = rate_limit.reserve()
         if wait_seconds > 0:
             await asyncio.sleep(wait_seconds)
+        has_quota = (
+            were_all_tried
+            and self._is_throttled_too_long(rate_limit)
+            and await api.has_quota(self._endpoint)
+        )
         # An attempt that is cancelled from here on may have delivered.
         self.status = "failed"
         if self._endpoint in api.blocked:
@@ -88,7 +89,7 @@ class Delivery:
             self.problem = str(error)
             if _slow_until.get(self.connection_id, 0) > time.monotonic():
                 return True
-            if self._is_quota_improbable(rate_limit):
+            if has_quota or self._is_quota_improbable(rate_limit):
                 return self._give_up_slow_client()
             # API Gateway did not take the payload, so that another fan-out may send it.
             self.status = "untried"
@@ -121,10 +122,8 @@ class Delivery:
         self._throttled_count = rate_limit.throttled_count
         return self._quota_probability < MIN_QUOTA_PROBABILITY
 
-    def _is_throttled_too_long(self, rate_limit: RateLimit, remaining_count: int) -> bool:
+    def _is_throttled_too_long(self, rate_limit: RateLimit) -> bool:
         if not self._throttled_at:
             return False
-        accepted_at, accepted_count = rate_limit.accepted_at, rate_limit.accepted_count
-        are_few = accepted_at > self._throttled_at or accepted_count >= remaining_count
-        max_seconds = MAX_THROTTLED_SECONDS if are_few else MAX_MOST_THROTTLED_SECONDS
-        return time.monotonic() - max(self._throttled_at, accepted_at) > max_seconds
+        since = max(self._throttled_at, rate_limit.accepted_at)
+        return time.monotonic() - since > MAX_THROTTLED_SECONDS

@@ -9,6 +9,7 @@ unless KNOWN_CONDITIONS has it.
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 Statement = dict[str, Any]
@@ -123,6 +124,11 @@ def _condition_holds(statement: Statement) -> bool:
 
 
 def _matches(pattern: str, text: str) -> bool:
+    return _expression(pattern).fullmatch(text) is not None
+
+
+@cache
+def _expression(pattern: str) -> re.Pattern[str]:
     # fnmatch has character sets too. IAM has none.
     expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.fullmatch(expression, text, re.DOTALL) is not None
+    return re.compile(expression, re.DOTALL)

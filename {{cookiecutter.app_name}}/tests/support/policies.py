@@ -47,8 +47,11 @@ Located = tuple[Path, int | None, Statement]
 def missing(stage: str) -> list[str]:
     """Return a line for each call that is not allowed: what to change, and where."""
     functions: defaultdict[str, list[str]] = defaultdict(list)
+    by_path: dict[Path, list[Located]] = {}
     for path, function, call in sorted(_calls(stage, recorder.calls)):
-        statements = [*_statements(path), *_stack_statements(path)]
+        if path not in by_path:
+            by_path[path] = [*_statements(path), *_stack_statements(path)]
+        statements = by_path[path]
         if not allows([content for _, _, content in statements], call):
             functions[_advice(path, statements, call)].append(function)
     return [f"{advice} ({', '.join(each)} needs it)" for advice, each in functions.items()]
@@ -92,12 +95,13 @@ def unused(stage: str) -> list[str]:
                 f"call {name} in a test of tests/app, or nothing is known of what it needs"
             )
             continue
+        needed = [call for of, _, call in calls if of == path]
         for file, index, statement in _statements(path):
             found += [
                 f'{_line(file, grant.action, index)}: take out "{grant.action}" on'
                 f' "{grant.resource}" (no test of tests/app calls it, or not that widely)'
                 for grant in grants([statement])
-                if not any(of == path and is_needed(grant, call) for of, _, call in calls)
+                if not any(is_needed(grant, call) for call in needed)
                 if grant.action.lower() not in _used_by_services(stage, path)
                 if (path.stem, grant.action) not in SERVICE_ACTIONS
             ]
@@ -183,16 +187,21 @@ def _stack_statements(path: Path) -> Iterator[Located]:
     # The policies that a function gets with a resource file, such as resources/scale.json.
     stage, role = path.parent.name, f"{path.stem.title()}Role"
     roles = [{"Ref": role}, {"Ref": f"Websocket{role}"}]
-    for file in sorted((PROJECT / "resources").glob("*.json")):
-        for each in json.loads(file.read_text(encoding="utf-8"))["Resources"].values():
-            properties = each.get("Properties", {})
-            if each.get("Type") == "AWS::IAM::Policy" and any(
-                role in properties["Roles"] for role in roles
-            ):
-                for statement in as_list(properties["PolicyDocument"]["Statement"]):
-                    resources = as_list(statement["Resource"])
-                    arns = [_arn(resource, stage) for resource in resources]
-                    yield file, None, {**statement, "Resource": arns}
+    for file, properties in _stack_policies():
+        if any(role in properties["Roles"] for role in roles):
+            for statement in as_list(properties["PolicyDocument"]["Statement"]):
+                arns = [_arn(resource, stage) for resource in as_list(statement["Resource"])]
+                yield file, None, {**statement, "Resource": arns}
+
+
+@cache
+def _stack_policies() -> list[tuple[Path, dict[str, Any]]]:
+    return [
+        (file, each["Properties"])
+        for file in sorted((PROJECT / "resources").glob("*.json"))
+        for each in json.loads(file.read_text(encoding="utf-8"))["Resources"].values()
+        if each.get("Type") == "AWS::IAM::Policy"
+    ]
 
 
 def _arn(resource: Any, stage: str) -> str:
