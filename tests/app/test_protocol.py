@@ -83,7 +83,7 @@ def wave(request: Request, *, channel: str, times: int = 1) -> Waved | Hidden:
 
 
 @router.action()
-def hide(request: Request) -> Hidden:
+def push(request: Request) -> Hidden:
     return Hidden(2)
 '''
 
@@ -139,7 +139,7 @@ def test_added_actions_are_described_without_yaml(
     replies = {name: json.dumps(each.get("reply")) for name, each in document["operations"].items()}
     assert "Waved" in replies["wave"]
     assert "Hidden" in replies["wave"]
-    assert "Hidden" in replies["hide"]
+    assert "Hidden" in replies["push"]
     page = (copy / "docs" / "protocol.md").read_text()
     assert "Wave to the members of a channel." in page
     assert "may have `times`" in page

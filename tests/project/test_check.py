@@ -246,6 +246,8 @@ FAULTS: dict[str, list[tuple[Edit, str]]] = {
             "stage prod: WS_ACTIONS",
         ),
         (set_variables("dev", FANOUT_RPS=5000), r"FANOUT_RPS is not a string .*; use \"5000\""),
+        (set_variables("dev", WS_ACTIONS=["echo", "help"]), r"not a string .*; use \"echo,help\""),
+        (set_variables("dev", FANOUT_RPS=None), r"FANOUT_RPS is not a string \(got None\); remove"),
         (set_variables("prod", FANOUT_RPS="fast"), r"stage prod: FANOUT_RPS .*\(got 'fast'\); "),
         (set_variables("prod", HISTORY_SECONDS="a day"), r"HISTORY_SECONDS .*\(got 'a day'\); "),
         (set_variables("dev", CHANNEL_SHARDS="4;1"), r"CHANNEL_SHARDS .*\(got '4;1'\); "),

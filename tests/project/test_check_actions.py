@@ -69,7 +69,8 @@ def test_check_of_action_that_no_stage_has_warns(app: Path, tmp_path: Path) -> N
             append("chalicelib/actions.py", ACTION.replace("channel=C", "chanel=C", 1)),
             "chalicelib/actions.py",
             "@router.action",
-            "action wave: its decorator has a field without a parameter (got chanel); use channel",
+            "action wave: its decorator has a field without a parameter (got chanel); its parameter"
+            " is channel: use one name for both",
         ),
         (
             append("chalicelib/access.py", "\nLIMITS = limit\n"),

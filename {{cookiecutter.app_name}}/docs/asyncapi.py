@@ -60,8 +60,9 @@ def describe(actions: Mapping[str, Action], pushes: Iterable[Any]) -> Descriptio
         "channels": {"ws": {"address": "/", "messages": builder.messages}},
         "operations": {
             **operations,
-            "push": _operation("send", sent),
-            "fail": {"summary": ends, **_operation("send", _NAMES_OF_ERRORS)},
+            # No action has a name with a hyphen.
+            "send-push": _operation("send", sent),
+            "send-error": {"summary": ends, **_operation("send", _NAMES_OF_ERRORS)},
         },
         "components": {"schemas": builder.schemas.definitions},
     }

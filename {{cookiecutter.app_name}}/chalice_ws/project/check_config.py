@@ -1,5 +1,6 @@
 """Check .chalice/config.json: settings that Chalice would ignore, and environment variables."""
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -115,7 +116,9 @@ def check_variables(stage: Stage) -> Iterator[str]:
         strings = {name: value for name, value in variables.items() if isinstance(value, str)}
         for name in sorted(variables.keys() - strings.keys()):
             got = variables[name]
-            yield f'{stage.where}: {name} is not a string (got {got!r}); use "{got}"'
+            text = ",".join(map(str, got)) if isinstance(got, list) else json.dumps(got)
+            use = "remove it" if got is None else f'use "{text}"'
+            yield f"{stage.where}: {name} is not a string (got {got!r}); {use}"
         for name in sorted(variables.keys() - stage.readers.keys()):
             for likely in get_close_matches(name, stage.readers, 1, 0.8):
                 yield f"{stage.where}: the app does not read {name}; use {likely}"

@@ -77,8 +77,8 @@ def read_json(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise AppError(f"{shown(path)} cannot be read (got {error.strerror}); restore it") from None
     except (ValueError, RecursionError) as error:
-        got = json_problem(error)
-        raise AppError(f"{shown(path)} is not valid JSON (got {got}); correct it") from None
+        got, use = json_problem(error), _json_advice(error)
+        raise AppError(f"{shown(path)} is not valid JSON (got {got}); {use}") from None
     if not isinstance(content, dict):
         got = type(content).__name__
         raise AppError(f"{shown(path)} is not a JSON object (got a {got}); put it in {{}}")
@@ -88,6 +88,28 @@ def read_json(path: Path) -> dict[str, Any]:
 def json_problem(error: ValueError | RecursionError) -> str:
     """Return the text of an error of json.loads, without Python's advice for long numbers."""
     return str(error).partition("; use ")[0]
+
+
+def _json_advice(error: ValueError | RecursionError) -> str:
+    """Return what to do about an error of json.loads. Python names the place, not the mistake."""
+    if not isinstance(error, json.JSONDecodeError):
+        return "save it as UTF-8" if isinstance(error, UnicodeError) else "correct it"
+    before, after = error.doc[: error.pos].rstrip(), error.doc[error.pos :].lstrip()
+    # Python 3.13 names the comma itself, and older versions what comes after it.
+    if after.startswith(",") and "trailing comma" in error.msg:
+        before, after = f"{before},", after[1:].lstrip()
+    line = before.count("\n") + 1
+    if before.endswith(",") and after[:1] in ("}", "]"):
+        return f"take out the comma at the end of line {line}"
+    if "',' delimiter" in error.msg and after[:1] in ('"', "{", "["):
+        return f"add a comma at the end of line {line}"
+    if after[:1] in ("'", *"\u2018\u2019\u201c\u201d\u201e"):
+        return 'use straight double quotes (")'
+    if after.startswith(("//", "/*", "#")):
+        return "take out the comment, which JSON does not have"
+    if after.startswith("\ufeff"):
+        return "save it without a byte order mark"
+    return "correct it"
 
 
 class _DuplicateError(Exception):

@@ -54,6 +54,7 @@ def _explain(error: BaseException, project_dir: Path) -> str:
         path = Path(frame.filename)
         # Where the app raises an error itself, the fault is in the line that called it.
         is_raised = (frame.line or "").startswith("raise ") and source != ""
+        is_raised = is_raised and not isinstance(error, SystemExit)
         if path.is_relative_to(project_dir) and "site-packages" not in path.parts and not is_raised:
             where, source = f"{shown(path)}:{frame.lineno}", frame.line or ""
     if isinstance(error, ModuleNotFoundError):
@@ -64,6 +65,8 @@ def _explain(error: BaseException, project_dir: Path) -> str:
         use = f"set the variable under environment_variables in {CONFIG}"
     elif isinstance(error, NameError):
         use = "import it, or define it"
+    elif isinstance(error, ImportError) and "partially initialized" in str(error):
+        use = "two modules import each other: import it in the function that uses it"
     else:
         use = "correct it"
     text = " ".join(str(error).split())

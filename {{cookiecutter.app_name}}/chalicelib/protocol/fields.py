@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from chalicelib.protocol import names
 from chalicelib.protocol.frames import Frame, FrameError
-from chalicelib.protocol.schema import KEYWORDS, Schema, is_valid, unchecked
+from chalicelib.protocol.schema import KEYWORDS, Schema, is_valid, unchecked, wrong_limits
 
 MAX_TEXT_LENGTH = 64
 MAX_DEPTH = 100
@@ -42,8 +42,12 @@ class Field:
     schema: Schema = field(default_factory=dict)
     example: Any = None
 
-    def unchecked(self) -> str | None:
-        """Return what its schema says and a request is not checked for, and what to do; or None."""
+    def fault(self) -> str | None:
+        """Return what is wrong in its definition, and what to do; or None."""
+        if not callable(self.convert):
+            return f"its convert is not a function (got {self.convert!r}); use schema=..."
+        for limit, use in wrong_limits(self.schema):
+            return f"its schema has {limit}, which is not valid; use {use}"
         keywords = [*unchecked(self.schema)] if self.convert is _same else []
         if not keywords:
             return None

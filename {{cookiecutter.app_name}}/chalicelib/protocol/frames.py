@@ -74,14 +74,23 @@ def encode(frame: Mapping[str, Any], max_bytes: int = MAX_BYTES) -> str:
     Raises:
         FrameError: too_large, the text has more than `max_bytes` bytes.
         ValueError: the frame holds a number that JSON does not have.
+        TypeError: the frame holds a value that JSON does not have.
     """
-    text = json.dumps(frame, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    separators = (",", ":")
+    text = json.dumps(
+        frame, ensure_ascii=False, separators=separators, allow_nan=False, default=_refuse
+    )
     # Half of a surrogate pair has no UTF-8. Its escape is the same in Python and in JSON.
     payload = text.encode(errors="backslashreplace")
     if len(payload) > max_bytes:
         size = f"got {len(payload)} bytes, the maximum is {max_bytes}"
         raise FrameError("too_large", f"send less: the frame to send is too large ({size})")
     return payload.decode()
+
+
+def _refuse(value: Any) -> Any:
+    use = "use str, int, float, bool, None, list or dict"
+    raise TypeError(f"JSON has no {type(value).__name__} (got {str(value)[:100]}); {use}")
 
 
 def decode(text: str) -> Frame:

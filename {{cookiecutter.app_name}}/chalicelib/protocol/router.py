@@ -1,9 +1,11 @@
 """The router: each frame of a client runs one action and gets one reply."""
 
+import builtins
+import dis
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
-from inspect import Parameter, signature
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction, signature
 from typing import Any, NamedTuple
 
 from chalice.app import WebsocketEvent
@@ -91,19 +93,19 @@ class Router:
         """Register a function as the action of its name.
 
         Raises:
-            TypeError: the function's parameters are not the fields, or nothing checks a part of
-                a field's schema.
+            TypeError: the function is no plain one, its parameters are not the fields, or nothing
+                checks a part of a field's schema.
         """
         if misplaced:
             raise TypeError("@router.action names no fields; use @router.action(NAME=FIELD, ...)")
 
         def register(function: Handler) -> Handler:
             name = function.__name__
-            _, *parameters = signature(function).parameters.values()
-            for problem in _problems(fields, parameters):
+            for problem in _problems(fields, function):
                 raise TypeError(f"action {name}: {problem}")
             if name in self.actions:
                 raise TypeError(f"two actions have the name {name}; rename one")
+            parameters = signature(function).parameters.values()
             optional = {each.name for each in parameters if each.default is not each.empty}
             self.actions[name] = Action(function, fields, optional)
             return function
@@ -161,6 +163,9 @@ class Router:
         if not isinstance(reply, Mapping) or not isinstance(reply.get("type"), str):
             use = 'return a dict with a type, such as {"type": "done"}'
             raise TypeError(f"action {name} returned {str(reply)[:200]}; {use}")
+        if "id" in reply:
+            use = f"use another name, such as {name}_id: the id of a reply is that of its request"
+            raise TypeError(f"action {name} returned an id (got {reply['id']!r}); {use}")
         return reply
 
     def _find(self, name: Any) -> Action:
@@ -173,20 +178,49 @@ class Router:
         raise FrameError("unknown_action", hint)
 
 
-def _problems(fields: Mapping[str, Field], parameters: Iterable[Parameter]) -> Iterator[str]:
-    """Yield the differences between the fields in a decorator and the function's parameters."""
+def _problems(fields: Mapping[str, Field], function: Handler) -> Iterator[str]:
+    """Yield what is wrong in a function, and the differences between it and its decorator."""
+    is_async = iscoroutinefunction(function) or isasyncgenfunction(function)
+    if is_async or isgeneratorfunction(function):
+        yield f"it {'is async' if is_async else 'has a yield'}; use def and return"
+    for user in _users_of_hidden_builtin(function):
+        yield f"it hides Python's {function.__name__}, which {user} uses; use another name"
+    parameters = [*signature(function).parameters.values()]
+    first = parameters.pop(0) if parameters else None
+    if first is None or first.name in fields or first.kind > first.POSITIONAL_OR_KEYWORD:
+        got = "nothing" if first is None else str(first)
+        yield f"its first parameter is not the request (got {got}); put `request: Request` first"
+    for each in parameters:
+        if each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD):
+            yield f"its parameter has no field (got {each}); name each field as a parameter"
     names = [each.name for each in parameters]
     for name, field in fields.items():
         if name in ("action", "id"):
             yield f"each request may have {name}; use another name for the field"
         if not isinstance(field, Field):
             yield f"{name} is not a Field (got {field!r}); use one of chalicelib/protocol/fields.py"
-        elif problem := field.unchecked():
+        elif problem := field.fault():
             yield f"field {name}: {problem}"
     for name in fields.keys() - {*names}:
         likely = closest(name, {*names} - fields.keys())
-        use = f"use {likely}={likely.upper()}" if likely else "remove it, or add the parameter"
+        use = "remove it, or add the parameter"
+        if likely:
+            use = f"its parameter is {likely}: use one name for both"
         yield f"its decorator has a field without a parameter (got {name}); {use}"
     for name in names:
         if name not in fields:
             yield f"its parameter {name} has no field; add {name}=FIELD to the decorator"
+
+
+def _users_of_hidden_builtin(function: Handler) -> Iterator[str]:
+    """Yield the functions of a function's module that would call it in place of the builtin."""
+    name = function.__name__
+    if not hasattr(builtins, name):
+        return
+    for user in [*function.__globals__.values()]:
+        code = getattr(user, "__code__", None)
+        # Most functions do not have the name at all. Some have an attribute of it.
+        if code and name in code.co_names and user.__module__ == function.__module__:
+            found = dis.get_instructions(code)
+            if any((each.opname, each.argval) == ("LOAD_GLOBAL", name) for each in found):
+                yield user.__name__

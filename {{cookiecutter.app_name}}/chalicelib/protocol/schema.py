@@ -30,6 +30,22 @@ def unchecked(schema: Schema) -> Iterator[str]:
             yield from unchecked(part) if isinstance(part, dict) else [f"{name} {part!r}"]
 
 
+def wrong_limits(schema: Schema) -> Iterator[tuple[str, str]]:
+    """Yield the keywords whose values no request could be compared with, and what to use."""
+    for name, limit in schema.items():
+        expected, use = _LIMITS.get(name, (object, ""))
+        if not isinstance(limit, expected):
+            yield f"{name} {limit!r}", use
+        elif name == "pattern":
+            try:
+                re.compile(limit)
+            except re.error as error:
+                yield f"{name} {limit!r}", f"a regular expression ({error})"
+        elif name in ("anyOf", "items"):
+            for part in limit if name == "anyOf" else [limit]:
+                yield from wrong_limits(part) if isinstance(part, dict) else ()
+
+
 def _has_type(name: Any, value: Any) -> bool:
     return _TYPES[name](value) if name in [*_TYPES] else True
 
@@ -79,6 +95,15 @@ KEYWORDS: dict[str, Callable[[Any, Any], bool]] = {
     "items": _has_items,
     "minItems": lambda least, value: not isinstance(value, list) or least <= len(value),
     "maxItems": lambda most, value: not isinstance(value, list) or len(value) <= most,
+}
+
+# The types of the keywords' own values.
+_NUMBER = ((int, float), "a number")
+_LIST = ((list, tuple), "a list")
+_LIMITS: dict[str, tuple[Any, str]] = {
+    **dict.fromkeys(("enum", "anyOf"), _LIST),
+    "pattern": (str, "a regular expression"),
+    **{name: _NUMBER for name in KEYWORDS if re.match("min|max|exclusive", name)},
 }
 
 # They describe values, and refuse none.

@@ -123,6 +123,20 @@ def test_example_of_each_field_is_accepted(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DIFFERENT_FIELDS)
+def test_field_raises_only_value_error(name: str) -> None:
+    action, field = DIFFERENT_FIELDS[name]
+    for text in values_around(field.schema):
+        try:
+            field.parse(json.loads(text))
+        except ValueError:
+            pass
+        except Exception as error:
+            use = "let its convert raise ValueError, or give it a schema that refuses the value"
+            got = f"(got {type(error).__name__}: {error}, for {text[:200]})"
+            pytest.fail(f"{FRAMES.place(action)}: field {name}: {use} {got}", pytrace=False)
+
+
+@pytest.mark.parametrize("name", DIFFERENT_FIELDS)
 def test_file_and_app_accept_the_same_values(api: Api, name: str) -> None:
     client = api.connect()
     client.request("join", channel="tea")

@@ -39,7 +39,7 @@ class Frames:
             if operation["action"] == "receive"
         }
         # The messages that come without a request. A reply may be one of them too.
-        self._pushes = _message_names(operations["push"]["messages"])
+        self._pushes = _message_names(operations["send-push"]["messages"])
         self._all_replies = {*chain.from_iterable(self.replies.values())}
         # AsyncAPI's default schema format is a superset of JSON Schema draft 7.
         self._validator = cache(lambda schema: Draft7Validator(self._schema(schema)))

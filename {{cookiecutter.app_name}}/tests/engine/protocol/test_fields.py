@@ -43,6 +43,26 @@ def test_schemas_of_this_test_have_each_keyword() -> None:
     assert used == KEYWORDS.keys()
 
 
+WRONG = [
+    ({"schema": {"enum": "red"}}, "its schema has enum 'red', which is not valid; use a list"),
+    ({"schema": {"minimum": "1"}}, "its schema has minimum '1', which is not valid; use a number"),
+    ({"schema": {"items": {"pattern": "["}}}, "its schema has pattern '[', which is not valid"),
+    ({"convert": {"type": "string"}}, "its convert is not a function (got {'type': 'string'})"),
+]
+
+
+@pytest.mark.parametrize(("definition", "message"), WRONG)
+def test_action_with_a_field_that_no_value_can_be_compared_with_is_refused(
+    definition: dict[str, Any], message: str
+) -> None:
+    def wave(request: Request, *, color: Any) -> dict[str, Any]:
+        return {"type": "waved"}
+
+    with pytest.raises(TypeError) as caught:
+        Router().action(color=Field("a color", **definition))(wave)
+    assert f"action wave: field color: {message}" in str(caught.value)
+
+
 UNCHECKED = [
     ({"type": "array", "uniqueItems": True}, "uniqueItems"),
     ({"type": "object", "properties": {}, "required": []}, "properties, required"),

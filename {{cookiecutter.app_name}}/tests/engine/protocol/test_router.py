@@ -188,7 +188,8 @@ class Done:
         (None, "action wave returned None; return a dict with a type"),
         ({"kind": "done"}, "action wave returned {'kind': 'done'}; return a dict with a type"),
         ("done", "action wave returned done; return a dict with a type"),
-        ({"type": "done", "at": {1}}, "TypeError: Object of type set is not JSON serializable"),
+        ({"type": "done", "id": 7}, "action wave returned an id (got 7); use another name, such"),
+        ({"type": "done", "at": {1}}, "TypeError: JSON has no set (got {1}); use str, int"),
     ],
 )
 def test_reply_that_is_none_is_told_with_the_line_of_the_action(
@@ -235,7 +236,10 @@ def waves(request: Request, *, channel: str, times: int = 1) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"chanel": CHANNEL, "times": LIMIT}, r"\(got chanel\); use channel=CHANNEL"),
+        (
+            {"chanel": CHANNEL, "times": LIMIT},
+            r"\(got chanel\); its parameter is channel: use one name for both",
+        ),
         (
             {"channel": CHANNEL},
             "its parameter times has no field; add times=FIELD to the decorator",
@@ -250,6 +254,52 @@ def test_decorator_that_differs_from_the_function_is_named(
 ) -> None:
     with pytest.raises(TypeError, match=f"^action waves: .*{message}"):
         Router().action(**fields)(waves)
+
+
+async def sleeps(request: Request) -> dict[str, str]:
+    return {"type": "slept"}
+
+
+def yields(request: Request) -> Any:
+    yield {"type": "yielded"}
+
+
+def forgets() -> dict[str, str]:
+    return {"type": "forgot"}
+
+
+def begins(channel: str) -> dict[str, str]:
+    return {"type": "begun"}
+
+
+def takes_all(request: Request, **fields: Any) -> dict[str, str]:
+    return {"type": "taken"}
+
+
+def next(request: Request) -> dict[str, str]:
+    return {"type": "next"}
+
+
+def uses_next(numbers: Any) -> Any:
+    return next(numbers)
+
+
+@pytest.mark.parametrize(
+    ("function", "fields", "message"),
+    [
+        (next, {}, "it hides Python's next, which uses_next uses; use another name"),
+        (sleeps, {}, "it is async; use def and return"),
+        (yields, {}, "it has a yield; use def and return"),
+        (forgets, {}, r"not the request \(got nothing\); put `request: Request` first"),
+        (begins, {"channel": CHANNEL}, r"not the request \(got channel: str\); put"),
+        (takes_all, {"channel": CHANNEL}, r"no field \(got \*\*fields: Any\); name each field"),
+    ],
+)
+def test_function_that_cannot_be_an_action_is_named(
+    function: Any, fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(TypeError, match=f"^action {function.__name__}: .*{message}"):
+        Router().action(**fields)(function)
 
 
 def test_decorator_without_parentheses_or_a_name_twice_is_refused() -> None:
