@@ -83,7 +83,7 @@ def test_resource_files_of_app_without_any_are_empty(tmp_path: Path) -> None:
         ('{\n"a": 1,\n}', "; take out the comma at the end of line 2"),
         ('{"a": [1, ]}', "; take out the comma at the end of line 1"),
         ("{\u201ca\u201d: 1}", "; use straight double quotes"),
-        ('{"a": \'1\'}', "; use straight double quotes"),
+        ("{\"a\": '1'}", "; use straight double quotes"),
         ('{"a": 1, // one\n"b": 2}', "; take out the comment, which JSON does not have"),
         ("\ufeff{}", "; save it without a byte order mark"),
         ('{"a": 1', "; correct it"),
