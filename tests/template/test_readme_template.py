@@ -59,10 +59,24 @@ def test_figures_are_those_of_the_results() -> None:
 
 def test_figures_of_the_fan_out_are_those_of_the_results() -> None:
     results = (ROOT / "benchmarks" / "fanout" / "RESULTS.md").read_text()
-    ours, boto3 = re.findall(r"at ([\d,]+/s)", README)
-    for sender, figure in [("ours", ours), ("boto3, 32 threads", boto3)]:
+    (table,) = re.findall(r"(\| \| ours \| boto3, 32 threads \|\n.*?)\n\n", README, re.DOTALL)
+    shown = rows(table, 3)
+    for number, sender in enumerate(shown.pop("")):
         (row,) = re.findall(rf"^\| 10 ms \| {sender} \|(.*)", results, re.MULTILINE)
-        assert row.split("|")[2].split(", ")[0].strip() == figure
+        measured = [cell.split("/s")[0].strip() for cell in row.split("|")]
+        assert shown["deliveries/s to 1,000"][number] == measured[1], sender
+        assert shown["deliveries/s to 5,000"][number] == measured[2], sender
+
+
+def test_lesson_claims_no_more_than_the_results_of_the_fan_out() -> None:
+    results = rows((ROOT / "benchmarks" / "fanout" / "RESULTS.md").read_text(), 3)
+    (page,) = (ROOT / "docs" / "workshop").glob("11-*.md")
+    text = " ".join(page.read_text().split())
+    numbers = {"three": 3, "four": 4, "five": 5, "eight": 8, "nine": 9, "ten": 10}
+    for people in ("1,000", "5,000"):
+        (word,) = re.findall(rf"(\w+) times as many to {people}", text)
+        (measured, _) = results[f"deliveries/s to {people}, times boto3, 32 threads"]
+        assert numbers[word] <= float(measured)
 
 
 def test_compared_products_have_a_cell_in_each_row() -> None:

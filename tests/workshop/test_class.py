@@ -1,6 +1,8 @@
 """A class: thirty people on one gateway, the wheelhouse, the dev container, and the browser."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -14,7 +16,8 @@ from websockets.sync.client import connect
 from tests.conftest import OWN_HOME, ROOT
 from tests.local.gateway import SECONDS, poll, serving
 from tests.project.test_install import NO_REGISTRY
-from tests.workshop.pages import WORKSHOP
+from tests.workshop.pages import WORKSHOP, Console, steps
+from tests.workshop.reader import reading
 
 PEOPLE = 30
 
@@ -58,45 +61,57 @@ def test_page_of_the_lessons_shows_what_they_say(app: Path, driver: Chrome, tmp_
 
 
 @pytest.mark.full
-def test_wheelhouse_installs_without_a_network(template: Path, tmp_path: Path) -> None:
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    environment = {
-        "HOME": OWN_HOME,
-        "PIP_RETRIES": "0",
-        "PIP_TIMEOUT": "10",
-        "PATH": "/usr/bin:/bin",
-    }
-    # The dependencies are those of the test's own environment: the toolkit's wheel is what differs.
+def test_commands_that_prepare_a_class_install_the_lessons(template: Path, tmp_path: Path) -> None:
+    """On each machine, and in a room without a network."""
+    shutil.copytree(template, tmp_path / "chalice-ws-template")
+    prepare, again = commands(WORKSHOP / "README.md")
+    wheelhouse, room = commands(WORKSHOP / "teachers.md")[:2]
+    in_checkout = ["cd ../chalice-ws-template", *wheelhouse, "deactivate"]
+    copy = ["mkdir ../room", "cp -r wheelhouse ../room", "cd ../room"]
+    # The toolkit alone: its dependencies are those of the test's own environment.
+    script = [
+        re.sub("^pip (install|wheel)", r"pip \1 --no-deps", line)
+        for line in [*prepare, "cd ..", *again, *in_checkout, *copy, *room]
+    ]
     done = subprocess.run(
-        [*pip, "wheel", "--no-deps", "--wheel-dir", str(tmp_path / "wheelhouse"), str(template)],
-        env=environment,
+        ["bash", "-e"],
+        input="\n".join(script),
+        cwd=tmp_path,
+        env={
+            "HOME": OWN_HOME,
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "PIP_RETRIES": "0",
+            "PIP_TIMEOUT": "10",
+        },
         capture_output=True,
         text=True,
     )
     if done.returncode and NO_REGISTRY in done.stderr:
         pytest.skip("pip cannot reach a registry that has the build backend")
     assert done.returncode == 0, done.stderr
-    options = ["--no-index", "--no-deps", "--find-links", str(tmp_path / "wheelhouse")]
-    done = subprocess.run(
-        [*pip, "install", *options, "--target", str(tmp_path / "installed"), "chalice-ws"],
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    (tmp_path / "workshop").mkdir()
-    done = subprocess.run(
-        [sys.executable, "-B", "-m", "chalice_ws", "lesson", "10"],
-        cwd=tmp_path / "workshop",
-        env={"PYTHONPATH": str(tmp_path / "installed")},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    copied = [path for path in (tmp_path / "workshop").rglob("*") if path.is_file()]
-    assert len(copied) == len([p for p in (WORKSHOP / "10-who-are-you").rglob("*") if p.is_file()])
-    assert (tmp_path / "installed/chalice_ws/workshop/10-who-are-you.md").exists()
-    assert (tmp_path / "installed/chalice_ws/workshop/pictures/10-who-are-you.svg").exists()
+    assert re.search(r"^12  On AWS.* \(20 minutes\)$", done.stdout, re.MULTILINE), done.stdout
+    (line,) = re.findall(r"^Its page: (.*)$", done.stdout, re.MULTILINE)
+    page = Path(line)
+    assert tmp_path / "room" in page.parents
+    assert (page.parent / "pictures" / f"{page.stem}.svg").is_file()
+    assert (page.parent / "teachers.md").is_file()
+    assert (tmp_path / "room" / "app.py").is_file()
+
+
+def commands(page: Path) -> list[list[str]]:
+    """Return the commands of each console block of a page."""
+    blocks = [step.text for step in steps(page) if isinstance(step, Console)]
+    return [re.findall(r"^\$ (.*)$", block, re.MULTILINE) for block in blocks]
+
+
+@pytest.mark.full
+def test_teacher_serves_and_marks_a_class_as_the_page_says(tmp_path: Path) -> None:
+    text = (WORKSHOP / "teachers.md").read_text()
+    page = tmp_path / "page.md"
+    # On this machine alone.
+    page.write_text(text[text.index("## Let thirty") :].replace("0.0.0.0", "127.0.0.1"))
+    with reading(tmp_path) as reader:
+        assert "Mark the work" in list(reader.follow(page))
 
 
 def test_dev_container_installs_the_toolkit() -> None:
