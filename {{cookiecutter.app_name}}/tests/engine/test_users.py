@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib.protocol.user import User
-from chalicelib.storage import channels, connections
+from chalicelib.storage import channels, connections, users
 from chalicelib.storage.connections import MAX_CHANNELS
 from tests.client import Api, Client, Frame
 from tests.conftest import age, error
@@ -206,11 +206,14 @@ def test_message_marked_alone_is_read_on_all_devices(api: Api, devices: list[Cli
     assert (reply["read"], "read_alone" in reply) == (ids[2], False)
 
 
-def test_marks_of_single_messages_are_limited(api: Api, devices: list[Client]) -> None:
+def test_marks_of_single_messages_are_limited(
+    devices: list[Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(users, "MAX_SINGLES", 3)
     first = devices[0]
-    for number in range(100):
+    for number in range(3):
         first.request("read", channel="lobby", message_id=message_id_at(number), only=True)
-    reply = first.request("read", channel="lobby", message_id=message_id_at(100), only=True)
+    reply = first.request("read", channel="lobby", message_id=message_id_at(3), only=True)
     assert error(reply) == ("bad_field", "read")
     assert reply["field"] == "only"
 
@@ -244,7 +247,7 @@ def test_gone_device_is_removed(api: Api, devices: list[Client]) -> None:
 
 
 def test_many_devices_are_reached_up_to_a_maximum(api: Api, devices: list[Client]) -> None:
-    write_members([f"d{n:03}" for n in range(150)], "@ann")
+    write_members([f"d{n:03}" for n in range(100)], "@ann")
     first, _ = devices
     with count_requests() as requests:
         first.request("read", channel="lobby", message_id=message_id_at(0))

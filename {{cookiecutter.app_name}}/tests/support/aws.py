@@ -13,6 +13,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 
 from chalice_ws.local.isolation import isolate
 from chalicelib.aws import session
+from tests.support.quick_aws import make_quick
 
 _mock = mock_aws()
 
@@ -32,6 +33,7 @@ def _answer(**event: Any) -> Any:
 # moto's own handler, and would process each request twice.
 session.events.unregister("before-send", botocore_stubber)
 session.events.register_first("before-send", _answer)
+make_quick()
 
 
 @contextmanager

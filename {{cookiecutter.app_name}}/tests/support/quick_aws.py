@@ -1,0 +1,50 @@
+"""boto3 and moto in half of the time, which is most of the time of the tests."""
+
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+from botocore import UNSIGNED
+
+from chalicelib.aws import session
+
+
+def make_quick() -> None:
+    """Leave out work that boto3 and moto repeat, and that no test needs."""
+    # moto reads no signature.
+    session.events.register("choose-signer", lambda **_: UNSIGNED)
+    for change in (_read_each_file_once, _list_methods_once, _take_attributes_as_named):
+        # Another version may not have what is changed. It is slower then.
+        with suppress(ImportError, AttributeError):
+            change()
+
+
+def _read_each_file_once() -> None:
+    # Each session of boto3 reads the megabyte that describes the regions. Some tests make sessions.
+    from botocore.loaders import JSONFileLoader
+
+    load = cache(JSONFileLoader().load_file)
+    JSONFileLoader.load_file = lambda self, path: load(path)
+
+
+def _list_methods_once() -> None:
+    # moto lists the methods of a service's class for each request.
+    from moto.core import responses
+
+    name = "method_names_from_class"
+    setattr(responses, name, cache(getattr(responses, name)))
+
+
+def _take_attributes_as_named() -> None:
+    # moto tries several spellings of each attribute. Its answers of DynamoDB have the right one.
+    from moto.core.serialize import ResponseSerializer
+
+    name = "get_value"
+    get_value = getattr(ResponseSerializer, name)
+
+    def get_attribute(self: ResponseSerializer, value: Any, key: str, shape: Any) -> Any:
+        if type(value) is dict and self.service_model.service_name == "dynamodb":
+            return value.get(key)
+        return get_value(self, value, key, shape)
+
+    setattr(ResponseSerializer, name, get_attribute)
