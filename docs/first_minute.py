@@ -35,7 +35,7 @@ def printed(gateway: Gateway, lines: slice) -> str:
     """Return lines that the gateway has printed, at the port that `make run` has."""
     text = "\n".join(gateway.printed().splitlines()[lines])
     text = re.sub(r"/\S+/python", ".venv/bin/python", text)
-    text = re.sub(r" --project-dir \S+", "", text)
+    text = re.sub(r" --(project-dir|port) \S+", "", text)
     return text.replace(str(gateway.port), "8000")
 
 

@@ -115,6 +115,6 @@ if __name__ == "__main__":
         print(f"error: {problem}", file=sys.stderr)
     if not problems:
         print(f"Next: cd {ANSWERS['app_name']}")
-        print("      make run    # then open http://127.0.0.1:8000/ in two tabs")
-        print("      make test   # README.md says how to add an action")
+        print("      make run")
+        print("Then open http://127.0.0.1:8000/ in two tabs. README.md says how to go on.")
     sys.exit(1 if problems else 0)

@@ -101,6 +101,13 @@ def test_lesson_that_cannot_be_written_leaves_nothing(reader: Reader) -> None:
     assert [path.name for path in reader.folder.iterdir()] == ["web"]
 
 
+@pytest.mark.parametrize("options", [["--check"], ["--diff"], ["1", "--check", "--diff"]])
+def test_options_that_do_not_fit_are_refused(reader: Reader, options: list[str]) -> None:
+    done = lesson(reader, *options)
+    assert done.returncode == 2
+    assert re.search("^chalice-ws lesson: error: .*(missing|not allowed with)", done.stderr, re.M)
+
+
 @pytest.mark.parametrize("number", ["0", "99", "x", "-1", "1.5"])
 def test_lesson_that_does_not_exist_is_one_line(reader: Reader, number: str) -> None:
     done = lesson(reader, number)
@@ -136,11 +143,21 @@ def test_diff_leaves_out_empty_lines_and_names_the_line(reader: Reader) -> None:
     assert app.read_text().splitlines()[int(number) - 1].rstrip() == first
 
 
-def test_check_without_a_running_app_says_so(reader: Reader) -> None:
-    done = lesson(reader, "1", "--check")
+@pytest.mark.parametrize(
+    "where",
+    [
+        [],
+        ["--port", "70000"],
+        ["--url", "nonsense"],
+        ["--url", "ws://[bad"],
+        ["--url", "http://127.0.0.1:9/api"],
+    ],
+)
+def test_check_without_a_running_app_says_so(reader: Reader, where: list[str]) -> None:
+    done = lesson(reader, "1", "--check", ".", *where)
     assert done.returncode == 1
     assert re.fullmatch(
-        r"error: no app runs at ws://.*; start it with chalice-ws local, .*\n", done.stderr
+        r"error: no app runs at \S+ \(got .*; start it with chalice-ws local, .*\n", done.stderr
     )
 
 

@@ -1,6 +1,7 @@
 """The command line of `chalice-ws lesson`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +16,14 @@ Without a number: list the lessons."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    # The folder may also follow an option.
+    options = parser.parse_intermixed_args(arguments)
+    if options.number is None:
+        if options.check or options.diff:
+            parser.error("the number of the lesson is missing")
+        return _list()
     try:
-        if options.number is None:
-            return _list()
         lesson = find(options.number)
         if options.check:
             return _check(lesson, options)
@@ -27,7 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _copy(lesson, options.folder)
     except LessonError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+    except BrokenPipeError:
+        # The reader of the output, such as head, has ended. Python would report it at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,8 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     add("number", nargs="?", metavar="NUMBER", help="number of the lesson")
     folder = "folder of your app (default: the current folder)"
     add("folder", nargs="?", metavar="FOLDER", type=Path, default=Path(), help=folder)
-    add("--check", action="store_true", help="check your running app, and print hints")
-    add("--diff", action="store_true", help="print what differs from the lesson's app")
+    either = parser.add_mutually_exclusive_group().add_argument
+    either("--check", action="store_true", help="check your running app, and print hints")
+    either("--diff", action="store_true", help="print what differs from the lesson's app")
     add("--url", help="address of your running app (default: that of the local gateway)")
     add("--port", type=int, default=8000, help="port of the local gateway (default: %(default)s)")
     return parser

@@ -29,10 +29,10 @@ class Refused(Missing):
 
     Args:
         hint: the text.
-        status: the HTTP status; None: there was no HTTP response.
+        status: the HTTP status.
     """
 
-    def __init__(self, hint: str, status: int | None) -> None:
+    def __init__(self, hint: str, status: int) -> None:
         super().__init__(hint)
         self.status = status
 
@@ -106,7 +106,7 @@ class App:
         """Connect, and close at the end.
 
         Raises:
-            LessonError: nothing listens at the address.
+            LessonError: no WebSocket server listens at the address.
             Refused: the app refuses the connection.
         """
         protocols: Any = ["token", token] if token else None
@@ -114,12 +114,13 @@ class App:
             socket = connect(
                 self.url + query, proxy=None, subprotocols=protocols, open_timeout=ANSWER_SECONDS
             )
-        except OSError as error:
-            use = "start it with chalice-ws local, or use --url"
-            raise LessonError(f"no app runs at {self.url} (got {error}); {use}") from None
-        except WebSocketException as error:
-            status = error.response.status_code if isinstance(error, InvalidStatus) else None
+        except InvalidStatus as error:
+            status = error.response.status_code
             raise Refused(f"let clients connect (got {error})", status) from None
+        # ValueError: an address that is none.
+        except (OSError, ValueError, WebSocketException) as error:
+            use = "start it with chalice-ws local, or use --url ws://HOST:PORT/api"
+            raise LessonError(f"no app runs at {self.url} (got {error}); {use}") from None
         with socket:
             yield Client(socket)
 

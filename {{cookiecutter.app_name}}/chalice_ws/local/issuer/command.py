@@ -32,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, KeyError) as error:
         reason = getattr(error, "reason", error)
         problem = f"no local gateway answers at {url} (got {reason})"
-        print(f"error: {problem}; start it with make run, or use its PORT", file=sys.stderr)
+        use = "start it (make run, or chalice-ws local), or use its port"
+        print(f"error: {problem}; {use}", file=sys.stderr)
     else:
         return 0
     return 1
