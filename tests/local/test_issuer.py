@@ -62,6 +62,16 @@ def test_printed_token_signs_in(app: Path, gateway: Gateway) -> None:
     assert done.stdout.strip() not in gateway.printed()
 
 
+def test_user_of_other_characters_gets_an_id_that_the_app_takes(
+    app: Path, gateway: Gateway
+) -> None:
+    done = token_command(app, gateway.port, "--user=Jörg #1")
+    with client(gateway.url, subprotocols=protocols(done.stdout.strip())) as socket:
+        members = json.loads(ask(socket, '{"action": "who", "channel": "lobby"}'))["members"]
+    # A client of another test may not have left yet.
+    assert ("J%C3%B6rg%20%231", "Jörg #1") in [(each["user"], each["name"]) for each in members]
+
+
 def test_make_token_prints_a_token_alone(app: Path, gateway: Gateway) -> None:
     bin_folder = Path(sys.executable).parent.parent
     done = subprocess.run(

@@ -125,7 +125,7 @@ class IssuerApi:
         if not (isinstance(user, str) and user and isinstance(claims, dict)):
             problem = 'the body is not valid; send {"user": "ann"}'
             return web.json_response({"message": problem}, status=400, headers=headers)
-        answer = {"token": self._issuer.token(user, claims), "expires_in": LIFETIME_SECONDS}
+        answer = {"token": self._issuer.sign_in(user, claims), "expires_in": LIFETIME_SECONDS}
         return web.json_response(answer, headers=headers)
 
     def _exchange(self, body: str, authorization: str, headers: dict[str, str]) -> web.Response:

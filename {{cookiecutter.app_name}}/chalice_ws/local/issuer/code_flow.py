@@ -132,8 +132,8 @@ class CodeFlow:
         claims |= {"azp": client, "iat": int(time.time())}
         claims |= {"nonce": request["nonce"]} if "nonce" in request else {}
         return {
-            "access_token": self._issuer.token(grant.user),
-            "id_token": self._issuer.token(grant.user, claims),
+            "access_token": self._issuer.sign_in(grant.user),
+            "id_token": self._issuer.sign_in(grant.user, claims),
             "token_type": "Bearer",
             "expires_in": LIFETIME_SECONDS,
         }

@@ -6,10 +6,12 @@ app cannot trust it: its address is not https, and its keys end with the gateway
 """
 
 import secrets
+import string
 import time
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote
 
 # The path of the issuer at the gateway's address.
 PATH = "/issuer"
@@ -20,6 +22,9 @@ LIFETIME_SECONDS = 3600
 ADDRESS_VARIABLE = "CHALICE_WS_ISSUER"
 
 JSON = dict[str, Any]
+
+# The characters of a user's id beside letters and digits; see chalicelib/protocol/user.py.
+ID_PUNCTUATION = string.punctuation.replace("#", "")
 
 
 class Issuer:
@@ -65,6 +70,10 @@ class Issuer:
             },
             "/keys": {"keys": [{**public_key, "kid": key_id, "use": "sig", "alg": "ES256"}]},
         }
+
+    def sign_in(self, name: str, claims: Mapping[str, Any] | None = None) -> str:
+        """Return a token of a person, whose name may have any characters."""
+        return self.token(quote(name, safe=ID_PUNCTUATION), {"name": name, **(claims or {})})
 
     def token(self, user: str, claims: Mapping[str, Any] | None = None) -> str:
         """Return a token of a user. `claims` are added, or replace those of the issuer."""
