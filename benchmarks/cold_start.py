@@ -57,8 +57,7 @@ CASES = [
         # cryptography is not in the zip.
         "import os; os.environ['_HANDLER'] = 'app.connect'; sys.modules['cryptography'] = None\n"
         "import app\nfrom chalicelib.identity import tokens",
-        "from chalicelib.storage.table import dynamodb; dynamodb()\n"
-        "app.session.client('ssm')",
+        "from chalicelib.storage.table import dynamodb; dynamodb()\napp.session.client('ssm')",
     ),
     Case(
         "the same with AUTH jwt, RS256 or ES256",
@@ -105,7 +104,9 @@ def main(rounds: int = 15) -> None:
                     # The first round fills the caches of the file system.
                     if number:
                         times[case.name].append([float(each) for each in output.split()])
-    print(f"Python {platform.python_version()}, {platform.machine()}, {rounds} rounds; CPU ms, ratio")
+    print(
+        f"Python {platform.python_version()}, {platform.machine()}, {rounds} rounds; CPU ms, ratio"
+    )
     print("  imported      first event")
     first: list[float] = []
     for name, found in times.items():

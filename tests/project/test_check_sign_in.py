@@ -21,17 +21,20 @@ GRANT = {
 }
 
 
-def change(app: Path, variables: dict[str, Any], requirements: str, grant: Any = None) -> None:
+DENY = {**GRANT, "Effect": "Deny"}
+
+
+def change(app: Path, variables: dict[str, Any], requirements: str, *grants: Any) -> None:
     """Change an app's stage prod, and its requirements."""
     path = app / ".chalice" / "config.json"
     config = json.loads(path.read_text())
     config["stages"]["prod"]["environment_variables"] |= variables
     path.write_text(json.dumps(config))
     (app / "requirements.txt").write_text(requirements)
-    if grant:
+    if any(grants):
         path = app / ".chalice" / "prod" / "connect.json"
         policy = json.loads(path.read_text())
-        policy["Statement"].append(grant)
+        policy["Statement"].extend(grants)
         path.write_text(json.dumps(policy))
 
 
@@ -49,6 +52,11 @@ HALF_ON: dict[str, tuple[dict[str, Any], str, Any, str]] = {
     "no package": (SIGN_IN, "", None, "pyjwt"),
     "package in a comment": (SIGN_IN, f"# {CRYPTO}", None, "pyjwt"),
     "no cryptography": (SIGN_IN, PLAIN, None, "cryptography"),
+    **{
+        f"PyJWT{version}": (SIGN_IN, f"PyJWT[crypto]{version}\n", None, "too old (got ")
+        for version in ("==2.8.0", " == 1.7.1", ">=2,<2.15", "<=2.14.9", "~=2.8.1", "==2.14.* ; x")
+    },
+    "old wheel": (SIGN_IN, "./w/PyJWT-2.8.0-py3-none-any.whl\ncryptography\n", None, "2.8.0"),
     "no secret": ({**SIGN_IN, "AUTH_ALGORITHMS": "RS256,HS256"}, CRYPTO, None, "AUTH_SECRET"),
     "no grant": (SECRET, PLAIN, None, ".chalice/prod/connect.json"),
     "grant of another parameter": (
@@ -63,12 +71,16 @@ HALF_ON: dict[str, tuple[dict[str, Any], str, Any, str]] = {
         {**GRANT, "Action": "ssm:PutParameter"},
         ".chalice/prod/connect.json",
     ),
-    "denied": (SECRET, PLAIN, {**GRANT, "Effect": "Deny"}, ".chalice/prod/connect.json"),
+    "denied": (SECRET, PLAIN, DENY, ".chalice/prod/connect.json"),
 }
 
 COMPLETE: dict[str, tuple[dict[str, Any], str, Any]] = {
     "none": ({"AUTH": "none"}, "", None),
     "jwt": (SIGN_IN, CRYPTO, None),
+    **{
+        f"PyJWT{version}": (SIGN_IN, f"PyJWT[crypto]{version}\n", None)
+        for version in ("", "==2.15.0", "~=2.8", "==2.*", "<3,>=2.15", "<2.15.1", "==10.1")
+    },
     "two packages": (SIGN_IN, "Cryptography\nPyJWT\n", None),
     "included file": (SIGN_IN, "-r more.txt\n", None),
     "wheels": (SIGN_IN, "./wheels/pyjwt-2.15.1-py3-none-any.whl\ncryptography>=44\n", None),
@@ -110,8 +122,9 @@ def test_check_of_complete_sign_in_passes(copy: Path, case: str) -> None:
     assert check(copy, "--stage=prod") == (0, [])
 
 
-def test_check_names_the_parameter_to_grant(copy: Path) -> None:
-    change(copy, SECRET, PLAIN)
+@pytest.mark.parametrize("grants", [(), (GRANT, DENY)])
+def test_check_names_the_parameter_to_grant(copy: Path, grants: tuple[Any, ...]) -> None:
+    change(copy, SECRET, PLAIN, *grants)
     (line,) = check(copy, "--stage=prod")[1]
     assert line == (
         "error: .chalice/prod/connect.json does not allow to read AUTH_SECRET; "

@@ -21,6 +21,9 @@ REQUIRED = {
     "AUTH_AUDIENCE": "the audience of your tokens, such as a client id",
 }
 
+# The first version that has all checks of chalicelib/identity/tokens.py.
+MIN_PYJWT = (2, 15)
+
 Variables = Mapping[str, Any]
 
 
@@ -56,10 +59,13 @@ def find_missing_packages(variables: Variables, project_dir: Path) -> Iterator[s
     wanted = {"pyjwt": "jwt"}
     if _has_keys(variables):
         wanted["cryptography"] = "cryptography"
+    use = "PyJWT[crypto]>=2.15,<3" if len(wanted) > 1 else "PyJWT>=2.15,<3"
     installed = set(_requirements(project_dir / "requirements.txt"))
+    if old := [each for each in installed if each.startswith("pyjwt ")]:
+        yield f"requirements.txt has a PyJWT that is too old (got {old[0]!r}); use {use}"
+        return
     for package, module in wanted.items():
         if package not in installed and not (project_dir / "vendor" / module).exists():
-            use = "PyJWT[crypto]>=2.15,<3" if len(wanted) > 1 else "PyJWT>=2.15,<3"
             yield f"requirements.txt has no {package}, which AUTH jwt needs; add {use}"
             return
 
@@ -77,17 +83,21 @@ def find_missing_grant(
     if is_open(variables) or not isinstance(secret, str) or not secret:
         return
     name = f"parameter/{secret.removeprefix('/')}"
-    for statement in statements:
-        actions = [str(each).lower() for each in _list(statement.get("Action"))]
-        resources = [str(each).split(":", 5)[-1] for each in _list(statement.get("Resource"))]
-        if (
-            statement.get("Effect") == "Allow"
-            and any(fnmatchcase("ssm:getparameter", each) for each in actions)
-            and any(fnmatchcase(name, each) for each in resources)
-        ):
-            return
+    effects = {each.get("Effect") for each in statements if _is_about(each, name)}
+    # A Deny wins over each Allow.
+    if effects == {"Allow"}:
+        return
     grant = f'"ssm:GetParameter" on "arn:*:ssm:*:*:{name}"'
     yield f"{policy} does not allow to read AUTH_SECRET; add {grant}"
+
+
+def _is_about(statement: Mapping[str, Any], parameter: str) -> bool:
+    """Return whether a statement is about reading a parameter."""
+    actions = [str(each).lower() for each in _list(statement.get("Action"))]
+    resources = [str(each).split(":", 5)[-1] for each in _list(statement.get("Resource"))]
+    return any(fnmatchcase("ssm:getparameter", each) for each in actions) and any(
+        fnmatchcase(parameter, each) for each in resources
+    )
 
 
 def role_statements(resources: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -116,14 +126,20 @@ def _has_keys(variables: Variables) -> bool:
 
 
 def _requirements(path: Path) -> Iterator[str]:
-    """Yield the names of the packages in a requirements file, and in those that it includes."""
+    """Yield the names of the packages in a requirements file, and in those that it includes.
+
+    The name of a PyJWT that is too old has its version behind a space.
+    """
     if not path.exists():
         return
     for line in path.read_text(encoding="utf-8").splitlines():
         text = line.partition(" #")[0].strip()
         if included := re.match(r"(?:-r|--requirement)[ =]*(\S+)", text):
             yield from _requirements(path.parent / included[1])
-        elif found := re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^]]*\])?", text):
+            continue
+        if old := _old_pyjwt(text):
+            yield f"pyjwt {old}"
+        if found := re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^]]*\])?", text):
             name = re.sub(r"[-_.]+", "-", found[1]).lower()
             # Such as ./wheels/pyjwt-2.15.1-py3-none-any.whl, or its file name alone.
             yield name.split("-")[0] if name.endswith("-whl") else name
@@ -131,6 +147,20 @@ def _requirements(path: Path) -> Iterator[str]:
                 yield "cryptography"
         elif wheel := re.search(r"/([A-Za-z0-9_]+)-[^/]*\.(whl|tar\.gz)", text):
             yield wheel[1].lower()
+
+
+def _old_pyjwt(requirement: str) -> str | None:
+    """Return the version that a requirement of PyJWT asks for, if it is too old."""
+    text = re.sub(r"\s", "", requirement.lower().partition(";")[0])
+    found = re.search(r"(?:^|/)pyjwt(?:\[[^]]*\])?(.*)", text)
+    bounds = re.findall(r"(==|~=|<=?|^-)(\d+(?:\.\d+)*)", found[1]) if found else []
+    for operator, version in bounds:
+        # ~=2.8 is any 2, and ~=2.8.1 any 2.8.
+        parts = tuple(map(int, version.split(".")))[: -1 if operator == "~=" else None]
+        is_excluded = operator == "<" and parts == MIN_PYJWT
+        if parts < MIN_PYJWT[: len(parts)] or is_excluded:
+            return f"{operator.strip('-')}{version}"
+    return None
 
 
 def _list(value: Any) -> list[Any]:

@@ -63,7 +63,9 @@ def sign_in(event: WebsocketEvent, kept_claims: Iterable[str] = ()) -> User | No
     except ValueError as error:
         raise Refused(401, str(error), logging.ERROR) from None
     except ImportError as error:
-        problem = f"sign-in needs a package (got {error}); add PyJWT[crypto] to requirements.txt"
+        problem = (
+            f"sign-in needs a package (got {error}); add PyJWT[crypto]>=2.15,<3 to requirements.txt"
+        )
         raise Refused(401, problem, logging.ERROR) from None
     return tokens.verify(_token(event), rules, kept_claims)
 

@@ -13,6 +13,9 @@ from chalicelib.identity.handshake import Refused
 from chalicelib.protocol.fields import MAX_TEXT_LENGTH, NAME
 from chalicelib.protocol.user import User, is_user_id
 
+# An older one does not know all options below.
+MIN_PYJWT = (2, 15)
+
 MAX_TOKEN_LENGTH = 8192
 
 # The issuer's clock may be ahead by this much.
@@ -56,6 +59,8 @@ class Rules(NamedTuple):
             settings.auth_secret(),
             settings.auth_name_claim(),
         )
+        if tuple(map(int, jwt.__version__.split(".")[:2])) < MIN_PYJWT:
+            raise ImportError(f"PyJWT {jwt.__version__}")
         if rules.algorithms != ["HS256"]:
             # PyJWT itself is installed without it.
             import cryptography  # noqa: F401

@@ -81,8 +81,8 @@ def test_setting_that_is_missing_or_not_valid_refuses_everybody(
     assert issuer.requests == []
 
 
-@pytest.mark.parametrize("package", ["jwt", "cryptography"])
-def test_package_that_is_missing_refuses_everybody(
+@pytest.mark.parametrize("package", ["jwt", "cryptography", "PyJWT 2.14.1"])
+def test_package_that_is_missing_or_too_old_refuses_everybody(
     api: Api,
     issuer: FakeIssuer,
     package: str,
@@ -92,10 +92,14 @@ def test_package_that_is_missing_refuses_everybody(
     # As in a new process, which has not imported the module.
     monkeypatch.delitem(sys.modules, "chalicelib.identity.tokens", raising=False)
     monkeypatch.delattr("chalicelib.identity.tokens", raising=False)
-    monkeypatch.setitem(sys.modules, package, None)
+    if " " in package:
+        monkeypatch.setattr("jwt.__version__", package.split()[1])
+    else:
+        monkeypatch.setitem(sys.modules, package, None)
     line = line_of_refusal(api, issuer, caplog)
     assert line.startswith("sign-in needs a package (got ")
-    assert line.endswith("; add PyJWT[crypto] to requirements.txt")
+    assert package in line
+    assert line.endswith("; add PyJWT[crypto]>=2.15,<3 to requirements.txt")
 
 
 def test_sign_in_that_is_off_ignores_tokens(
