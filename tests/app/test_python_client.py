@@ -345,3 +345,44 @@ def test_page_that_is_not_valid_is_an_error_and_ends_neither_client_nor_server(
 def test_address_that_is_not_valid_is_explained(clients: Any, address: str) -> None:
     with pytest.raises(ValueError, match=r"use wss://\.\.\."):
         clients.Client(address)
+
+
+def test_message_that_cannot_be_sent_is_given_up_and_the_others_go_on(
+    clients: Any, people: People
+) -> None:
+    deep: list[Any] = []
+    for _ in range(5_000):
+        deep = [deep]
+    wrong: dict[str, list[Any]] = {
+        "bad_field": [object(), float("nan"), {1: {2}}, deep],
+        "too_large": ["x" * 40_000],
+    }
+
+    async def story() -> None:
+        async with people.client("ann") as ann:
+            sent = [ann.broadcast("tea", data) for each in wrong.values() for data in each]
+            for data in ("right", "\ud83d", "я" * 15_000):
+                assert (await ann.broadcast("tea", data))["type"] == "sent"
+            codes = [result.exception().code for result in sent]
+            assert codes == [code for code, values in wrong.items() for _ in values]
+            with pytest.raises(clients.RequestError, match="too_large"):
+                await ann.request("echo", data="é" * 20_000)
+
+    run(story())
+
+
+def test_channel_that_was_empty_has_no_gap(people: People) -> None:
+    async def story() -> None:
+        async with people.client("ann", channels=["new"]) as ann:
+            events = ann.events("", "new")
+            await ann.wait_online()
+            await ann.broadcast("new", 1)
+            await ann.beat()
+            ann.cut()
+            await ann.broadcast("new", 2)
+            await ann.wait_online()
+            await ann.broadcast("new", 3)
+            kinds = [(await anext(events))["type"] for _ in range(3)]
+            assert kinds == ["message"] * 3
+
+    run(story())

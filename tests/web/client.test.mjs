@@ -184,6 +184,51 @@ test("close() rejects what is not sent, and leaves the storage to others", async
   second.close();
 });
 
+test("data that cannot be sent is given up, and the others go on", async () => {
+  const socket = await online(client);
+  const circle = {};
+  circle.self = circle;
+  for (const data of [circle, undefined, () => 1, 1n, Symbol("tea")]) {
+    await assert.rejects(client.broadcast("lobby", data).sent, { code: "bad_field", field: "data" });
+  }
+  await assert.rejects(client.broadcast("lobby", "я".repeat(20_000)).sent, { code: "too_large" });
+  const data = { text: "before" };
+  const { sent } = client.broadcast("lobby", data);
+  data.text = "after";
+  await sent;
+  assert.deepEqual(socket.requests.at(-1).data, { text: "before" });
+});
+
+test("a message with very many levels is handed out, and the others too", async () => {
+  const socket = await online(client);
+  const heard = [];
+  client.addEventListener("message", ({ detail }) => heard.push(detail.message_id));
+  const from = { connection_id: "a", name: "A" };
+  const text = JSON.stringify(message(1, { from, nonce: "1" }));
+  socket.receive(text.replace('"data":1', `"data":${"[".repeat(12_000)}${"]".repeat(12_000)}`));
+  socket.receive(message(2));
+  assert.deepEqual(heard, [message(1).message_id, message(2).message_id]);
+});
+
+for (const [error, code] of [["SyntaxError", "token"], ["SecurityError", "address"]]) {
+  test(`a ${error} of WebSocket is explained, and tried again`, async () => {
+    const faults = [];
+    client.addEventListener("fault", ({ detail }) => faults.push(detail));
+    globalThis.WebSocket = class { constructor() { throw Object.assign(new Error("raw"), { name: error }); } };
+    try {
+      const isOffline = stateOf(client, "offline");
+      client.connect();
+      await isOffline;
+    } finally {
+      globalThis.WebSocket = SimulatedSocket;
+    }
+    assert.deepEqual(faults.map((each) => each.code), [code]);
+    assert(!faults[0].message.includes("raw"));
+    (await socketAt(0)).open();
+    await stateOf(client, "online");
+  });
+}
+
 test("close() leaves no timer and no listener", async () => {
   const listeners = [];
   globalThis.addEventListener = (type, listener, { signal }) => listeners.push(signal);

@@ -73,6 +73,8 @@ def test_page_has_no_violation_of_axe(
             for scheme, forced in (("light", "none"), ("dark", "none"), ("light", "active")):
                 tab.media({"prefers-color-scheme": scheme, "forced-colors": forced})
                 violations = list(driver.execute_async_script(AXE))
+                if driver.execute_script(OVERFLOW) > 0:
+                    violations.append("a part is wider than the page")
                 if violations:
                     found[f"{state} {width} {scheme} {forced}"] = violations
 
@@ -120,6 +122,7 @@ def test_messages_have_room_on_a_small_screen(
     gateway: Gateway, driver: Chrome, width: int, height: int, part: float
 ) -> None:
     tab = Tab(driver, gateway.page, width, height)
+    assert driver.execute_script(OVERFLOW) <= 0
     tab.run("document.querySelector('#not-now').click()")
     tab.enter("#message-input", "tea")
     tab.wait_for(".message.own .receipt", "Delivered")

@@ -125,6 +125,21 @@ test("an unanswered handshake is given up after 10 s", async () => {
   assert(states.includes("offline"));
 });
 
+test("a server that accepts and says nothing is a failure, and asked again after a wait", async () => {
+  const failures = [];
+  client.addEventListener("state", ({ detail }) => detail.failures && failures.push(detail.failures));
+  client.connect();
+  for (let count = 1; count < 4; count += 1) {
+    await pass(100);
+    const socket = SimulatedSocket.sockets.at(-1);
+    goDead(socket);
+    socket.open();
+    await pass(10_500);
+    assert.equal(failures.at(-1), count);
+    await pass(4_000);
+  }
+});
+
 test("a page in view is back within 5 s of the server's return, a hidden one is spread", async () => {
   const { random } = Math;
   Math.random = () => 0.999;

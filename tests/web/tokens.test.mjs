@@ -18,10 +18,13 @@ test("messages that are too fast are sent again after the server's time, in orde
   client = new Client(URL_OF_SERVER);
   const accepted = [];
   let refusals = 7;
+  const { now } = Date;
   const socket = await online(client, {
     broadcast: ({ channel, data, nonce }) => {
       if (refusals > 0) {
         refusals -= 1;
+        // The clock of the device is set back.
+        Date.now = () => now() - 24 * 3600 * 1000;
         return tooFast;
       }
       refusals = data === "b" ? 3 : 0;
@@ -31,6 +34,7 @@ test("messages that are too fast are sent again after the server's time, in orde
   });
   const sent = ["a", "b", "c", "d"].map((data) => client.broadcast("lobby", data));
   await Promise.all(sent.map((each) => each.sent));
+  Date.now = now;
   assert.deepEqual(accepted, sent.map(({ data, nonce }) => [data, nonce]));
   const tried = socket.requests.filter(({ action }) => action === "broadcast").map(({ data }) => data);
   assert.deepEqual(tried, [..."aaaaaaaa", "b", ..."cccc", "d"]);

@@ -12,6 +12,7 @@ was made offline. docs/protocol.md has the rules.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
@@ -24,6 +25,8 @@ from clients.events import Events
 from clients.frames import Frame, is_message, next_page
 from clients.outbox import Outbox
 from clients.token import claims
+
+log = logging.getLogger(__name__)
 
 LOBBY = "lobby"
 PAGE_SIZE = 100
@@ -170,7 +173,7 @@ class Client(Connection):
     async def set_name(self, name: str) -> None:
         """Set the name that others see, on this connection and on later ones."""
         with suppress(Offline):
-            name = (await self.insist("name", name=name))["name"]
+            name = str((await self.insist("name", name=name)).get("name", name))
         self.name = name
 
     async def close(self) -> None:
@@ -218,6 +221,9 @@ class Client(Connection):
             await self.run()
         except ClientError as error:
             self._end(error)
+        except Exception as error:
+            log.exception("the client has ended")
+            self._end(Closed(f"the client failed ({type(error).__name__})"))
 
     async def _resume(self, channel: str, cursor: Cursor) -> None:
         """Join a channel, for the first time or again, and hand out what was missed."""
@@ -226,9 +232,9 @@ class Client(Connection):
         try:
             fields = {"since": since} if since else {}
             page = await self.insist("join", channel=channel, limit=PAGE_SIZE, **fields)
-            if since and not page.get("complete", True):
-                self._emit({"type": "gap", "channel": channel})
             last = next_page(page, "")
+            if cursor.misses(page):
+                self._emit({"type": "gap", "channel": channel})
             self._emit(*cursor.take(page["messages"]))
             # Without `since`, the other messages are older.
             while since and last:

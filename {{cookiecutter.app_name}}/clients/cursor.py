@@ -25,6 +25,21 @@ class Cursor:
         self._seen: dict[tuple[str, ...], str] = {}
         self._held: list[Frame] | None = None
 
+    def misses(self, page: Frame) -> bool:
+        """Return whether the server did not keep some messages after the mark.
+
+        Args:
+            page: the reply that goes on from the mark.
+        """
+        if page.get("complete", True) or not self.mark:
+            return False
+        if self.mark != START:
+            return True
+        # START is older than all that the server has. The first message that came decides.
+        first = next(iter(self._seen.values()), "")
+        ids = [str(message["message_id"]) for message in page["messages"]]
+        return first != "" and not (ids and ids[0] <= first)
+
     def hold(self) -> None:
         """Hold back pushed messages, until `release`."""
         if self._held is None:
@@ -72,4 +87,7 @@ def _identity(message: Frame) -> tuple[str, ...]:
     sender = message.get("from")
     if not sender or "nonce" not in message:
         return (str(message["message_id"]),)
-    return (str(message["nonce"]), str(sender.get("user") or json.dumps(message.get("data"))))
+    try:
+        return (str(message["nonce"]), str(sender.get("user") or json.dumps(message.get("data"))))
+    except RecursionError:
+        return (str(message["message_id"]),)

@@ -1,7 +1,6 @@
 """One WebSocket: its requests, each with one reply, and the frames that are no reply."""
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 from itertools import count
@@ -10,7 +9,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from clients.errors import Offline, RequestError
-from clients.frames import Frame
+from clients.frames import Frame, decode, encode
 
 # Ids are not used again on another connection, so that a late reply cannot be taken for another.
 _ids = count(1)
@@ -47,17 +46,18 @@ class Link:
         """Send a request, and return its reply without the id.
 
         Raises:
-            RequestError: the reply is an error.
+            RequestError: the reply is an error, or the fields cannot be sent.
             TimeoutError: no reply came in time, but other frames did.
             Offline: the connection has ended. It is ended here if nothing at all came in time.
         """
         request_id = f"{next(_ids)}"
+        text = encode({**fields, "action": action, "id": request_id})
         reply = self._replies[request_id] = asyncio.get_running_loop().create_future()
         asked_at = time.monotonic()
         try:
             if not self.is_open:
                 raise Offline("not connected; wait for wait_online()")
-            await self._socket.send(json.dumps({**fields, "action": action, "id": request_id}))
+            await self._socket.send(text)
             frame = await asyncio.wait_for(reply, self._reply_timeout_seconds)
         except ConnectionClosed:
             raise Offline("the connection has ended") from None
@@ -99,11 +99,8 @@ class Link:
                     reply.set_exception(Offline("the connection has ended"))
 
     def _receive(self, text: str | bytes) -> None:
-        try:
-            frame = json.loads(text)
-        except ValueError:
-            frame = None
-        if not isinstance(frame, dict):
+        frame = decode(text)
+        if frame is None:
             # A server may send what this client does not know.
             return
         request_id = frame.get("id")

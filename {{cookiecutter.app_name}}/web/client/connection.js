@@ -85,7 +85,8 @@ export class Connection extends Emitter {
   check() {
     const socket = this.#socket;
     if (!socket) return;
-    const lose = () => this.#lose(socket, { atOnce: true });
+    // A server that has never answered is not asked again without a pause.
+    const lose = () => this.#lose(socket, { atOnce: this.#greeted });
     return socket.readyState === WebSocket.OPEN ? this.#probe.start(lose) : lose();
   }
 

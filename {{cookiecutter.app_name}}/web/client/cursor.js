@@ -100,7 +100,12 @@ export class Cursor {
  */
 function identity({ message_id, nonce, from, data }) {
   if (nonce === undefined || !from) return message_id;
-  return `${nonce} ${from.user ?? hash(JSON.stringify(data))}`;
+  try {
+    return `${nonce} ${from.user ?? hash(JSON.stringify(data))}`;
+  } catch {
+    // Some thousand levels of lists can be parsed, and not be written again.
+    return message_id;
+  }
 }
 
 /** @param {string} text @returns {number} a short value in its place */

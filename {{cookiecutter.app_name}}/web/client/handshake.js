@@ -52,7 +52,7 @@ export class Handshake {
       this.#settle();
       return this.#events.onSignedOut();
     }
-    const socket = new WebSocket(this.url, this.token ? [PROTOCOL, this.token] : []);
+    const socket = open(this.url, this.token ? [PROTOCOL, this.token] : []);
     this.#socket = socket;
     socket.addEventListener("open", () => this.#settle() && this.#events.onOpen(socket));
     socket.addEventListener("close", () => this.#fail());
@@ -75,6 +75,21 @@ export class Handshake {
     return true;
   }
 }
+
+/** @param {string} url @param {string[]} protocols @returns {WebSocket} @throws {RequestError} address, token */
+function open(url, protocols) {
+  try {
+    return new WebSocket(url, protocols);
+  } catch (error) {
+    const { name } = /** @type {Error} */ (error);
+    if (name !== "SyntaxError") throw insecure(url);
+    throw new RequestError("token", "The token has characters that no token has. Let getToken return a JSON Web Token.");
+  }
+}
+
+/** @param {string} url @returns {RequestError} a browser opens no ws: address from an https: page */
+const insecure = (url) =>
+  new RequestError("address", `A page of https: opens no ws: address (got '${url}'). Use wss://...`);
 
 /** @param {unknown} address @returns {string} @throws {RequestError} address */
 export function checkedAddress(address) {

@@ -45,7 +45,12 @@ export class Outbox {
     // Random, so that nobody can send it before this client does. One for each message, since
     // all members see it. A tab that was duplicated with its outbox sends the same.
     const nonce = crypto.getRandomValues(new Uint32Array(4)).join("-");
-    const queued = new Queued({ nonce, channel, data });
+    const { copy, error } = copied(data);
+    const queued = new Queued({ nonce, channel, data: copy });
+    if (error) {
+      queued.settle(error);
+      return queued;
+    }
     this.#queue.push(queued);
     this.#connection.onChange();
     this.pump();
@@ -78,6 +83,21 @@ export class Outbox {
       this.#connection.onChange();
     }
     this.#pumping = false;
+  }
+}
+
+/**
+ * Copy a value as JSON has it: what the owner changes later has no effect.
+ *
+ * @param {unknown} data
+ * @returns {{copy?: unknown, error?: RequestError}}
+ */
+function copied(data) {
+  try {
+    // undefined, as functions too, becomes no text.
+    return { copy: JSON.parse(/** @type {string} */ (JSON.stringify(data))) };
+  } catch {
+    return { error: new RequestError("bad_field", "The data is not JSON. Send text, numbers, lists or objects.", "data") };
   }
 }
 

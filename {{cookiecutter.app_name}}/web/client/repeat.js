@@ -30,8 +30,10 @@ export async function repeat(request, { isCurrent, lose, signal }) {
       error = asRequestError(problem);
       if (error.code === "too_fast") {
         // The server has not done it, and says when it will: this is not counted as a try.
-        const end = Date.now() + error.retryAfterMs;
-        while (isCurrent() && Date.now() < end) await sleep(Math.min(SLICE_MS, end - Date.now()), signal);
+        // The clock of the device may be set back meanwhile.
+        const end = performance.now() + error.retryAfterMs;
+        const left = () => end - performance.now();
+        while (isCurrent() && left() > 0) await sleep(Math.min(SLICE_MS, left()), signal);
         continue;
       }
       if (!["timeout", "try_again"].includes(error.code)) throw error;

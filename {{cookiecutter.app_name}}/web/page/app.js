@@ -7,7 +7,7 @@ import * as attention from "./attention.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { ask } from "./dialog.js";
-import { $, showChannel } from "./dom.js";
+import { $, isolated, showChannel } from "./dom.js";
 import { echo } from "./echo.js";
 import { Inbox } from "./inbox.js";
 import * as inspector from "./inspector.js";
@@ -179,9 +179,12 @@ export class Page {
       this.sidebar.keepJoined();
       this.arrivals.announceMissed();
       await attempt(() => Promise.all([this.members.refresh(), this.sidebar.refresh()]));
-    } else if ((detail.failures ?? 0) >= EXPLAINED_FAILURES) {
-      // Without an answer, nobody knows the kind: messages can be written all the same.
-      if (!this.kind) this.setKind("chat");
+      return;
+    }
+    const failures = detail.failures ?? 0;
+    // Without an answer, nobody knows the kind: messages can be written all the same.
+    if (failures && !this.kind) this.setKind("chat");
+    if (failures >= EXPLAINED_FAILURES) {
       const reason = await server.explain(this.url);
       if (!this.client.online) status.report(reason);
     }
@@ -190,7 +193,7 @@ export class Page {
   serve() {
     const { client, session } = this;
     const showName = serveName(client, session, () => this.signIn.name, () => {
-      this.channel.messages.note(`You are now ${client.name}`);
+      this.channel.messages.note("You are now ", isolated(client.name));
       return this.members.refresh();
     });
     this.signIn.serve(() => {

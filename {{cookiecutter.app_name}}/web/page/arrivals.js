@@ -12,7 +12,7 @@ const START = "000000000000-0000000000000000";
 
 export class Arrivals {
   #page;
-  /** The notifications that came while the client was away. */
+  /** The messages that came while the client was away. */
   #missed = 0;
 
   /** @param {import("./app.js").Page} page */
@@ -22,7 +22,15 @@ export class Arrivals {
     client.addEventListener("message", ({ detail }) => this.#receive(detail));
     client.addEventListener("ephemeral", ({ detail }) => page.typing.receive(detail));
     client.addEventListener("gap", ({ detail }) => sidebar.channels.get(detail.channel)?.messages.gap());
-    client.addEventListener("resumed", ({ detail }) => this.#startMark(sidebar.add(detail.channel)));
+    client.addEventListener("resumed", ({ detail }) => {
+      const channel = sidebar.add(detail.channel);
+      this.#startMark(channel);
+      channel.messages.readOut(true);
+    });
+    client.addEventListener("state", ({ detail }) => {
+      const isOnline = detail.state === "online";
+      for (const channel of sidebar.channels.values()) channel.messages.readOut(isOnline);
+    });
     client.addEventListener("read", ({ detail }) => {
       const channel = sidebar.add(detail.channel);
       if (detail.only) this.#view.readOne(channel, detail.message_id);
@@ -34,9 +42,10 @@ export class Arrivals {
     });
   }
 
-  /** Say how many notifications came while the client was away. */
+  /** Say how many messages came while the client was away. */
   announceMissed() {
-    announceMissed(this.#missed);
+    const isInbox = this.#page.kind === "notifications";
+    announceMissed(this.#missed, isInbox ? "notification" : "message", !isInbox);
     this.#missed = 0;
   }
 
@@ -66,7 +75,8 @@ export class Arrivals {
 
   /** @param {Channel} channel @param {Message} message */
   #receiveMessage(channel, message) {
-    const { conversation, typing } = this.#page;
+    const { client, conversation, session, typing } = this.#page;
+    if (!client.online && session.isNew(channel.name, message.message_id)) this.#missed += 1;
     const isUnread = conversation.receive(channel, message);
     typing.end(message);
     return { isUnread, sender: message.from?.name ?? "Notification", text: readable(message.data) };

@@ -1,6 +1,6 @@
 /** A channel of the user's, as the page shows it. */
 
-import { clone, nameOf, short, showChannel } from "./dom.js";
+import { clone, isolated, nameOf, short, showChannel } from "./dom.js";
 import { Messages } from "./messages.js";
 
 /** @typedef {import("../client/frames.js").Member} Member */
@@ -90,8 +90,8 @@ export class Channel {
     if (event === "left") this.members.delete(member.connection_id);
     else this.members.set(member.connection_id, member);
     if (again || (event === "left" && others())) return;
-    const what = event === "named" ? `is now ${member.name}` : event;
-    this.messages.note(`${before.name} ${what}`);
+    const what = event === "named" ? [" is now ", isolated(member.name)] : [` ${event}`];
+    this.messages.note(isolated(before.name), ...what);
   }
 }
 

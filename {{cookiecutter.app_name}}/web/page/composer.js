@@ -23,11 +23,18 @@ export class Composer {
       onInput();
     });
     $("message-input").addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-      // While a text is composed, as in Japanese, Enter ends that.
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      // While a text is composed, as in Japanese, Enter ends that. Safari tells it with a key code.
+      const composes = event.isComposing || event.keyCode === 229;
+      if (event.key !== "Enter" || event.shiftKey || composes) return;
       event.preventDefault();
       $("composer").requestSubmit();
     });
+    // A file or a link that is dropped beside the field would take the place of the page.
+    for (const type of ["dragover", "drop"]) {
+      addEventListener(type, (event) => {
+        if (!/** @type {Element} */ (event.target).closest?.("input, textarea")) event.preventDefault();
+      });
+    }
     $("composer").addEventListener("submit", (/** @type {Event} */ event) => {
       event.preventDefault();
       const { text } = this;

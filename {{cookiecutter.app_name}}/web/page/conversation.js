@@ -101,7 +101,8 @@ export class Conversation {
     else {
       // The server may have changed the data. The reply tells whether this is the own message.
       if (own) own.changedId = message_id;
-      messages.add("other", from?.name ?? "Notification", data, sent_at, message_id);
+      const person = from?.user ?? from?.connection_id;
+      messages.add("other", from?.name ?? "Notification", data, sent_at, message_id, person);
       this.#count(channel, message_id);
     }
     if (channel === this.#channel) this.#readIfSeen();

@@ -23,6 +23,9 @@ export function button(text, onClick) {
   return element;
 }
 
+/** @param {string} name @returns {HTMLElement} a name that does not change the direction of the text around it */
+export const isolated = (name) => line("bdi", "", name);
+
 /** @param {number} ms @returns {string} the time of day */
 export const timeOf = (ms) =>
   new Date(ms).toLocaleTimeString([], { hour: "numeric", minute: "2-digit" });
@@ -52,12 +55,16 @@ export function setTime(element, ms, text) {
   element.textContent = text;
 }
 
+// A flag, or an emoji of several parts, is one character.
+const characters = new Intl.Segmenter();
+
 /** Show a name in an avatar, in its colour. @param {HTMLElement} element @param {string} name */
 export function setAvatar(element, name) {
   let hash = 0;
   for (const character of name) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 360;
   element.style.setProperty("--hue", String(hash));
-  element.textContent = [...name][0] ?? "?";
+  const [first] = characters.segment(name);
+  element.textContent = first?.segment ?? "?";
 }
 
 /**

@@ -125,7 +125,13 @@ export class Inbox {
     while (after && after.dataset.id > item.dataset.id) after = after.nextElementSibling;
     if (after) after.before(item);
     else list.append(item);
-    if (this.#items.length > MAX_ITEMS) this.#items.at(-1).remove();
+    if (this.#items.length > MAX_ITEMS) this.#forget(this.#items.at(-1));
+  }
+
+  /** Leave out what nobody can mark as read any more. @param {any} item */
+  #forget(item) {
+    this.#channels.get(item.dataset.channel)?.readOne(item.dataset.id);
+    item.remove();
   }
 
   /** @param {any} item */

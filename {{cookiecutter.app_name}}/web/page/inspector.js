@@ -1,6 +1,7 @@
 /** Shows the frames as they go by, the last of them, for learning. */
 
 import { $, clone } from "./dom.js";
+import { readable } from "./text.js";
 
 // As in layout.css: on a smaller screen the inspector covers the rest.
 const covers = matchMedia("(width < 56.25rem)");
@@ -50,7 +51,7 @@ function add({ sent, text, at }) {
   item.querySelector("time").textContent = at.toLocaleTimeString([], { hour12: false });
   const details = item.querySelector("details");
   details.addEventListener("toggle", () => { // most are never opened
-    item.querySelector("pre").textContent = details.open ? JSON.stringify(frame, null, 2) : "";
+    item.querySelector("pre").textContent = details.open ? readable(frame) : "";
   });
   const list = $("frames");
   list.prepend(item);
@@ -59,7 +60,8 @@ function add({ sent, text, at }) {
 
 /** @param {Record<string, any>} frame */
 function hint({ code, channel, name, event, data }) {
-  const text = typeof data === "string" ? `“${data.slice(0, 60)}”` : JSON.stringify(data)?.slice(0, 60);
+  const start = data === undefined ? undefined : readable(data).slice(0, 60);
+  const text = typeof data === "string" ? `“${start}”` : start?.replace(/\s+/g, "");
   return [code, channel, event, name, text].filter((each) => typeof each === "string").join(" ");
 }
 

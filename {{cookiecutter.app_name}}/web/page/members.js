@@ -16,7 +16,8 @@ const IDLE_REFRESH_MS = 30_000;
 export class Members {
   #client;
   #current;
-  #activeAt = Date.now();
+  // The clock of the device may be set back. This one is not.
+  #activeAt = performance.now();
   #refreshedAt = 0;
 
   /**
@@ -34,14 +35,14 @@ export class Members {
 
   /** The user is there. */
   wake() {
-    this.#activeAt = Date.now();
+    this.#activeAt = performance.now();
   }
 
   /** @returns {Promise<void>} */
   async refresh() {
     const client = this.#client;
     if (!client.online || !client.can("who")) return;
-    this.#refreshedAt = Date.now();
+    this.#refreshedAt = performance.now();
     const channel = this.#current();
     // The server lists nobody there.
     if (channel.name.startsWith("@")) return this.show();
@@ -77,7 +78,7 @@ export class Members {
   #refreshIfDue() {
     const channel = this.#current();
     if (!inView() || !channel || channel.more) return;
-    const now = Date.now();
+    const now = performance.now();
     const idle = now - this.#activeAt > IDLE_AFTER_MS;
     // Other channels have presence; their list is checked now and then.
     const after = idle || channel.name !== "lobby" ? IDLE_REFRESH_MS : REFRESH_MS;

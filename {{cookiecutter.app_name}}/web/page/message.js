@@ -8,12 +8,13 @@ import { readable, withLinks } from "./text.js";
  * @param {string} sender
  * @param {unknown} data
  * @param {number} sentAt in ms since the epoch
+ * @param {string} [person] tells the sender from others of the same name
  * @returns {HTMLElement}
  */
-export function newMessage(kind, sender, data, sentAt) {
+export function newMessage(kind, sender, data, sentAt, person = "") {
   const item = clone("message-item");
   item.classList.add(kind);
-  item.dataset.sender = `${kind} ${sender}`;
+  item.dataset.sender = `${kind} ${person} ${sender}`;
   item.querySelector(".sender").textContent = sender;
   setAvatar(item.querySelector(".avatar"), sender);
   setData(item, data);

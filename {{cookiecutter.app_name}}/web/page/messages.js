@@ -8,6 +8,9 @@ const MAX_ELEMENTS = 1000;
 // Messages of one sender within this time stand together, under one name.
 const GROUP_MS = 5 * 60_000;
 
+// A browser tells screen readers of a change some time after it.
+const SETTLE_MS = 1_000;
+
 // Sorts before each message.
 const START = "000000000000";
 
@@ -23,6 +26,7 @@ export class Messages {
   newest = "";
   /** The last of the user's messages, which tells that it has arrived. @type {HTMLElement | null} */
   #delivered = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
 
   /**
    * Add a message that has arrived.
@@ -32,10 +36,22 @@ export class Messages {
    * @param {unknown} data
    * @param {number} sentAt in ms since the epoch
    * @param {string} id
+   * @param {string} [person] tells the sender from others of the same name
    */
-  add(kind, sender, data, sentAt, id) {
-    const item = newMessage(kind, sender, data, sentAt);
+  add(kind, sender, data, sentAt, id, person) {
+    const item = newMessage(kind, sender, data, sentAt, person);
     this.#insertMessage(item, id);
+  }
+
+  /**
+   * Let screen readers read out what comes, which they do not do with a history.
+   *
+   * @param {boolean} on
+   */
+  readOut(on) {
+    clearTimeout(this.#timer);
+    if (!on) this.element.setAttribute("aria-live", "off");
+    else this.#timer = setTimeout(() => this.element.removeAttribute("aria-live"), SETTLE_MS);
   }
 
   /** Add a message of the user's that is on its way. @param {unknown} data @returns {HTMLElement} */
@@ -62,9 +78,10 @@ export class Messages {
     this.#insertMessage(item, id);
   }
 
-  /** @param {string} text what has happened just now */
-  note(text) {
-    const note = line("p", "note", text);
+  /** @param {...(string | Node)} parts what has happened just now */
+  note(...parts) {
+    const note = line("p", "note", "");
+    note.append(...parts);
     note.dataset.at = String(Date.now());
     this.#insert(note, `${this.newest || START}~`);
   }

@@ -34,8 +34,8 @@ export class Progress {
   #show() {
     const text = this.#text();
     if (!text) this.#since = 0;
-    else this.#since ||= Date.now();
-    const shown = text && Date.now() - this.#since >= LONG_MS ? text : "";
+    else this.#since ||= performance.now();
+    const shown = text && performance.now() - this.#since >= LONG_MS ? text : "";
     if ($("progress").textContent !== shown) $("progress").textContent = shown;
   }
 

@@ -94,7 +94,11 @@ function restrict({ host, protocol }, origins) {
  * @returns {Promise<string>} a sentence with what to do
  */
 export async function explain(url) {
-  const { host, pathname } = new URL(url);
+  const { host, hostname, pathname, protocol } = new URL(url);
+  const isLocal = ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
+  if (location.protocol === "https:" && protocol === "ws:" && !isLocal) {
+    return `A page of https: reaches no server at ws: (got '${url}'). Use wss:.`;
+  }
   if (!navigator.onLine) return "This device has no network. Connect it.";
   try {
     const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
@@ -102,5 +106,5 @@ export async function explain(url) {
   } catch {
     return `No server answers at ${host}. Start it, or check the address.`;
   }
-  return `The server ${host} answers, but refuses the connection. Check its stage (got '${pathname}') and who may connect.`;
+  return `The server ${host} answers, but the connection fails. Check its stage (got '${pathname}'), who may connect, and its log.`;
 }

@@ -18,9 +18,9 @@ const TEXTS = {
 /** @param {State} detail */
 export function show({ state, retryMs, reason }) {
   clearInterval(timer);
-  const until = Date.now() + (retryMs ?? 0);
+  const until = performance.now() + (retryMs ?? 0);
   const count = () => {
-    const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1000));
+    const seconds = Math.max(0, Math.ceil((until - performance.now()) / 1000));
     $("countdown").textContent = `: retrying in ${seconds} s`;
   };
   $("state").dataset.state = state;

@@ -40,8 +40,11 @@ export function announce(text, unseen = false) {
   $("announcement").textContent = text;
 }
 
-/** @param {number} count of the notifications that came while the client was away */
-export function announceMissed(count) {
-  const what = count === 1 ? "notification" : "notifications";
-  if (count) announce(`${count} new ${what} while you were away.`);
+/**
+ * @param {number} count of what came while the client was away
+ * @param {"message" | "notification"} what
+ * @param {boolean} unseen only to screen readers
+ */
+export function announceMissed(count, what, unseen) {
+  if (count) announce(`${count} new ${what}${count === 1 ? "" : "s"} while you were away.`, unseen);
 }

@@ -1,6 +1,6 @@
 /** Who is typing: told with messages that are not kept, where the server has those. */
 
-import { $ } from "./dom.js";
+import { $, isolated } from "./dom.js";
 
 /** @typedef {import("../client/client.js").Client} Client */
 /** @typedef {import("../client/client.js").Message} Message */
@@ -14,7 +14,7 @@ const MAX_MEMBERS = 20;
 export class Typing {
   #client;
   #current;
-  #toldAt = 0;
+  #toldAt = -TELL_EVERY_MS;
   /** @type {Map<string, {channel: string, name: string, until: number}>} by connection id */
   #typing = new Map();
 
@@ -29,10 +29,10 @@ export class Typing {
   tell() {
     const { actions, online } = this.#client;
     const isSwitchedOn = online && Boolean(actions.broadcast?.keep);
-    const isDue = Date.now() - this.#toldAt > TELL_EVERY_MS;
+    const isDue = performance.now() - this.#toldAt > TELL_EVERY_MS;
     const isSmall = $("members").children.length <= MAX_MEMBERS;
     if (!isSwitchedOn || !isDue || !isSmall || !$("message-input").value) return;
-    this.#toldAt = Date.now();
+    this.#toldAt = performance.now();
     this.#client.sendEphemeral(this.#current(), { typing: true }).catch(() => {});
   }
 
@@ -41,7 +41,7 @@ export class Typing {
     if (!from || data?.typing !== true || nonce) return;
     // Another device of the user's.
     if (this.#client.user && from.user === this.#client.user) return;
-    const until = Date.now() + SHOWN_MS;
+    const until = performance.now() + SHOWN_MS;
     this.#typing.set(from.connection_id, { channel, name: from.name, until });
     this.show();
   }
@@ -55,11 +55,12 @@ export class Typing {
     const you = $("members").dataset.you;
     const names = [];
     for (const [id, { channel, name, until }] of this.#typing) {
-      if (until < Date.now()) this.#typing.delete(id);
+      if (until < performance.now()) this.#typing.delete(id);
       else if (channel === this.#current() && id !== you) names.push(name);
     }
-    const text = names.length > 2 ? "Several people are typing…"
-      : names.length ? `${names.join(" and ")} ${names.length === 1 ? "is" : "are"} typing…` : "";
-    if ($("typing").textContent !== text) $("typing").textContent = text;
+    const parts = names.length > 2 ? ["Several people are typing…"]
+      : names.length === 2 ? [isolated(names[0]), " and ", isolated(names[1]), " are typing…"]
+        : names.length ? [isolated(names[0]), " is typing…"] : [];
+    $("typing").replaceChildren(...parts);
   }
 }
