@@ -31,10 +31,10 @@ def terminal(tab: Tab, path: Path, text: str) -> None:
     tab.picture(path)
 
 
-def printed(gateway: Gateway, lines: slice) -> str:
-    """Return lines that the gateway has printed, at the port that `make run` has."""
-    text = "\n".join(gateway.printed().splitlines()[lines])
-    text = re.sub(r"/\S+/python", ".venv/bin/python", text)
+def printed(gateway: Gateway) -> str:
+    """Return what the gateway prints at its start, at the port that `make run` has."""
+    start, last, _ = gateway.printed().partition("Press Ctrl-C to stop.")
+    text = re.sub(r"/\S+/python", ".venv/bin/python", start + last)
     text = re.sub(r" --(project-dir|port) \S+", "", text)
     return text.replace(str(gateway.port), "8000")
 
@@ -46,7 +46,7 @@ def main() -> None:
         ann = Tab(driver, gateway.page, *SIZE)
         ann.picture(paths[1])
         screen = Tab(driver, gateway.page, *SIZE)
-        terminal(screen, paths[0], f"$ make run\n{printed(gateway, slice(10))}")
+        terminal(screen, paths[0], f"$ make run\n{printed(gateway)}")
         bob = Tab(driver, gateway.page, *SIZE)
         for name, tab in (("Ann", ann), ("Bob", bob)):
             tab.take_name(name)

@@ -20,6 +20,7 @@ from urllib.request import urlopen
 
 from cookiecutter.main import cookiecutter
 
+from benchmarks import revision
 from benchmarks.fanout.serving import ROOT, environment, serve
 from tests.certificates import make_certificate
 
@@ -158,7 +159,7 @@ def report(results: Results, rounds: int, load: float) -> str:
         f"{platform.python_version()}, {ssl.OPENSSL_VERSION}, {versions}). In each cell: "
         f"deliveries a second, CPU a delivery, by how much the process grew. *Again*: over the "
         f"connections of the call before. Ratios are of one round each. The machine's load was "
-        f"{load:.1f} before it all. Made by `python -m benchmarks.fanout`.\n\n"
+        f"{load:.1f} before it all. Made by `python -m benchmarks.fanout`, {revision()}.\n\n"
         f"{targets(results)}\n\n{table(results)}\n"
     )
 

@@ -12,6 +12,7 @@ from statistics import median
 
 from cookiecutter.main import cookiecutter
 
+from benchmarks import revision
 from benchmarks.gateway.load import Server, measure
 
 HERE = Path(__file__).parent
@@ -113,7 +114,8 @@ def report(results: dict[str, list[dict[str, float | str]]]) -> str:
     return (
         f"# Gateways, side by side\n\nMedians of {rounds} rounds in one run, in turn, on "
         f"one machine ({machine}; client and server share it); {versions}. In brackets: how many "
-        f"times the first column. Made by `python -m benchmarks.gateway`.\n\n{table(results)}\n"
+        f"times the first column. Made by `python -m benchmarks.gateway`, {revision()}.\n\n"
+        f"{table(results)}\n"
     )
 
 
