@@ -2,8 +2,10 @@
 
     python -m docs.workshop.pictures
 
-A picture is a list of columns and a list of arrows. Text between backticks is code: it stands in
-the lesson's app or page, which a test checks.
+pictures.txt describes them. A picture has a name, a title, its columns, and its arrows from top to
+bottom. `0 -> 1 hello` is an arrow from the first column to the second, `-x` is one that fails or
+never comes, and `1 -> 1` is a note. Text between backticks is code: the app or the page of the
+lesson has it, which a test checks.
 """
 
 import re
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path(__file__).parent / "pictures"
+DESCRIPTIONS = FOLDER.with_suffix(".txt")
 
 COLUMN = 200
 ROW = 46
@@ -128,194 +131,19 @@ def _text(x: int, y: int, label: str, kind: str = "") -> str:
     return f'<text{attribute} x="{x}" y="{y}" text-anchor="middle">{"".join(spans)}</text>'
 
 
-GATEWAY = "API Gateway"
+def _read(text: str) -> dict[str, Picture]:
+    pictures = {}
+    for block in text.strip().split("\n\n"):
+        name, title, columns, *lines = block.splitlines()
+        arrows = []
+        for line in lines:
+            start, sign, end, label = line.split(maxsplit=3)
+            arrows.append(Arrow(int(start), int(end), label, sign == "-x"))
+        pictures[name] = Picture(title, columns.split(" | "), arrows)
+    return pictures
 
-PICTURES = {
-    "01-echo": Picture(
-        "A text goes from the client through API Gateway to the function message, and comes back "
-        "with a request of its own",
-        ["client", GATEWAY, "function `message`"],
-        [
-            Arrow(0, 1, "connect"),
-            Arrow(1, 0, "101: open"),
-            Arrow(0, 1, "`hello`"),
-            Arrow(1, 2, "event with `body`"),
-            Arrow(2, 1, "`send`: an HTTP request"),
-            Arrow(1, 0, "`hello`"),
-            Arrow(2, 2, "the function ends"),
-        ],
-    ),
-    "02-events": Picture(
-        "Three events start three functions. What a function returns for a message reaches nobody",
-        ["client", GATEWAY, "Lambda"],
-        [
-            Arrow(0, 1, "connect"),
-            Arrow(1, 2, "`$connect`: `connect`"),
-            Arrow(2, 1, "status 200"),
-            Arrow(0, 1, "a frame"),
-            Arrow(1, 2, "`$default`: `message`"),
-            Arrow(2, 1, "`return`: goes nowhere", True),
-            Arrow(2, 1, "`send`: a request of its own"),
-            Arrow(1, 0, "a frame"),
-            Arrow(0, 1, "close"),
-            Arrow(1, 2, "`$disconnect`: `disconnect`"),
-        ],
-    ),
-    "03-who-is-here": Picture(
-        "Each function has processes of its own, so a set in one is empty in the other. "
-        "A table is the same for all",
-        [GATEWAY, "process of `connect`", "process of `message`", "table"],
-        [
-            Arrow(0, 1, "`$connect`"),
-            Arrow(1, 1, "`people` has one"),
-            Arrow(0, 2, '`"who"`'),
-            Arrow(2, 2, "`people` is empty", True),
-            Arrow(0, 1, "`$connect`"),
-            Arrow(1, 3, "`put_item`"),
-            Arrow(0, 2, '`"who"`'),
-            Arrow(2, 3, "`scan`"),
-            Arrow(3, 2, "one row"),
-        ],
-    ),
-    "04-tell-everybody": Picture(
-        "The function message sends one request for each connection. One that is gone answers 410, "
-        "and the loop must go on",
-        ["clients", GATEWAY, "function `message`", "table"],
-        [
-            Arrow(0, 1, "`broadcast`"),
-            Arrow(1, 2, "event"),
-            Arrow(2, 3, "`scan`"),
-            Arrow(3, 2, "three rows"),
-            Arrow(2, 1, "`send` to the first"),
-            Arrow(1, 0, "message"),
-            Arrow(2, 1, "`send` to the second"),
-            Arrow(1, 2, "410: gone", True),
-            Arrow(2, 1, "`send` to the third"),
-            Arrow(1, 0, "message"),
-        ],
-    ),
-    "05-the-gone": Picture(
-        "The disconnect event may never come, so a row stays. A send that answers 410 deletes it, "
-        "and the table deletes what has expired",
-        ["client", GATEWAY, "Lambda", "table"],
-        [
-            Arrow(0, 1, "no close frame", True),
-            Arrow(1, 2, "`$disconnect` never comes", True),
-            Arrow(3, 3, "the row stays"),
-            Arrow(2, 1, "`send`"),
-            Arrow(1, 2, "410: gone"),
-            Arrow(2, 3, "`forget`: `delete_item`"),
-            Arrow(3, 3, "after `expires_at`: deleted"),
-        ],
-    ),
-    "06-channels": Picture(
-        "A member has a row under the channel's key. The row in the lobby remembers the channels, "
-        "so that the end of the connection finds them",
-        ["client", "function `message`", "table", "function `disconnect`"],
-        [
-            Arrow(0, 1, "`join` `tea`"),
-            Arrow(1, 2, "`lobby` / id: `ADD channels`"),
-            Arrow(1, 2, "`tea` / id: `put_item`"),
-            Arrow(0, 1, "`broadcast` to `tea`"),
-            Arrow(1, 2, "`query` `tea`"),
-            Arrow(2, 1, "its members alone"),
-            Arrow(1, 0, "message"),
-            Arrow(3, 2, "delete `lobby` / id"),
-            Arrow(2, 3, "its `channels`"),
-            Arrow(3, 2, "delete `tea` / id"),
-        ],
-    ),
-    "07-from-elsewhere": Picture(
-        "A function that no WebSocket event has started looks up the API in a connection's row, "
-        "and then sends",
-        ["a job, a webhook", "function `notify`", "table", GATEWAY],
-        [
-            Arrow(0, 1, "invoke: `channel`, `data`"),
-            Arrow(1, 3, "`send`: not configured", True),
-            Arrow(1, 2, "`members`"),
-            Arrow(1, 2, "`api_of` one member"),
-            Arrow(2, 1, "`api_id`, `stage`"),
-            Arrow(1, 1, "`configure_from_api_id`"),
-            Arrow(1, 3, "`send`"),
-            Arrow(1, 0, "`delivered`, `gone`"),
-        ],
-    ),
-    "08-permissions": Picture(
-        "Each function has a policy of its own. The gate notes the calls of a function, and "
-        "compares them with it",
-        ["function `connect`", "function `message`", "table", GATEWAY],
-        [
-            Arrow(0, 2, "`dynamodb:PutItem`: allowed"),
-            Arrow(0, 2, "`dynamodb:DeleteItem`: denied", True),
-            Arrow(0, 3, "`execute-api:ManageConnections`: denied", True),
-            Arrow(1, 2, "`dynamodb:Query`"),
-            Arrow(1, 3, "`execute-api:ManageConnections`"),
-            Arrow(1, 1, "`gate.py`: calls = policy?"),
-        ],
-    ),
-    "09-nothing-lost": Picture(
-        "A client that was away joins again with the id of its last message, and gets the saved "
-        "messages after it",
-        ["client", "function `message`", "table", "function `notify`"],
-        [
-            Arrow(3, 2, "`save`, then `send`"),
-            Arrow(3, 0, "`message_id` 1"),
-            Arrow(0, 0, "closed: `1001`", True),
-            Arrow(3, 2, "`save`"),
-            Arrow(3, 0, "nobody is there", True),
-            Arrow(0, 1, "`join` `since` 1"),
-            Arrow(1, 2, "first the membership"),
-            Arrow(1, 2, "then `history.since`"),
-            Arrow(1, 0, "`messages`: 2"),
-        ],
-    ),
-    "10-who-are-you": Picture(
-        "The client brings a token, and the function connect verifies it with the issuer's key. "
-        "The connection's row then names the user",
-        ["client", "issuer", "function `connect`", "table"],
-        [
-            Arrow(0, 1, "sign in"),
-            Arrow(1, 0, "a signed token"),
-            Arrow(0, 2, "`Sec-WebSocket-Protocol`: token"),
-            Arrow(2, 1, "`keys`"),
-            Arrow(2, 2, "`user_of` the token"),
-            Arrow(2, 0, "`401` if it is not valid", True),
-            Arrow(2, 3, "`add` with the `user`"),
-            Arrow(2, 0, "connected"),
-        ],
-    ),
-    "11-fan-out": Picture(
-        "Sixteen threads send at once. A 429 is tried again after a pause, and the function stops "
-        "before API Gateway's time ends",
-        ["function `message`", "16 threads", GATEWAY, "clients"],
-        [
-            Arrow(0, 1, "`send_to_all`"),
-            Arrow(1, 2, "`attempt`, 16 at once"),
-            Arrow(2, 3, "message"),
-            Arrow(2, 1, "429: too many", True),
-            Arrow(1, 1, "`pause`"),
-            Arrow(1, 2, "`attempt` again"),
-            Arrow(1, 1, "`MAX_SECONDS`: stop"),
-            Arrow(1, 0, "`delivered`, `gone`, `untried`"),
-        ],
-    ),
-    "12-on-aws": Picture(
-        "One CloudFormation stack has everything. API Gateway counts messages and connection "
-        "minutes, and the rest is small",
-        ["people", GATEWAY, "Lambda", "DynamoDB"],
-        [
-            Arrow(1, 1, "CloudFormation stack `workshop-dev`"),
-            Arrow(0, 1, "`connection minutes`"),
-            Arrow(0, 1, "`messages` in"),
-            Arrow(1, 2, "`function starts`"),
-            Arrow(2, 2, "`GB seconds`"),
-            Arrow(2, 3, "`rows written`"),
-            Arrow(2, 3, "`rows read`"),
-            Arrow(2, 1, "`send` to each member"),
-            Arrow(1, 0, "`messages` out: most of it"),
-        ],
-    ),
-}
+
+PICTURES = _read(DESCRIPTIONS.read_text(encoding="utf-8"))
 
 
 def main() -> None:

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.local.gateway import Gateway, boto3_client, dynamodb, serving
+from tests.local.boto3_client import boto3_client
+from tests.local.gateway import Gateway, dynamodb, serving
 
 LOBBY = "lobby"
 CHANNELS = ["tea", "coffee", "cake", "juice", "water"]

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,15 +15,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
-import boto3
 import pytest
-from botocore.config import Config
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.local.machine import environment
+
 ID = re.compile(r"[A-Za-z0-9_-]{15}=")
 APPS = Path(__file__).parent / "apps"
-KB = 1024
 
 # A limit for what must happen, however busy the machine is. It only ends a test that hangs.
 SECONDS = 120
@@ -32,17 +30,7 @@ SECONDS = 120
 # A worker of this age has loaded the app.
 LOADED_SECONDS = 5
 
-# A part of each setting that would lead to an account of the developer.
-FOREIGN = "foreign"
-
 T = TypeVar("T")
-
-
-def frames(order: str, letter: str = "x") -> list[str]:
-    """Return a text of exactly 128 KB in frames of 32 KB, AWS's maximum for a frame."""
-    size = len(letter.encode())
-    first = f"{order:<32}" + letter * ((32 * KB - 32) // size)
-    return [first, *[letter * (32 * KB // size)] * 3]
 
 
 class Answer(NamedTuple):
@@ -297,40 +285,6 @@ def command(project: Path, *options: str) -> list[str]:
     ]
 
 
-def environment(tmp: Path) -> dict[str, str]:
-    """Return the variables of a machine with AWS settings, none of which may be used."""
-    home = tmp / "home"
-    (home / ".aws").mkdir(parents=True, exist_ok=True)
-    keys = f"aws_access_key_id = {FOREIGN}\naws_secret_access_key = {FOREIGN}\n"
-    (home / ".aws/credentials").write_text(f"[default]\n{keys}[{FOREIGN}]\n{keys}")
-    (home / ".aws/config").write_text(
-        f"[default]\nendpoint_url = http://{FOREIGN}.invalid\nservices = all\n"
-        f"sso_session = {FOREIGN}\nsso_account_id = 1\nsso_role_name = {FOREIGN}\n"
-        f"[services all]\ndynamodb =\n  endpoint_url = http://{FOREIGN}.invalid\n"
-    )
-    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return {
-        **own,
-        "HOME": str(home),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "AWS_ACCESS_KEY_ID": FOREIGN,
-        "AWS_SECRET_ACCESS_KEY": FOREIGN,
-        "AWS_SESSION_TOKEN": FOREIGN,
-        "AWS_PROFILE": f"{FOREIGN}-and-missing",
-        "AWS_CA_BUNDLE": f"/{FOREIGN}.pem",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{FOREIGN}.invalid",
-        "AWS_WEB_IDENTITY_TOKEN_FILE": f"/{FOREIGN}",
-        "AWS_ROLE_ARN": f"arn:aws:iam::123456789012:role/{FOREIGN}",
-        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
-        "AWS_USE_DUALSTACK_ENDPOINT": "true",
-        "AWS_USE_FIPS_ENDPOINT": "true",
-        "AWS_REGION": "",
-        "AWS_ENDPOINT_URL": f"http://{FOREIGN}.invalid",
-        "AWS_ENDPOINT_URL_DYNAMODB": f"http://{FOREIGN}.invalid",
-        "AWS_ENDPOINT_URL_STS": f"http://{FOREIGN}.invalid",
-    }
-
-
 def poll(look: Callable[[], T | None], seconds: float = SECONDS) -> T:
     """Call `look` until it returns a value other than None, and return that."""
     end = time.monotonic() + seconds
@@ -365,40 +319,3 @@ def ended(socket: ClientConnection) -> tuple[int, str]:
         socket.recv(timeout=SECONDS)
     assert closed.value.rcvd, "no close frame"
     return closed.value.rcvd.code, closed.value.rcvd.reason
-
-
-def handshake(gateway: Gateway, query: str = "", more_headers: bytes = b"") -> bytes:
-    """Return a request to open a WebSocket."""
-    start = (
-        f"GET /{gateway.stage}?{query} HTTP/1.1\r\nHost: 127.0.0.1:{gateway.port}\r\n"
-        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-    )
-    return start.encode() + more_headers + b"\r\n"
-
-
-@contextmanager
-def raw_client(gateway: Gateway, query: str) -> Iterator[socket.socket]:
-    """Connect a WebSocket client without a library, which would hide some of the frames."""
-    with socket.create_connection(("127.0.0.1", gateway.port), SECONDS) as raw:
-        raw.sendall(handshake(gateway, query))
-        response = b""
-        while not response.endswith(b"\r\n\r\n"):
-            response += raw.recv(1)
-        assert response.startswith(b"HTTP/1.1 101 "), response
-        yield raw
-
-
-@contextmanager
-def boto3_client(service: str, endpoint: str) -> Iterator[Any]:
-    """Make a boto3 client that uses none of this machine's settings."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
-        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-            patch.setenv(name, os.devnull)
-        session = boto3.session.Session("any", "any", region_name="us-east-1")
-        once = Config(retries={"total_max_attempts": 1}, read_timeout=SECONDS, proxies={})
-        made = session.client(service, endpoint_url=endpoint, config=once)
-    with closing(made):
-        yield made

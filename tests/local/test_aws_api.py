@@ -14,19 +14,10 @@ import pytest
 from botocore.exceptions import ClientError
 from websockets.sync.client import ClientConnection
 
-from tests.local.gateway import (
-    FOREIGN,
-    KB,
-    SECONDS,
-    Gateway,
-    ask,
-    boto3_client,
-    client,
-    ended,
-    id_of,
-    poll,
-    running,
-)
+from tests.local.boto3_client import boto3_client
+from tests.local.gateway import SECONDS, Gateway, ask, client, ended, id_of, poll, running
+from tests.local.machine import FOREIGN
+from tests.local.raw_client import KB
 
 NEVER_SEEN = "AAAAAAAAAAAAAAA="
 

@@ -8,7 +8,8 @@ from shutil import copytree
 
 import pytest
 
-from tests.local.gateway import APPS, SECONDS, command, environment
+from tests.local.gateway import APPS, SECONDS, command
+from tests.local.machine import environment
 
 # With reload the gateway waits for a change of the app.
 NO_RELOAD = "--workers=0"

@@ -9,17 +9,9 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection
 
-from tests.local.gateway import (
-    SECONDS,
-    Gateway,
-    ask,
-    client,
-    ended,
-    environment,
-    id_of,
-    raw_client,
-    running,
-)
+from tests.local.gateway import SECONDS, Gateway, ask, client, ended, id_of, running
+from tests.local.machine import environment
+from tests.local.raw_client import raw_client
 
 NEVER_SEEN = "AAAAAAAAAAAAAAA="
 

@@ -12,19 +12,19 @@ from shutil import copytree
 
 import pytest
 
+from tests.local.boto3_client import boto3_client
 from tests.local.gateway import (
     APPS,
     SECONDS,
     Gateway,
     ask,
-    boto3_client,
     client,
     command,
     dynamodb,
-    environment,
     running,
     serving,
 )
+from tests.local.machine import environment
 from tests.local.test_apps import CLIENTS
 
 TABLE = {

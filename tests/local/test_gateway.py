@@ -19,18 +19,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 from websockets.typing import Subprotocol
 
-from tests.local.gateway import (
-    ID,
-    KB,
-    SECONDS,
-    Gateway,
-    ask,
-    client,
-    ended,
-    frames,
-    id_of,
-    raw_client,
-)
+from tests.local.gateway import ID, SECONDS, Gateway, ask, client, ended, id_of
+from tests.local.raw_client import KB, frames, raw_client
 
 ALWAYS = {"requestContext", "isBase64Encoded"}
 HEADERS = {"headers", "multiValueHeaders"}

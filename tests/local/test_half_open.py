@@ -8,16 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.gateway import (
-    SECONDS,
-    Gateway,
-    ask,
-    client,
-    handshake,
-    raw_client,
-    running,
-    serving,
-)
+from tests.local.gateway import SECONDS, Gateway, ask, client, running, serving
+from tests.local.raw_client import handshake, raw_client
 
 NEVER_SEEN = "AAAAAAAAAAAAAAA="
 KB = 1024

@@ -9,7 +9,8 @@ from urllib.parse import quote
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.local.gateway import SECONDS, Gateway, client, handshake
+from tests.local.gateway import SECONDS, Gateway, client
+from tests.local.raw_client import handshake
 
 # A socket with this option is closed with a reset.
 RESET = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -9,7 +9,8 @@ from shutil import copytree
 
 import pytest
 
-from tests.local.gateway import APPS, SECONDS, Gateway, client, environment, running
+from tests.local.gateway import APPS, SECONDS, Gateway, client, running
+from tests.local.machine import environment
 
 # Nothing listens there.
 NO_PORT = "1"

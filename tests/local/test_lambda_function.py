@@ -19,10 +19,10 @@ from tests.local.gateway import (
     client,
     command,
     configure,
-    environment,
     running,
     serving,
 )
+from tests.local.machine import environment
 
 # The variables that Lambda sets, but for the addresses of its own services.
 VARIABLES = {

@@ -16,19 +16,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.sync.client import ClientConnection
 
-from tests.local.gateway import (
-    KB,
-    SECONDS,
-    Answer,
-    Gateway,
-    ask,
-    client,
-    ended,
-    id_of,
-    poll,
-    raw_client,
-    running,
-)
+from tests.local.gateway import SECONDS, Answer, Gateway, ask, client, ended, id_of, poll, running
+from tests.local.raw_client import KB, raw_client
 
 NEVER_SEEN = "AAAAAAAAAAAAAAA="
 GOING_AWAY = (1001, "Going away")

@@ -6,18 +6,8 @@ import secrets
 import pytest
 from websockets.sync.client import ClientConnection
 
-from tests.local.gateway import (
-    ID,
-    KB,
-    SECONDS,
-    Gateway,
-    ask,
-    client,
-    ended,
-    frames,
-    id_of,
-    raw_client,
-)
+from tests.local.gateway import ID, SECONDS, Gateway, ask, client, ended, id_of
+from tests.local.raw_client import KB, frames, raw_client
 
 
 @pytest.mark.parametrize("letter", ["x", "é"])

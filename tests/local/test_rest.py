@@ -11,15 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.local.gateway import (
-    SECONDS,
-    Answer,
-    Gateway,
-    ask,
-    boto3_client,
-    client,
-    running,
-)
+from tests.local.boto3_client import boto3_client
+from tests.local.gateway import SECONDS, Answer, Gateway, ask, client, running
 
 MB = 1024 * 1024
 

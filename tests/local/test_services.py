@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.local.gateway import SECONDS, boto3_client, dynamodb
+from tests.local.boto3_client import boto3_client
+from tests.local.gateway import SECONDS, dynamodb
 
 ROWS = 300
 

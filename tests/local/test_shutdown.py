@@ -12,7 +12,6 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection
 
 from tests.local.gateway import (
-    KB,
     SECONDS,
     Answer,
     Gateway,
@@ -20,10 +19,10 @@ from tests.local.gateway import (
     ended,
     id_of,
     poll,
-    raw_client,
     running,
     serving,
 )
+from tests.local.raw_client import KB, raw_client
 from tests.local.reloading import NOT_RELOADED, edit, prepared, reloaded
 
 # A gateway, the id of a connection, and the responses to posts to it.

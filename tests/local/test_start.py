@@ -8,17 +8,8 @@ from shutil import copytree
 
 import pytest
 
-from tests.local.gateway import (
-    APPS,
-    ask,
-    client,
-    command,
-    environment,
-    poll,
-    replace,
-    running,
-    serving,
-)
+from tests.local.gateway import APPS, ask, client, command, poll, replace, running, serving
+from tests.local.machine import environment
 from tests.local.test_invoke import NO_PORT, invoke
 from tests.local.test_origins import request
 

@@ -7,16 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.gateway import (
-    APPS,
-    Gateway,
-    client,
-    environment,
-    poll,
-    replace,
-    running,
-    serving,
-)
+from tests.local.gateway import APPS, Gateway, client, poll, replace, running, serving
+from tests.local.machine import environment
 
 NAMED = [
     "count (Lambda function)",

@@ -15,18 +15,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from tests.conftest import RAW
-from tests.local.gateway import (
-    KB,
-    SECONDS,
-    Gateway,
-    ask,
-    client,
-    ended,
-    frames,
-    id_of,
-    raw_client,
-    running,
-)
+from tests.local.gateway import SECONDS, Gateway, ask, client, ended, id_of, running
+from tests.local.raw_client import KB, frames, raw_client
 
 # The gateway's maximum for the messages of a connection that wait, and for their bytes.
 MAX_MESSAGES = 1000

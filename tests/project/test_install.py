@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import OWN_HOME, RAW, ROOT
-from tests.local.gateway import client, environment
+from tests.conftest import RAW, ROOT
+from tests.installing import pip_install
+from tests.local.gateway import client
+from tests.local.machine import environment
 from tests.project.output import without_python_warning
 
 pytestmark = pytest.mark.full
-
-# pip's message where it cannot download the build backend.
-NO_REGISTRY = "Could not find a version that satisfies the requirement hatchling"
 
 APP = '''
 """An echo, as in Chalice's tutorial."""
@@ -48,19 +47,8 @@ def command(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (packages,) = folder.glob("lib/*/site-packages")
     # The dependencies are here already: pip finds them by this file, and downloads none.
     (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()))
-    pip = [sys.executable, "-m", "pip", f"--python={python}", "--disable-pip-version-check"]
-    done = subprocess.run(
-        [*pip, "install", str(template)],
-        cwd=folder,
-        # pip runs itself for the build backend, with the same variables.
-        env={**environment(folder), "HOME": OWN_HOME, "PIP_RETRIES": "0", "PIP_TIMEOUT": "10"},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode and NO_REGISTRY in done.stderr:
-        pytest.skip("pip cannot reach a registry that has the build backend")
-    assert done.returncode == 0, done.stderr
-    assert "Installing collected packages: chalice-ws\n" in done.stdout, done.stdout
+    printed = pip_install(python, str(template), env=environment(folder))
+    assert "Installing collected packages: chalice-ws\n" in printed, printed
     return folder / "bin" / "chalice-ws"
 
 

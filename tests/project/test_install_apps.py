@@ -12,32 +12,19 @@ from shutil import copytree
 
 import pytest
 
-from tests.conftest import OWN_HOME
-from tests.local.gateway import APPS, Gateway, ask, client, environment
+from tests.installing import pip_install
+from tests.local.gateway import APPS, Gateway, ask, client
+from tests.local.machine import environment
 from tests.local.test_rest import call, value
 
 pytestmark = pytest.mark.full
-
-# pip's messages where it cannot reach a registry.
-NO_REGISTRY = ("Could not find a version that satisfies", "No matching distribution found")
 
 
 def install(folder: Path, *packages: str) -> Path:
     """Install packages into a new environment; return the folder of its commands."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     python = folder / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", f"--python={python}", "--disable-pip-version-check"]
-    done = subprocess.run(
-        [*pip, "install", *packages],
-        cwd=folder,
-        # pip runs itself for the build backend, with the same variables.
-        env={**environment(folder), "HOME": OWN_HOME, "PIP_RETRIES": "0", "PIP_TIMEOUT": "10"},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode and any(text in done.stderr for text in NO_REGISTRY):
-        pytest.skip("pip cannot reach a registry that has the packages")
-    assert done.returncode == 0, done.stderr
+    pip_install(python, *packages, env=environment(folder))
     return python.parent
 
 

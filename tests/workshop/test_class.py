@@ -13,9 +13,9 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from websockets.sync.client import connect
 
-from tests.conftest import OWN_HOME, ROOT
+from tests.conftest import ROOT
+from tests.installing import PIP_VARIABLES, check_installed
 from tests.local.gateway import SECONDS, poll, serving
-from tests.project.test_install import NO_REGISTRY
 from tests.workshop.pages import WORKSHOP, Console, steps
 from tests.workshop.reader import reading
 
@@ -78,17 +78,13 @@ def test_commands_that_prepare_a_class_install_the_lessons(template: Path, tmp_p
         input="\n".join(script),
         cwd=tmp_path,
         env={
-            "HOME": OWN_HOME,
             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
-            "PIP_RETRIES": "0",
-            "PIP_TIMEOUT": "10",
+            **PIP_VARIABLES,
         },
         capture_output=True,
         text=True,
     )
-    if done.returncode and NO_REGISTRY in done.stderr:
-        pytest.skip("pip cannot reach a registry that has the build backend")
-    assert done.returncode == 0, done.stderr
+    check_installed(done)
     assert re.search(r"^12  On AWS.* \(20 minutes\)$", done.stdout, re.MULTILINE), done.stdout
     (line,) = re.findall(r"^Its page: (.*)$", done.stdout, re.MULTILINE)
     page = Path(line)

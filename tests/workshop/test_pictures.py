@@ -1,4 +1,4 @@
-"""The pictures of the lessons, drawn from docs/workshop/pictures.py."""
+"""The pictures of the lessons, drawn from docs/workshop/pictures.txt."""
 
 import re
 from pathlib import Path

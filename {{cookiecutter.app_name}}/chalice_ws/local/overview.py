@@ -30,7 +30,7 @@ class Overview:
         self._project = project
         self._told: set[str] = set()
 
-    def update(self) -> list[str]:
+    def start_triggers_and_describe(self) -> list[str]:
         """Start and end triggers, as the app now has them; return the lines not printed before."""
         lines = [*self._addresses(), *self._triggers.update(), *self._functions.warnings]
         new = [line for line in lines if line not in self._told]

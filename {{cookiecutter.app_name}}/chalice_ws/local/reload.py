@@ -65,7 +65,7 @@ async def reload_on_change(
         try:
             await functions.load()
             log.info("the app has changed and is loaded again")
-            for line in overview.update():
+            for line in overview.start_triggers_and_describe():
                 log.info(line)
         except AppError as problem:
             log.error("%s; the previous code stays in use", problem)

@@ -130,7 +130,7 @@ async def run(options: argparse.Namespace) -> None:
     command = invoke_command(options, listeners[0].getsockname()[1])
     triggers = Triggers(functions, resources, environment, options.schedules, command)
     overview = Overview(functions, triggers, address, stage, project)
-    for line in overview.update():
+    for line in overview.start_triggers_and_describe():
         print(f"  {line}")
     print("Press Ctrl-C to stop.")
 

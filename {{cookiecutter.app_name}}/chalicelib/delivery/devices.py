@@ -10,13 +10,13 @@ from chalicelib.protocol.fields import USER, refuse_unknown
 from chalicelib.protocol.frames import Frame, FrameError, encode
 from chalicelib.sender import send
 from chalicelib.storage import connections, users
-from chalicelib.storage.channels import members
+from chalicelib.storage.channels import member_ids
 from chalicelib.storage.rows import Connection, NotConnected, own_channel
 from chalicelib.storage.threads import map_in_threads
 
 log = logging.getLogger(__name__)
 
-BYES: dict[str, Frame] = {
+BYE_FRAMES: dict[str, Frame] = {
     "signed_out": {
         "type": "bye",
         "code": "signed_out",
@@ -51,11 +51,11 @@ def sign_out(event: Any, invocation: Invocation) -> dict[str, int]:
     # A connection that opens now is in the list below, or its connect function reads this row and
     # refuses it.
     users.refuse_older_tokens(user_id)
-    ids = list(members(own_channel(user_id), consistent=True))
+    ids = list(member_ids(own_channel(user_id), consistent=True))
     found = [each for each in map_in_threads(_find, ids) if each is not None]
     try:
         addresses = [(each.connection_id, each.endpoint) for each in found]
-        send(encode(BYES["signed_out"]).encode(), addresses, invocation.deadline)
+        send(encode(BYE_FRAMES["signed_out"]).encode(), addresses, invocation.deadline)
     except Exception:
         log.exception("the end of the connections was not announced")
     closed = _close(found)
@@ -71,12 +71,12 @@ def say_bye(connection_id: str, code: str, invocation: Invocation) -> None:
     """Tell a client why its connection ends, and close it. The disconnect function removes it.
 
     Args:
-        code: one of BYES.
+        code: one of BYE_FRAMES.
         invocation: that of an event of the connection's stage.
     """
     client = session.client("apigatewaymanagementapi", endpoint_url=invocation.endpoint)
     try:
-        data = encode(BYES[code]).encode()
+        data = encode(BYE_FRAMES[code]).encode()
         client.post_to_connection(ConnectionId=connection_id, Data=data)
         client.delete_connection(ConnectionId=connection_id)
     except client.exceptions.GoneException:

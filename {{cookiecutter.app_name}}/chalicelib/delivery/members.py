@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.aws import Invocation
 from chalicelib.sender import Outcome, send
-from chalicelib.storage.channels import members
+from chalicelib.storage.channels import member_ids
 from chalicelib.storage.connections import get_many, remove_gone
 from chalicelib.storage.table import Range, batches
 
@@ -33,7 +33,7 @@ def recipient_ids(
     # A client that has just joined has read the history already. It would miss this message if a
     # stale read left the client out.
     consistent = push["type"] == "message"
-    ids = members(push["channel"], id_range, page_size, consistent)
+    ids = member_ids(push["channel"], id_range, page_size, consistent)
     excluded = frozenset(exclude)
     return (each for each in ids if each not in excluded)
 

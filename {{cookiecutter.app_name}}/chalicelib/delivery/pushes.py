@@ -15,7 +15,7 @@ from chalicelib.protocol.frames import MAX_PUSH_BYTES, encode
 from chalicelib.protocol.pushes import Message
 from chalicelib.sender import Outcome
 from chalicelib.storage import history
-from chalicelib.storage.channels import members
+from chalicelib.storage.channels import member_ids
 from chalicelib.storage.rows import OWN, Connection, own_channel
 from chalicelib.storage.users import MAX_DEVICES, has_other_connection
 
@@ -128,7 +128,7 @@ def publish_to_devices(push: Mapping[str, Any], me: Connection, invocation: Invo
         return
     channel = own_channel(me.user.id)
     try:
-        ids = list(islice(members(channel), MAX_DEVICES))
+        ids = list(islice(member_ids(channel), MAX_DEVICES))
         others = [each for each in ids if each != me.connection_id]
         send_to(channel, encode(push).encode(), others, invocation)
     except Exception:

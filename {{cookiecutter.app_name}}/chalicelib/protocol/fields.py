@@ -126,7 +126,7 @@ def _children(value: Any) -> Iterable[Any]:
 def _name(value: str) -> str:
     name = names.normalize(value)
     # Some letters become several.
-    if 1 <= len(name) <= MAX_TEXT_LENGTH and names.is_visible(name):
+    if 1 <= len(name) <= MAX_TEXT_LENGTH and names.is_allowed(name):
         return name
     raise ValueError
 

@@ -54,7 +54,7 @@ def normalize(name: str) -> str:
     return re.sub(" +", " ", spaced).strip()
 
 
-def is_visible(name: str) -> bool:
+def is_allowed(name: str) -> bool:
     """Return whether all characters of a normalized name may stand where they stand."""
     return (
         all(_may_stand(name, index) for index in range(len(name)))

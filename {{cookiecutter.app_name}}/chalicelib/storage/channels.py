@@ -9,14 +9,14 @@ from chalicelib.storage import table
 from chalicelib.storage.rows import LOBBY, row_channels
 from chalicelib.storage.table import Range
 
-# A process reads at most this many connections a second, on average, for count_members.
-COUNTED_EACH_SECOND = 1000
+# The average of count_members in one process.
+MAX_COUNTED_PER_SECOND = 1000
 
 # The last count, and its end in seconds of time.monotonic().
 _count: tuple[Counter[str], float] = (Counter(), 0.0)
 
 
-def members(
+def member_ids(
     channel: str,
     id_range: Range | None = None,
     page_size: int | None = None,
@@ -31,7 +31,7 @@ def count_members(deadline: float | None = None) -> Counter[str]:
     """Return the number of connections in each channel.
 
     The cost grows with the lobby's size. So the same process returns a count of n connections
-    again for n/1000 seconds.
+    again for n / MAX_COUNTED_PER_SECOND seconds.
 
     Args:
         deadline: the end of the count, in seconds of time.monotonic(); None sets none.
@@ -49,5 +49,5 @@ def count_members(deadline: float | None = None) -> Counter[str]:
         counts.update([LOBBY, *row_channels(row)])
         if deadline is not None and time.monotonic() >= deadline:
             raise Busy
-    _count = counts, started_at + counts[LOBBY] // COUNTED_EACH_SECOND
+    _count = counts, started_at + counts[LOBBY] // MAX_COUNTED_PER_SECOND
     return counts

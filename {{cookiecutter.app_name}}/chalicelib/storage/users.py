@@ -13,7 +13,7 @@ from chalicelib import settings
 from chalicelib.protocol.fields import MAX_SINGLES
 from chalicelib.protocol.frames import FrameError
 from chalicelib.protocol.user import User
-from chalicelib.storage.channels import members
+from chalicelib.storage.channels import member_ids
 from chalicelib.storage.connections import get_many
 from chalicelib.storage.rows import Connection, own_channel
 from chalicelib.storage.table import ConditionFailed, Row, call
@@ -35,7 +35,7 @@ def has_other_connection(
     """
     if connection.user is None:
         return False
-    ids = islice(members(own_channel(connection.user.id), consistent=True), MAX_DEVICES)
+    ids = islice(member_ids(own_channel(connection.user.id), consistent=True), MAX_DEVICES)
     others = [each for each in ids if each != connection.connection_id]
     return any(channel in other.channels for other in get_many(others, deadline))
 

@@ -87,7 +87,7 @@ def test_presence_is_for_channels_below_a_size(
 def test_count_of_a_large_lobby_is_used_again(
     api: Api, ann: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(channels, "COUNTED_EACH_SECOND", 1)
+    monkeypatch.setattr(channels, "MAX_COUNTED_PER_SECOND", 1)
     monkeypatch.setattr(channels, "_count", (Counter(), 0.0))
     now = 100.0
     monkeypatch.setattr(channels, "time", SimpleNamespace(monotonic=lambda: now))

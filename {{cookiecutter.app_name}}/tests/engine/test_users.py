@@ -143,7 +143,7 @@ def test_page_of_a_join_needs_the_right_to_read_history(
     monkeypatch.setattr("chalicelib.access.may", lambda user, action, channel: action != "history")
     client = api.connect()
     assert client.request("join", channel="tea", limit=1)["code"] == "forbidden"
-    assert list(channels.members("tea")) == []
+    assert list(channels.member_ids("tea")) == []
     assert client.request("join", channel="tea") == {"type": "joined", "channel": "tea"}
 
 
@@ -242,8 +242,8 @@ def test_gone_device_is_removed(api: Api, devices: list[Client]) -> None:
     age(second)
     second.vanish()
     first.request("read", channel="lobby", message_id=message_id_at(0))
-    assert list(channels.members("@ann")) == [first.connection_id]
-    assert list(channels.members("lobby")) == [first.connection_id]
+    assert list(channels.member_ids("@ann")) == [first.connection_id]
+    assert list(channels.member_ids("lobby")) == [first.connection_id]
 
 
 def test_many_devices_are_reached_up_to_a_maximum(api: Api, devices: list[Client]) -> None:
@@ -258,7 +258,7 @@ def test_many_devices_are_reached_up_to_a_maximum(api: Api, devices: list[Client
 def no_leftovers(api: Api) -> Iterator[None]:
     """A check that no row of a user is left after all connections have ended."""
     yield
-    for connection_id in list(channels.members("lobby")):
+    for connection_id in list(channels.member_ids("lobby")):
         connections.remove(connection_id)
     kept = ("#history", "#read", "#ids", "#since")
     assert [each for each in rows() if not each[0].endswith(kept)] == []

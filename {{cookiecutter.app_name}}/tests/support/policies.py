@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from chalice_ws.project.config import read_config
-from chalice_ws.project.grants import needed_actions
 from chalice_ws.project.resources import makefile_extras, read_resources
+from chalice_ws.project.role_permissions import needed_actions
 from chalicelib.aws import session
 from tests.support.calls import CallRecorder, new_call
 from tests.support.iam import (
@@ -110,7 +110,7 @@ def unused(stage: str) -> list[str]:
 
 @cache
 def _used_by_services(stage: str, path: Path) -> set[str]:
-    # What Lambda does itself for a function: chalice_ws/project/grants.py names it.
+    # What Lambda does itself for a function: chalice_ws/project/role_permissions.py names it.
     from app import app
 
     config = read_config(PROJECT, stage, app)

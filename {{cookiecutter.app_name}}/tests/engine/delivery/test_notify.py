@@ -25,7 +25,7 @@ def test_notify_with_a_failing_recipient_reaches_the_others(
     assert (ann.push()["data"], bob.push()["data"]) == ("x", "x")
     (record,) = [each for each in caplog.records if each.levelno == logging.WARNING]
     assert stuck.connection_id in record.getMessage()
-    assert stuck.connection_id in set(channels.members("lobby"))
+    assert stuck.connection_id in set(channels.member_ids("lobby"))
 
 
 def test_notify_without_permission_names_the_missing_action(api: Api) -> None:

@@ -41,7 +41,7 @@ def test_each_member_gets_the_message_once(
 def test_client_that_joins_during_a_split_is_in_one_range(scaled: LambdaPoller) -> None:
     """The ranges have no gap between them, and do not overlap."""
     join_many(scaled.api, 10)
-    ids = sorted(channels.members("tea"))
+    ids = sorted(channels.member_ids("tea"))
     queue.enqueue({"type": "message", "channel": "tea"}, "http://127.0.0.1:1", [])
     (message,) = scaled.take()
     scaled.api.run("fanout", {"Records": [{"messageId": "m", "body": message["Body"]}]})
@@ -52,7 +52,7 @@ def test_client_that_joins_during_a_split_is_in_one_range(scaled: LambdaPoller) 
     for connection_id in late:
         row = table.key("tea", connection_id)
         table.call("put_item", Item={**row, "expires_at": {"N": "9999999999"}})
-    found = [each for id_range in ranges for each in channels.members("tea", id_range)]
+    found = [each for id_range in ranges for each in channels.member_ids("tea", id_range)]
     assert sorted(found) == sorted([*ids, *late])
 
 
@@ -198,7 +198,7 @@ def test_queue_worker_removes_connections_that_are_gone(scaled: LambdaPoller) ->
     clients[0].request("broadcast", channel="tea", data=1)
     scaled.run()
     assert received_counts(clients[:4]) == [1] * 4
-    assert len(list(channels.members("tea"))) == 4
+    assert len(list(channels.member_ids("tea"))) == 4
 
 
 @pytest.mark.parametrize("letter", ["a", "ä", "\uffff", "\ud800", "\x01"])

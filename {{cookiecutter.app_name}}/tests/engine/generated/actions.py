@@ -35,7 +35,7 @@ from chalicelib.protocol.router import Request, Router
 from chalicelib.protocol.user import User
 from chalicelib.storage import connections, users
 from chalicelib.storage import history as stored
-from chalicelib.storage.channels import count_members, members
+from chalicelib.storage.channels import count_members, member_ids
 from chalicelib.storage.requests import count_request
 from chalicelib.storage.rows import LOBBY, OWN, Connection
 
@@ -178,7 +178,7 @@ def read(request: Request, *, channel: str, message_id: str, only: bool = False)
 def who(request: Request, *, channel: str) -> replies.Members:
     """Return the members of a channel, each user once. The client need not be a member."""
     _require(connections.get(request.connection_id).user, "who", channel)
-    found = members(channel, page_size=MAX_LISTED + 1)
+    found = member_ids(channel, page_size=MAX_LISTED + 1)
     ids = list(islice(found, MAX_LISTED + 1))
     rows = connections.get_many(ids[:MAX_LISTED], request.invocation.deadline)
     # A user is listed once, with one of the connections.

@@ -139,7 +139,7 @@ def test_token_that_is_not_valid_is_refused(
     token = REFUSED[case](issuer)
     with pytest.raises(Rejected, match="401"):
         connect(api, token)
-    assert list(channels.members("lobby")) == []
+    assert list(channels.member_ids("lobby")) == []
     (record,) = [each for each in caplog.records if each.name != "botocore"]
     assert record.levelname == "WARNING"
     assert " refused: the token" in record.getMessage()

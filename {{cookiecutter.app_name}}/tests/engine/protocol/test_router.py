@@ -348,8 +348,8 @@ def test_client_without_its_row_must_connect_again(api: Api) -> None:
         reply = client.request(action, **fields)
         assert error(reply) == ("try_again", action)
         assert "connect again" in reply["message"]
-    assert list(channels.members("lobby")) == []
-    assert list(channels.members("tea")) == []
+    assert list(channels.member_ids("lobby")) == []
+    assert list(channels.member_ids("tea")) == []
 
 
 def test_client_that_left_before_its_reply_raises_no_error(api: Api) -> None:

@@ -71,7 +71,7 @@ def test_expired_rows_are_not_returned(api: Api) -> None:
     connections.join(expired, "tea")
     assert len(rows()) == 4
     for channel in ("lobby", "tea"):
-        assert list(channels.members(channel)) == ["new"]
+        assert list(channels.member_ids(channel)) == ["new"]
     assert channels.count_members() == {"lobby": 1, "tea": 1}
     assert [each.connection_id for each in connections.get_many(["old", "new"])] == ["new"]
     with pytest.raises(NotConnected):
@@ -86,7 +86,7 @@ def test_members_on_several_pages_are_all_read(api: Api, monkeypatch: pytest.Mon
         return call(operation, **{**request, "Limit": 3} if operation == "query" else request)
 
     monkeypatch.setattr(table, "call", small_pages)
-    assert sorted(channels.members("lobby")) == ids
+    assert sorted(channels.member_ids("lobby")) == ids
     assert channels.count_members() == {"lobby": 7}
 
 
@@ -222,7 +222,7 @@ def test_connect_of_a_user_writes_both_rows_or_none_in_any_order(
             connections.remove("c1")
         else:
             # A push finds the connection before it meets a 410.
-            connections.remove_gone(list(channels.members("@ann")), "@ann")
+            connections.remove_gone(list(channels.member_ids("@ann")), "@ann")
 
     def check(choose: Choose) -> None:
         connections.remove("c1")

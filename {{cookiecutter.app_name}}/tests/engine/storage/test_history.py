@@ -135,7 +135,7 @@ def test_history_of_a_channel_is_for_members_only(api: Api, ann: Client) -> None
 def test_message_rows_are_not_listed_as_members(api: Api, ann: Client) -> None:
     for channel in ("tea", "lobby"):
         ann.request("broadcast", channel=channel, data=1)
-        assert list(channels.members(channel)) == [ann.connection_id]
+        assert list(channels.member_ids(channel)) == [ann.connection_id]
         assert len(ann.request("who", channel=channel)["members"]) == 1
     assert ann.request("channels")["channels"] == [
         {"channel": "lobby", "members": 1},

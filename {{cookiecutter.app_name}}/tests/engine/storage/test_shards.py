@@ -33,7 +33,7 @@ def test_channel_is_spread_over_all_shards(api: Api, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("CHANNEL_SHARDS", "4")
     write_members(IDS, "tea")
     assert partitions() == {f"{c}#{n}" for c in ("lobby", "tea") for n in range(4)}
-    assert sorted(channels.members("tea")) == sorted(channels.members("lobby")) == IDS
+    assert sorted(channels.member_ids("tea")) == sorted(channels.member_ids("lobby")) == IDS
     assert channels.count_members() == {"lobby": 50, "tea": 50}
     for connection_id in IDS:
         connections.remove(connection_id)
@@ -52,7 +52,7 @@ def test_slow_shard_does_not_delay_the_others(api: Api, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(table, "call", first_is_slow)
     others = {each for each in IDS if table.shards(each) != [0]}
-    members = channels.members("tea")
+    members = channels.member_ids("tea")
     try:
         before = {next(members) for _ in others}
     finally:
@@ -71,7 +71,7 @@ def test_members_reads_one_page_ahead_at_most(api: Api, monkeypatch: pytest.Monk
         return call(operation, **request)
 
     monkeypatch.setattr(table, "call", counted)
-    members = channels.members("tea", page_size=1)
+    members = channels.member_ids("tea", page_size=1)
     assert next(members) in IDS
     members.close()  # type: ignore[attr-defined]
     # A page of each shard, and one more of those that came first.
@@ -89,7 +89,7 @@ def test_failure_of_one_shard_raises_an_error(api: Api, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(table, "call", fail)
     with pytest.raises(Busy):
-        list(channels.members("tea"))
+        list(channels.member_ids("tea"))
 
 
 @pytest.mark.parametrize("setting", ["0", "four", "", "4,", "4;1", "-1", "4,2,1"])
@@ -122,15 +122,15 @@ def test_shard_count_changes_without_losing_connections(
             placed[setting.split(",")[0]] += newcomers
             use(other)
             all_ids = sorted(placed[before] + placed[after])
-            assert sorted(channels.members("lobby")) == all_ids
-            assert sorted(channels.members("tea")) == all_ids
+            assert sorted(channels.member_ids("lobby")) == all_ids
+            assert sorted(channels.member_ids("tea")) == all_ids
             assert sorted(each.connection_id for each in connections.get_many(all_ids)) == all_ids
             # One connection of each number has all operations.
             for connection_id in [ids[-1] for ids in placed.values() if ids]:
                 connection = connections.rename(connection_id, f"not {setting}")
                 connections.leave(connections.get(connection_id), "tea")
                 connections.join(connection, "tea")
-            assert sorted(channels.members("tea")) == all_ids
+            assert sorted(channels.member_ids("tea")) == all_ids
             leave(*[ids.pop() for ids in placed.values() if len(ids) > 2])
 
     def leave(*ids: str) -> None:
