@@ -21,6 +21,7 @@ from botocore.session import Session
 from chalice.constants import DEFAULT_STAGE_NAME
 
 from chalice_ws.project import (
+    check_calls,
     check_config,
     check_functions,
     check_secrets,
@@ -56,6 +57,7 @@ CHECKS: list[Callable[[Stage], Iterator[str]]] = [
     check_settings.check_roles,
     check_settings.check_grants,
     check_settings.check_queues,
+    check_calls.check_calls,
     check_settings.check_limits,
     # It is the last: it imports the app again.
     check_functions.check_imports,
@@ -66,6 +68,7 @@ WARNINGS: list[Callable[[Stage], Iterator[str]]] = [
     check_config.check_fanout_rate,
     check_config.check_unused_actions,
     check_settings.check_unknown_grants,
+    check_calls.check_guessed_calls,
     check_functions.check_tables,
 ]
 

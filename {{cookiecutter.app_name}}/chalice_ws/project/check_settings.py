@@ -11,7 +11,7 @@ from chalice_ws.project.check_values import MAX_VARIABLES_BYTES, check_values, v
 from chalice_ws.project.config import CONFIG, read_json
 from chalice_ws.project.references import references
 from chalice_ws.project.resources import needed_extras
-from chalice_ws.project.role_permissions import allowed_actions, needed_actions
+from chalice_ws.project.role_permissions import allowed_actions, needed_actions, read_statements
 from chalice_ws.project.stage import Stage
 
 # The settings of REST APIs. A WebSocket API ignores them.
@@ -126,7 +126,7 @@ def _missing_grants(stage: Stage) -> Iterator[tuple[str, str, str, list[str]]]:
             continue
         path = Path(role.policy.filename)
         for cause, actions in needed_actions(stage.settings(name), resources).items():
-            allowed = allowed_actions(path, name, resources, actions)
+            allowed = allowed_actions(read_statements(path), name, resources, actions)
             if missing := {*actions} - allowed.actions:
                 yield name, cause, ", ".join(sorted(missing)), allowed.unknown_policies
 

@@ -41,8 +41,10 @@ _MORE_ACTIONS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+KNOWN_SERVICES = frozenset(_MORE_ACTIONS)
+
 # Operations that need actions of other names.
-_OTHER_NAMES = {
+OTHER_NAMES = {
     "dynamodb:BatchExecuteStatement": "dynamodb:PartiQLSelect",
     "dynamodb:ExecuteStatement": "dynamodb:PartiQLSelect",
     "dynamodb:ExecuteTransaction": "dynamodb:PartiQLSelect",
@@ -88,7 +90,7 @@ def check_action(action: str) -> None:
         if service not in services and (likely := _nearest(service, services, 0.8)):
             raise AppError(f"the service does not exist (got {action!r}); use {likely}:{name}")
         return
-    for operation, other in _OTHER_NAMES.items():
+    for operation, other in OTHER_NAMES.items():
         if action.lower() == operation.lower():
             raise AppError(f"{problem}; use {other}")
     if any(fnmatchcase(each.lower(), name.lower()) for each in known):

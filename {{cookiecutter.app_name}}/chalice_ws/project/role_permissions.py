@@ -65,18 +65,26 @@ class Allowed(NamedTuple):
     unknown_policies: list[str]
 
 
+def read_statements(policy_file: Path) -> list[dict[str, Any]]:
+    """Return the statements of a policy; none where the file does not exist."""
+    return [*_list(read_json(policy_file).get("Statement"))] if policy_file.exists() else []
+
+
 def allowed_actions(
-    policy_file: Path, function: str, resources: Resources, actions: tuple[str, ...]
+    own_statements: list[dict[str, Any]],
+    function: str,
+    resources: Resources,
+    actions: tuple[str, ...],
 ) -> Allowed:
     """Return those actions that the role of a function allows.
 
     Args:
-        policy_file: the function's policy.
+        own_statements: those of the function's policy.
         function: Chalice's name of the function.
         resources: the resources of the stage, which may have more policies for the role.
         actions: the actions to look for.
     """
-    statements = [*_list(read_json(policy_file).get("Statement"))] if policy_file.exists() else []
+    statements = [*own_statements]
     role = f"{to_cfn_resource_name(function)}Role"
     content = resources.content
     statements += _attached_statements(content, role)
@@ -94,11 +102,23 @@ def allowed_actions(
         else:
             unknown.append(name)
     allowing = [each for each in statements if each.get("Effect") == "Allow"]
-    allowed = {action for action in actions if any(_allows(each, action) for each in allowing)}
+    # A narrower one may deny another resource.
+    denying = [
+        each
+        for each in statements
+        if each.get("Effect") == "Deny" and each.get("Resource") in ("*", ["*"])
+        if not each.get("Condition")
+    ]
+    allowed = {
+        action
+        for action in actions
+        if any(_names(each, action) for each in allowing)
+        if not any(_names(each, action) for each in denying)
+    }
     return Allowed(allowed, unknown)
 
 
-def _allows(statement: dict[str, Any], action: str) -> bool:
+def _names(statement: dict[str, Any], action: str) -> bool:
     key = "NotAction" if "NotAction" in statement else "Action"
     patterns = [str(pattern).lower() for pattern in _list(statement.get(key))]
     found = any(fnmatchcase(action.lower(), pattern) for pattern in patterns)
