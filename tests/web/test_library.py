@@ -95,6 +95,24 @@ def test_types_are_those_of_the_comments(tmp_path: Path, node: Path) -> None:
     assert files(tmp_path) == files(TYPES), "run make types"
 
 
+def test_client_is_installed_from_a_git_address(tmp_path: Path, node: Path) -> None:
+    app, project = tmp_path / "app", tmp_path / "project"
+    shutil.copytree(RAW / "web", app / "web")
+    project.mkdir()
+    author = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com"]
+    for command in (
+        ["git", "init", "--quiet"],
+        ["git", "add", "."],
+        ["git", *author, "commit", "--quiet", "--message=App"],
+        ["git", "subtree", "split", "--prefix", "web/client", "--branch", "client"],
+    ):
+        subprocess.run(command, cwd=app, check=True, capture_output=True)
+    install = ["npm", "install", "--offline", "--no-audit", f"git+file://{app}#client"]
+    done = subprocess.run(install, cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (project / "node_modules" / "chalice-ws-client" / "types" / "client.d.ts").exists()
+
+
 def test_client_is_bundled_by_esbuild_and_vite(project: Path, node: Path) -> None:
     (project / "index.html").write_text('<script type="module" src="example0.ts"></script>')
     esbuild = [str(node / ".bin" / "esbuild"), "example0.ts", "--bundle", "--format=esm"]
