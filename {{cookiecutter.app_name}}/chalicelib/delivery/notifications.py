@@ -6,7 +6,7 @@ from chalicelib import settings
 from chalicelib.aws import Invocation
 from chalicelib.delivery.pushes import new_message, new_message_id, publish
 from chalicelib.protocol.fields import CHANNEL, DATA, NONCE, USER, refuse_unknown
-from chalicelib.protocol.frames import Busy, Frame, FrameError
+from chalicelib.protocol.frames import MAX_PUSH_BYTES, Busy, Frame, FrameError, encode
 from chalicelib.storage import history
 from chalicelib.storage.rows import own_channel
 
@@ -37,6 +37,9 @@ def notify(event: Any, invocation: Invocation) -> dict[str, Any]:
     given_id = NONCE.read("id", event) if "id" in event else None
     if name in ("channel", "user"):
         return _send(_channel(name, targets[0]), data, given_id, invocation)
+    # A message that is too large for one channel is sent to none.
+    longest = max((_channel(name, target) for target in targets), key=len)
+    encode(new_message(longest, data), MAX_PUSH_BYTES)
     results, busy = [], False
     for target in targets:
         result = {name.removesuffix("s"): target}

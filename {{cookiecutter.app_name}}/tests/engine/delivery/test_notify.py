@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from chalicelib.protocol.frames import Busy, FrameError
+from chalicelib.delivery.pushes import new_message
+from chalicelib.protocol.frames import MAX_PUSH_BYTES, Busy, FrameError, encode
 from chalicelib.sender.types import Forbidden
 from chalicelib.storage import channels, history
 from tests.client import Api, Frame
@@ -168,6 +169,17 @@ def test_notify_of_many_tells_of_those_that_failed(
     api.run("notify", {**event, "id": "1"})
     ids = [ann.push()["message_id"] for _ in range(3)]
     assert (ids[0], ids[1]) == (sent["message_id"], ids[2])
+
+
+def test_message_that_is_too_large_for_one_channel_is_sent_to_none(api: Api) -> None:
+    ann, long = api.connect(), "c" * 64
+    size = len(encode(new_message("lobby", "")))
+    # With the name of the longer channel, it is a byte over the maximum.
+    data = "x" * (MAX_PUSH_BYTES - size - len(long) + len("lobby") + 1)
+    assert api.run("notify", {"channel": "lobby", "data": data})["delivered"] == 1
+    with pytest.raises(FrameError, match="maximum"):
+        api.run("notify", {"channels": ["lobby", long], "data": data})
+    assert ann.waiting() == 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """The issuer's keys: fetched once, fetched again, and kept while the issuer is down."""
 
+import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -107,16 +109,20 @@ def test_issuer_that_does_not_answer_is_given_up(
     assert "TimeoutError" in errors(caplog)[0]
 
 
+# A key set that verifies the token.
+VALID = json.dumps({"keys": [public_jwk("ES256", "ec")]})
+
+# URL is the issuer, and HTTP the same server at an address that is not trusted.
 GARBAGE: dict[str, tuple[str, Any]] = {
     "not JSON": (DISCOVERY, b"<html>"),
     "a list": (DISCOVERY, []),
     "another issuer": (DISCOVERY, {"issuer": "https://evil.example.com"}),
     "no keys": (DISCOVERY, {"issuer": "URL"}),
-    "keys over http": (DISCOVERY, {"issuer": "URL", "jwks_uri": "http://issuer.example.com/keys"}),
-    "keys in a file": (DISCOVERY, {"issuer": "URL", "jwks_uri": "file:///etc/passwd"}),
+    "keys over http": (DISCOVERY, {"issuer": "URL", "jwks_uri": "HTTP/keys"}),
+    "keys in the address": (DISCOVERY, {"issuer": "URL", "jwks_uri": f"data:,{quote(VALID)}"}),
     "keys that are no list": ("/pool/keys", {"keys": {"kid": "ec"}}),
     "keys that are none": ("/pool/keys", {"keys": [None, 1, {}, {"kty": "EC", "kid": "ec"}]}),
-    "too large": ("/pool/keys", b'{"keys": [' + b" " * fetch.MAX_BYTES + b"]}"),
+    "too large": ("/pool/keys", VALID.encode() + b" " * fetch.MAX_BYTES),
     "twice the same key": (
         "/pool/keys",
         {"keys": [public_jwk("ES256", "ec"), public_jwk("ES256", "ec", 1)]},
@@ -129,8 +135,9 @@ GARBAGE: dict[str, tuple[str, Any]] = {
 @pytest.mark.parametrize("case", GARBAGE)
 def test_answer_that_is_not_valid_opens_nothing(api: Api, issuer: FakeIssuer, case: str) -> None:
     path, content = GARBAGE[case]
-    if isinstance(content, dict) and content.get("issuer") == "URL":
-        content = {**content, "issuer": issuer.url}
+    if isinstance(content, dict):
+        text = json.dumps(content).replace("URL", issuer.url)
+        content = json.loads(text.replace("HTTP/", issuer.url.replace("http:", "HTTP:") + "/"))
     issuer.answer(path, content)
     assert refused(api, issuer.token())
 
