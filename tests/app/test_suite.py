@@ -75,6 +75,7 @@ def strict(bake: Bake) -> Path:
 
 @pytest.mark.parametrize("name", ["access.py", "actions.py", "replies.py"])
 def test_engines_tests_have_the_module_as_generated(name: str) -> None:
+    # They are copies: a link would be a text file in a template that comes as a zip file.
     original = RAW / "chalicelib" / name
     assert (GENERATED / name).read_text() == original.read_text(), f"cp {original} {GENERATED}"
 

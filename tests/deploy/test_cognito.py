@@ -165,7 +165,7 @@ def test_deploy_again_changes_nothing_and_destroy_deletes_the_pool(
 
 
 def test_check_knows_the_settings_of_the_user_pool(aws: Account, bake: Bake) -> None:
-    """Without the extra, AUTH jwt is half on."""
+    """AUTH jwt is half on without the extra."""
     app = bake()
     path = app / ".chalice" / "config.json"
     config = json.loads(path.read_text())

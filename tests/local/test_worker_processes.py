@@ -90,7 +90,7 @@ def test_process_of_a_handler_ends_with_its_worker(single: Gateway, code: str) -
 
 @pytest.mark.parametrize("code", LASTING)
 def test_process_of_a_handler_does_not_keep_an_ended_worker(single: Gateway, code: str) -> None:
-    """Without the end of its channel the gateway would wait for the function's timeout."""
+    """The gateway reads the end of the channel, and does not wait for the function's timeout."""
     ends = f"[{code}, os.kill(os.getpid(), signal.SIGKILL)]"
     poll(lambda: outcome(single, ends) == "Runtime exited" or None)
 

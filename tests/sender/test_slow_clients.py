@@ -77,7 +77,7 @@ def test_slow_recipient_is_tried_once_in_the_next_fan_out_until_it_reads(
 
 
 def test_others_do_not_wait_for_slow_recipients(sender: SenderProcess, api: FakeApi) -> None:
-    """There are more slow recipients than connections."""
+    """The slow recipients are more than the connections."""
     slow, others = new_ids(300), new_ids(300)
     for each in slow:
         api.scripts[each] = Script(last=FULL)

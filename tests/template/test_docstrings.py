@@ -8,24 +8,25 @@ import pytest
 
 # A docstring begins with a verb, or with a noun and its article.
 QUESTION_WORDS = set("what who whom whose how where with when whether why which".split())  # noqa: SIM905
+OTHER_WORDS = set("it this that these those there if because in on without not".split())  # noqa: SIM905
 
 WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def question_docstrings(source: str) -> Iterator[tuple[int, str]]:
-    """Yield the line and the text of each docstring whose first word is a question word."""
+def wrong_docstrings(source: str) -> Iterator[tuple[int, str]]:
+    """Yield the line and the text of each docstring that begins with a wrong word."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, WITH_DOCSTRING) and (text := ast.get_docstring(node)):
             first = text.split()[0].strip(".,:;()`'\"").lower()
-            if first in QUESTION_WORDS:
+            if first in QUESTION_WORDS | OTHER_WORDS:
                 yield node.body[0].lineno, text.splitlines()[0]
 
 
-def test_no_docstring_begins_with_a_question_word(template: Path) -> None:
+def test_no_docstring_begins_with_a_wrong_word(template: Path) -> None:
     found = [
         f"{path.relative_to(template)}:{line}: {text}"
         for path in sorted(template.rglob("*.py"))
-        for line, text in question_docstrings(path.read_text())
+        for line, text in wrong_docstrings(path.read_text())
     ]
     assert not found, "\n".join(found)
 
@@ -37,7 +38,8 @@ def test_no_docstring_begins_with_a_question_word(template: Path) -> None:
         'class A:\n    """Whose it is."""',
         'def f():\n    """\n    How: so."""',
         'async def f():\n    """Whether it is."""',
+        'def f():\n    """There is a thing."""',
     ],
 )
-def test_question_word_is_found(source: str) -> None:
-    assert list(question_docstrings(source))
+def test_wrong_word_is_found(source: str) -> None:
+    assert list(wrong_docstrings(source))

@@ -276,7 +276,7 @@ def test_environment_in_a_moved_folder_is_made_anew(made: Path, project: Path) -
 
 @pytest.mark.full
 def test_environment_of_the_owners_is_kept(project: Path, make: Make) -> None:
-    """It is one without pip, as uv makes them."""
+    """The environment has no pip, as uv makes them."""
     own = project / "own env"
     subprocess.run([str(PYTHON), "-m", "venv", "--without-pip", str(own)], check=True)
     (own / "mine").touch()

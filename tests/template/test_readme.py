@@ -56,6 +56,23 @@ def test_message_from_another_process_arrives(app: Path, tmp_path: Path) -> None
         assert (push["from"], push["data"]) == (None, "Tea is ready")
 
 
+def test_table_of_files_is_short_and_begins_with_the_owners(app: Path) -> None:
+    section = (app / "README.md").read_text().split("## Files")[1].split("##")[0]
+    lines = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
+    rows = [(cells[1], cells[2].strip()) for cells in lines]
+    owners = [mark == "**yours**" for _, mark in rows]
+    assert owners == sorted(owners, reverse=True)
+    assert any(owners)
+    assert not all(owners)
+    assert len(owners) <= 12
+    # A name without a folder is in the folder before it.
+    for names, _ in rows:
+        folder = ""
+        for name in re.findall(r"`([^`]+)`", names):
+            folder = name[: name.rfind("/", 0, -1) + 1] or folder
+            assert any((app / each).exists() for each in (name, folder + name)), name
+
+
 def test_table_of_actions_is_complete(app: Path) -> None:
     table = re.findall(r"^\| (`.*?) \|", (app / "README.md").read_text(), re.MULTILINE)
     named = set(re.findall(r"`(\w+)`", " ".join(table)))

@@ -103,13 +103,19 @@ def modules(app: Path) -> Iterator[tuple[str, Path]]:
 def imports(source: str) -> Iterator[str]:
     """Yield the full name of each import, those inside of functions too.
 
-    `from a import b` gives `a.b`: b may be a module.
+    `from a import b` gives `a.b`: b may be a module. `import_module("a")` gives `a`.
     """
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from (f"{'.' * node.level}{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and node.args:
+            called = ast.unparse(node.func).rpartition(".")[2]
+            name = getattr(node.args[0], "value", None)
+            # The toolkit imports the app by its name.
+            if called in {"import_module", "__import__"} and name != "app":
+                yield from [name] if isinstance(name, str) else []
 
 
 def forbidden(name: str, source: str) -> list[str]:
@@ -155,6 +161,7 @@ def test_each_module_is_in_a_room(app: Path) -> None:
         ("chalice_ws.deploy.stack", "from chalice_ws.local import services"),
         ("chalice_ws.local.cli", "from chalicelib.settings import actions"),
         ("chalice_ws.project.check", "import app"),
+        ("chalicelib.storage.table", "import_module('chalicelib.delivery.pushes')"),
         ("chalicelib", "from chalicelib.actions import router"),
     ],
 )

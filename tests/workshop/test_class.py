@@ -62,7 +62,7 @@ def test_page_of_the_lessons_shows_what_they_say(app: Path, driver: Chrome, tmp_
 
 @pytest.mark.full
 def test_commands_that_prepare_a_class_install_the_lessons(template: Path, tmp_path: Path) -> None:
-    """On each machine, and in a room without a network."""
+    """The commands are those for each machine, and for a room without a network."""
     shutil.copytree(template, tmp_path / "chalice-ws-template")
     prepare, again = commands(WORKSHOP / "README.md")
     wheelhouse, room = commands(WORKSHOP / "teachers.md")[:2]

@@ -199,7 +199,7 @@ def test_check_against_the_gateway_of_another_folder_says_so(
 def test_check_where_nobody_can_connect_finds_nothing_ok(
     app: Path, reader: Reader, tmp_path: Path
 ) -> None:
-    """Not even what stands in files, and not that strangers are refused."""
+    """Checks of files, and of strangers who are refused, are not ok either."""
     lesson(reader, "10")
     config = reader.folder / ".chalice" / "config.json"
     refusing = "tokens.user_of(token)"

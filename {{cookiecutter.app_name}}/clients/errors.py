@@ -29,7 +29,7 @@ class RequestError(ClientError):
 
 
 class Offline(ClientError):
-    """There is no connection, or it ended before the reply."""
+    """The client has no connection, or it ended before the reply."""
 
 
 class Closed(ClientError):
@@ -37,7 +37,7 @@ class Closed(ClientError):
 
 
 class SignedOut(ClientError):
-    """Nobody is signed in any more. The client does not connect again by itself."""
+    """The end of a sign-in. The client does not connect again by itself."""
 
 
 class Refused(ClientError):

@@ -69,7 +69,7 @@ def test_member_that_does_not_read_has_no_range_sent_again(
 def test_range_continues_after_the_deadline_with_untried_members_alone(
     scaled: LambdaPoller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In each run of the function, the deadline comes after two members, not the first ones."""
+    """The deadline of each run comes after two members, not the first ones."""
     monkeypatch.setenv("FANOUT_LIMIT", "6")
     failing = 3
 

@@ -172,7 +172,7 @@ OPERATIONS: dict[str, Callable[[], object]] = {
 def test_concurrent_operations_leave_no_stray_row(
     api: Api, pair: tuple[str, str], member: bool, scheduled: None
 ) -> None:
-    """This holds in each order that the requests of both can have."""
+    """Try each order that the requests of both can have."""
 
     def check(choose: Choose) -> None:
         connections.remove("c1")

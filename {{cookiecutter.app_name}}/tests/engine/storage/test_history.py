@@ -20,7 +20,7 @@ from tests.support.rows import count_requests
 def test_message_sent_during_a_join_is_pushed_or_in_the_page(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """This holds in each order that the requests of both can have."""
+    """Try each order that the requests of both can have."""
 
     def call(operation: str, **request: Any) -> dict[str, Any]:
         answer = call_in_schedule(operation, **request)
