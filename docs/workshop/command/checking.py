@@ -29,7 +29,7 @@ def check(number: int, folder: Path, url: str | None, port: int) -> int:
         LessonError: no app runs there, or the one of another folder.
     """
     app = App(url or f"ws://127.0.0.1:{port}/api", folder)
-    if url is None and (served := served_folder(port)) not in (None, folder.resolve()):
+    if url is None and (served := served_folder(port)) and not _is_same(served, folder):
         use = f"end that gateway, or use another port, or check {served}"
         raise LessonError(f"the gateway at port {port} serves another folder (got {served}); {use}")
     try:
@@ -58,6 +58,14 @@ def served_folder(port: int) -> Path | None:
             return Path(json.load(answer)["folder"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _is_same(served: Path, folder: Path) -> bool:
+    """Return whether two paths name one folder, in upper or lower case on some systems."""
+    try:
+        return served.samefile(folder)
+    except OSError:
+        return False
 
 
 def run(checks: Sequence[Check], app: App) -> list[str]:
