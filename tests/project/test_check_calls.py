@@ -52,6 +52,8 @@ def resize(event, context):
     emulator = boto3.client("dynamodb", endpoint_url="http://127.0.0.1:8000")
     emulator.scan(TableName="t")
     boto3.client("sts").get_caller_identity()
+    api = boto3.client("apigatewaymanagementapi", endpoint_url="https://example.com/api")
+    api.post_to_connection(ConnectionId="c", Data=b"")
     boto3.client("cognito-idp").sign_up(ClientId="c", Username="u", Password="p")
     unknown(event).get_item(Key={})
 
@@ -124,7 +126,7 @@ NEEDED = {
         "s3:GetObject": "app.py:36",
         "dynamodb:BatchWriteItem": "app.py:37",
     },
-    "resize": {"lambda:InvokeFunction": "app.py:44"},
+    "resize": {"lambda:InvokeFunction": "app.py:44", "execute-api:ManageConnections": "app.py:49"},
 }
 
 
@@ -135,9 +137,13 @@ def allow(*actions: str, effect: str = "Allow") -> dict[str, Any]:
 
 def app_with(folder: Path, policies: dict[str, list[dict[str, Any]]]) -> Path:
     """Make the app with a policy file for each function."""
-    sending = allow("execute-api:ManageConnections")
+    # check_functions reports the sending of the function for messages.
+    sending = {"websocket_message": [allow("execute-api:ManageConnections")]}
     files = {
-        f".chalice/{name}.json": {"Version": "2012-10-17", "Statement": [sending, *statements]}
+        f".chalice/{name}.json": {
+            "Version": "2012-10-17",
+            "Statement": [*sending.get(name, []), *statements],
+        }
         for name, statements in policies.items()
     }
     functions = {name: {"iam_policy_file": f"{name}.json"} for name in policies}

@@ -27,6 +27,9 @@ from chalice_ws.project.source import (
 # The methods that make clients and resources, of a module or a session.
 MAKERS = ("client", "resource")
 
+# boto3's name of @connections.
+MANAGEMENT_API = "apigatewaymanagementapi"
+
 
 class Client(NamedTuple):
     """A value that calls AWS: a client or a resource of a service."""
@@ -176,7 +179,9 @@ def _made_client(node: ast.Call) -> Client | None:
         return None
     keywords = {each.arg: each.value for each in node.keywords}
     service = node.args[0] if node.args else keywords.get("service_name")
-    # An address of its own is another server, such as an emulator.
-    if not isinstance(service, ast.Constant) or "endpoint_url" in keywords:
+    if not isinstance(service, ast.Constant):
+        return None
+    # An address of its own is another server, such as an emulator. The management API has no other.
+    if "endpoint_url" in keywords and service.value != MANAGEMENT_API:
         return None
     return Client(str(service.value), node.func.attr == "resource")

@@ -15,6 +15,7 @@ from typing import Any
 from boto3.session import Session
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError
+from chalice.constants import POST_TO_WEBSOCKET_CONNECTION_POLICY
 from chalice.deploy.models import AutoGenIAMPolicy, FileBasedIAMPolicy
 from chalice.policy import (
     load_api_policy_actions,
@@ -22,14 +23,14 @@ from chalice.policy import (
     policy_from_source_code,
 )
 
-from chalice_ws.project.calls import Call, Calls
+from chalice_ws.project.calls import MANAGEMENT_API, Call, Calls
 from chalice_ws.project.config import shown
 from chalice_ws.project.iam_names import KNOWN_SERVICES, OTHER_NAMES
 from chalice_ws.project.role_permissions import allowed_actions, read_statements
 from chalice_ws.project.stage import Stage
 
-# check_functions looks after the first one. The other's usual call needs no permission.
-OTHER_SERVICES = ("apigatewaymanagementapi", "sts")
+# Its usual call needs no permission.
+OTHER_SERVICES = ("sts",)
 
 # Each of these actions may be the one that a transaction needs.
 WRITES = tuple(f"dynamodb:{each}Item" for each in ("ConditionCheck", "Delete", "Put", "Update"))
@@ -146,6 +147,9 @@ def _resource_operations(service: str) -> dict[str, set[tuple[str, ...]]]:
 
 
 def _actions(service: str, operation: str) -> tuple[str, ...]:
+    if service == MANAGEMENT_API:
+        # The one action of all its calls.
+        return ("execute-api:ManageConnections",)
     if f"{service}:{operation}" == "dynamodb:TransactWriteItems":
         return WRITES
     known = load_api_policy_actions().get(service, {}).get(operation)
@@ -160,7 +164,9 @@ def _guess(folder: Path) -> list[dict[str, Any]]:
     source = (folder / "app.py").read_text(encoding="utf-8")
     # Chalice prints the services that it does not know.
     with redirect_stdout(io.StringIO()):
-        return [*policy_from_source_code(source)["Statement"]]
+        guessed = policy_from_source_code(source)["Statement"]
+    # Chalice adds it for the functions of a WebSocket API.
+    return [*guessed, POST_TO_WEBSOCKET_CONNECTION_POLICY]
 
 
 def _entries(stage: Stage, name: str) -> Iterator[tuple[str, str]]:
