@@ -20,7 +20,7 @@ MAX_FILES = 3
 MAX_LINES = 30
 
 # Pages of several recipes: each function or file of theirs is one.
-PARTS = {"aws-events": 4, "remove": 8, "vpc-database": 2}
+PARTS = {"aws-events": 4, "remove": 8}
 
 
 FILE = r"(app\.py|resources\.json|(\.chalice|chalicelib|docs|resources|tests|web)/[\w./-]*\.\w+)"
