@@ -1,11 +1,8 @@
 """The generated app's tests with fields and errors of its owner's actions."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 from tests.app.test_suite import ACTIONS, change
 from tests.conftest import Bake
+from tests.warm import run_module
 
 IMPORTS = """from urllib.request import urlopen
 from chalicelib.protocol.fields import Field
@@ -68,28 +65,23 @@ def test_service_is_not_called(api: Api) -> None:
 """
 
 
-def run(app: Path, *arguments: str) -> str:
-    """Run a module of Python in the app, and return what it prints."""
-    command = [sys.executable, "-B", "-m", *arguments]
-    return subprocess.run(command, cwd=app, capture_output=True, text=True).stdout
-
-
 def test_fields_and_errors_of_own_actions_pass_or_say_what_to_change(bake: Bake) -> None:
     app = bake(app_name="tea")
     actions = app / ACTIONS
     change(actions, "from typing import Any\n", f"{IMPORTS}from typing import Any\n")
     actions.write_text(actions.read_text() + VALID + MISTAKES)
-    assert "describe" in run(app, "docs.protocol")
+    assert "describe" in run_module("docs.protocol", cwd=app).stdout
     (app / "tests" / "app" / "test_draw.py").write_text(TEST)
     files = ("tests/app/test_bounds.py", "tests/app/test_draw.py")
     names = "options or kind or amount or channel or key or draw"
-    output = run(app, "pytest", "-p", "no:cacheprovider", *files, "-k", names)
+    command = ["pytest", "-p", "no:cacheprovider", *files, "-k", names]
+    output = run_module(*command, cwd=app).stdout
     for line in (
         'chalicelib/protocol/frames.py: add "conflict" to CODES',
         "the app accepted a value that its schema refuses: give shape a convert",
         "the app refused a value that the schema of key accepts: change the schema",
         "the tests connect to no other machine (got api.example.com:443)",
         # All but those of `draw`, and of `pay` in a test of its own, pass.
-        "4 failed, 9 passed",
+        "4 failed, 14 passed",
     ):
         assert line in output, output

@@ -17,6 +17,7 @@ has commas.
 
 import ast
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -24,6 +25,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests import warm
 
 _FILE = re.compile(r"(In|Create) `([^`]+)`")
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -99,15 +102,37 @@ def follow(app: Path, page: str) -> None:
 def run_commands(app: Path, text: str) -> None:
     """Run the commands of a block in the app's folder. Each must succeed."""
     for line in text.replace("\\\n", " ").splitlines():
-        words = shlex.split(line)
-        # The app's environment is the one of these tests.
-        if words[0].startswith(".venv/bin/"):
-            tool = words[0].removeprefix(".venv/bin/")
-            words[:1] = [sys.executable, *([] if tool == "python" else ["-m", tool])]
-        if words[0] == "make":
-            words += ["-o", "install", f"VENV={Path(sys.executable).parents[1]}"]
-        done = subprocess.run(words, cwd=app, capture_output=True, text=True)
-        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        for words in _commands(app, shlex.split(line)):
+            # The app's environment is the one of these tests.
+            tool = words[0].partition("bin/")[2]
+            if tool == "python":
+                run_module(app, *words[2:])
+            elif tool:
+                run_module(app, tool, *words[1:])
+            else:
+                subprocess.run(words, cwd=app, check=True)
+
+
+def run_module(app: Path, *arguments: str) -> str:
+    """Run a module in the app's folder, without variables of AWS, and return its output.
+
+    It must succeed.
+    """
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    env = {**clean, "AWS_DEFAULT_REGION": "us-east-1"}
+    done = warm.run_module(*arguments, cwd=app, env=env, stderr_to_stdout=True)
+    assert done.returncode == 0, f"{shlex.join(arguments)}\n{done.stdout}"
+    return done.stdout
+
+
+def _commands(app: Path, words: list[str]) -> list[list[str]]:
+    """Return the commands that a command runs: itself, or those of a target of the Makefile."""
+    if words[0] != "make":
+        return [words]
+    make = ["make", "--dry-run", "--no-print-directory", "-o", "install", *words[1:]]
+    printed = subprocess.run(make, cwd=app, check=True, capture_output=True, text=True).stdout
+    lines = [shlex.split(line) for line in printed.splitlines()]
+    return [line for line in lines if line[0].endswith("/python")]
 
 
 def _write(app: Path, step: Step, name: str) -> None:

@@ -1,10 +1,8 @@
 """The recipes, done in a new app as a reader would. Then all of the app's checks pass."""
 
 import hashlib
-import os
 import re
 import shutil
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -12,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Bake, files
-from tests.recipes.reader import follow, named_files
+from tests.recipes.reader import follow, named_files, run_module
 from tests.recipes.test_pages import PAGES
 
 # The packages of the recipes, for a package index on this machine.
@@ -35,21 +33,6 @@ IGNORED = (
     ".ruff_cache/",
     "__pycache__/",
 )
-
-
-def run(app: Path, *arguments: str) -> str:
-    """Run a module in the app's folder, without variables of AWS. It must succeed."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    done = subprocess.run(
-        [sys.executable, "-B", "-m", *arguments],
-        cwd=app,
-        env={**clean, "AWS_DEFAULT_REGION": "us-east-1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
 
 
 def state(app: Path) -> dict[str, str]:
@@ -116,20 +99,22 @@ def files_of_tests(app: Path) -> list[str]:
 
 @pytest.mark.full
 def test_recipes_change_what_they_name_and_their_tests_pass(done: Path) -> None:
-    output = run(done, "pytest", "-p", "no:cacheprovider", *files_of_tests(done))
+    output = run_module(done, "pytest", "-p", "no:cacheprovider", *files_of_tests(done))
     assert "skipped" not in output
 
 
 def check_all(app: Path, tmp_path: Path, *tests: str) -> None:
     """Run what the targets lint, test, check and package run. `tests` are all by default."""
-    run(app, "ruff", "check", "--no-cache", ".")
-    run(app, "ruff", "format", "--no-cache", "--check", ".")
-    run(app, "mypy", f"--cache-dir={tmp_path}", ".")
-    output = run(app, "pytest", "-p", "no:cacheprovider", *tests)
+    run_module(app, "ruff", "check", "--no-cache", ".")
+    run_module(app, "ruff", "format", "--no-cache", "--check", ".")
+    run_module(app, "mypy", f"--cache-dir={tmp_path}", ".")
+    output = run_module(app, "pytest", "-p", "no:cacheprovider", *tests)
     assert "skipped" not in output
-    run(app, "chalice_ws", "check")
+    run_module(app, "chalice_ws", "check")
     for stage in ("dev", "prod"):
-        run(app, "chalice_ws.deploy", "package", "--stage", stage, *makefile_extras(app, stage))
+        run_module(
+            app, "chalice_ws.deploy", "package", "--stage", stage, *makefile_extras(app, stage)
+        )
 
 
 @pytest.mark.full

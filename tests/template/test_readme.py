@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.conftest import Bake
 from tests.local.gateway import SECONDS, client, serving
+from tests.warm import run_module
 
 
 def examples(app: Path) -> list[str]:
@@ -23,13 +24,12 @@ def test_added_action_works_and_passes_its_test(bake: Bake, tmp_path: Path) -> N
         actions.write("\n\n" + action)
     (app / "tests" / "app" / "test_wave.py").write_text(test)
     tests = ["tests/app/test_wave.py", "tests/app/test_asyncapi.py"]
-    command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", *tests]
-    result = subprocess.run(command, cwd=app, capture_output=True, text=True)
+    command = ["pytest", "-p", "no:cacheprovider", *tests]
+    result = run_module(*command, cwd=app)
     assert "(got wave in chalicelib/actions.py:" in result.stdout
     assert result.stdout.count("FAILED") == 1, result.stdout
-    describe = [sys.executable, "-B", "-m", "docs.protocol"]
-    subprocess.run(describe, cwd=app, check=True, capture_output=True)
-    result = subprocess.run(command, cwd=app, capture_output=True, text=True)
+    assert run_module("docs.protocol", cwd=app).returncode == 0
+    result = run_module(*command, "-k", "wave or documents", cwd=app)
     assert result.returncode == 0, result.stdout
 
     config = app / ".chalice" / "config.json"
@@ -38,8 +38,7 @@ def test_added_action_works_and_passes_its_test(bake: Bake, tmp_path: Path) -> N
         ann.send('{"action": "wave", "name": "Ann"}')
         assert json.loads(ann.recv(SECONDS))["data"] == "Ann waves"
         assert json.loads(ann.recv(SECONDS)) == {"type": "waved"}
-    command = [sys.executable, "-B", "-m", "chalice_ws", "check"]
-    check = subprocess.run(command, cwd=app, capture_output=True)
+    check = run_module("chalice_ws", "check", cwd=app)
     assert check.returncode == 0, check.stderr
 
 
