@@ -16,7 +16,7 @@ from chalicelib.storage import connections, users
 # does not import the sender.
 if os.environ.get("_HANDLER") != "app.connect":
     from chalicelib.actions import router
-    from chalicelib.delivery import devices, notifications, pushes, queue
+    from chalicelib.delivery import closing, notifications, pushes, queue
 
 # Chalice's own log handler would write plain text among Lambda's JSON.
 app = Chalice(app_name="{{ cookiecutter.app_name }}", configure_logs=False)
@@ -76,7 +76,7 @@ def notify(event: Any, context: Any) -> dict[str, Any]:
 @app.lambda_function()
 def sign_out(event: Any, context: Any) -> dict[str, int]:
     """Refuse the older tokens of {"user"}, and close the user's connections."""
-    return devices.sign_out(event, Invocation.from_context(context))
+    return closing.sign_out(event, Invocation.from_context(context))
 
 
 @app.lambda_function()

@@ -269,7 +269,7 @@ def plant(fault: str) -> None:
     if fault == "older tokens":
         load("chalicelib.storage.users").refuse_older_tokens = lambda user_id: None
     elif fault == "devices":
-        load("chalicelib.delivery.devices")._find = lambda connection_id: None
+        load("chalicelib.delivery.closing")._find = lambda connection_id: None
     elif fault == "join":
         access.may = lambda user, action, channel: action == "join" or may(user, action, channel)
     elif fault == "expiry":

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from chalicelib import access, replies, settings
-from chalicelib.delivery.devices import say_bye
+from chalicelib.delivery.closing import say_bye
 from chalicelib.delivery.pushes import (
     new_message,
     publish,

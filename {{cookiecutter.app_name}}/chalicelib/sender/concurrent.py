@@ -11,8 +11,8 @@ Strategy:
   status.
 - One `RateLimit` holds for all workers. It slows all of them down where API Gateway answers many
   of their calls with 429.
-- The deadline cancels all workers. Recipients that API Gateway took no attempt for are then
-  "untried", the others "failed".
+- The deadline cancels all workers. Then a recipient is "untried" if API Gateway accepted no attempt
+  for it, and "failed" otherwise.
 - The pool keeps its connections and its event loop for the next call of `send`. Between two calls
   nothing runs.
 """
@@ -40,8 +40,8 @@ MAX_CONNECTIONS = 256
 # The maximum of tasks, with the workers that wait for the time of a retry.
 MAX_TASKS = 2 * MAX_CONNECTIONS
 
-# After the deadline, the reading thread has this long to end, and the count of untried recipients
-# as long again.
+# The reading thread has this time to end after the deadline. Then the count of untried recipients
+# has the same time.
 COUNTING_SECONDS = 1
 
 # Each thread that sends has a pool of its own: a small fan-out does not wait for a large one.
@@ -115,8 +115,7 @@ class _FanOut:
     async def _next_delivery(self) -> Delivery | None:
         """Return a delivery to attempt, or None to end the worker.
 
-        A recipient that was not tried comes before one that was throttled, and after one that
-        failed otherwise.
+        The order is: recipients that failed, those that were not tried, those that were throttled.
         """
         while True:
             now = time.monotonic()
@@ -159,10 +158,10 @@ class _FanOut:
 def connections_worth_opening(read_count: int, idle_count: int) -> int:
     """Return the number of HTTP connections with which a fan-out is fastest.
 
-    To open n connections takes n ms of CPU. To send over n connections takes 10 / n ms for each
-    recipient, where a response takes 10 ms. The sum is least at sqrt(10 * recipients). Nearly
-    twice as many cost this fan-out little, and make the next one faster. 200 keep a vCPU busy.
-    Where responses take longer, more connections help.
+    n connections take n ms of CPU to open. Each recipient then takes 10 / n ms, if a response takes
+    10 ms. The sum is least at sqrt(10 * recipients). Nearly twice as many cost this fan-out little,
+    and make the next one faster. 200 keep a vCPU busy. More connections help if responses take
+    longer.
 
     Args:
         read_count: recipients that were read so far.

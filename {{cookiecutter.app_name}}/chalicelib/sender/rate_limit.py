@@ -55,8 +55,8 @@ class RateLimit:
     def reserve(self) -> float:
         """Reserve one call. Return the seconds to wait before it; 0 or less is now."""
         now = time.monotonic()
-        # One second's calls may start at once. By default that is half of a second's quota, which
-        # is what the account's own bucket holds at least.
+        # The calls of one second may start at once. By default they are half of those that the
+        # account's quota accepts in a second.
         self._next_call_at = max(self._next_call_at, now - 1) + 1 / self._rate
         return self._next_call_at - now
 
@@ -108,7 +108,7 @@ class RateLimit:
                 return
         if throttled_share >= self._slow_share + MIN_THROTTLED_SHARE:
             self._before = self._before or window
-            # The calls of the window were fewer than allowed where the processor is the limit.
+            # A busy processor makes fewer calls than the rate allows.
             rate = min(self._rate, window.calls_per_second)
             accepted_rate = window.calls_per_second * window.accepted_share
             self._rate = min(self._rate, max(MIN_RATE, rate / 8, min(rate / 2, accepted_rate)))

@@ -15,8 +15,8 @@ MAX_FAILURES = 8
 FIRST_WAIT_SECONDS = 0.1
 MAX_WAIT_SECONDS = 2
 
-# A 429 has two causes: the account's quota, or a client that does not read. The client is assumed
-# to be the cause where the quota would refuse it so often in turn with less than this probability.
+# A 429 has two causes: the account's quota, or a client that does not read. Each 429 in a row makes
+# the quota less probable. Below this probability, the client is taken for the cause.
 MIN_QUOTA_PROBABILITY = 1e-6
 
 # The client may also be the cause if all recipients were tried and no call was accepted for this

@@ -58,7 +58,7 @@ def add(
     """Register a new connection.
 
     Args:
-        name: the name that others see. None stands for one made from the connection id.
+        name: the name that others see. None: a name is made from the connection id.
         endpoint: URL of the management API.
         connected_at: ms since the epoch, from the event.
         user: the person who is signed in, whose name replaces `name`; None is a guest. The
@@ -217,7 +217,7 @@ def remove_gone(connection_ids: list[str], channel: str, deadline: float | None 
 
 
 def get_many(connection_ids: Iterable[str], deadline: float | None = None) -> Iterator[Connection]:
-    """Yield connections, read 100 at a time. An id without a row that is valid is left out.
+    """Yield connections, read 100 at a time. An id without a valid row is left out.
 
     Args:
         deadline: the end of retries, in seconds of time.monotonic().
@@ -235,7 +235,8 @@ def get_many(connection_ids: Iterable[str], deadline: float | None = None) -> It
 
 def _delete_connection_row(connection_id: str, **condition: Any) -> Connection | None:
     for connection_key in connection_keys(connection_id):
-        # The delete returns the channels: one joined after a separate read would stay.
+        # The delete returns the channels. A separate read before it would miss a channel that is
+        # joined between the two.
         response = call("delete_item", Key=connection_key, ReturnValues="ALL_OLD", **condition)
         if "Attributes" in response:
             return read_connection(response["Attributes"])

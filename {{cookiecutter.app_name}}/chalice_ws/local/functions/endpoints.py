@@ -1,4 +1,4 @@
-"""The endpoints of an app's AWS clients: each client is led to what stands in for its service.
+"""The endpoints of an app's AWS clients on this machine.
 
 | service | endpoint |
 |---|---|

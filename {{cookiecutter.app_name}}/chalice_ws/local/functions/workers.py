@@ -35,9 +35,9 @@ class Lambda(Protocol):
     """The functions of an app.
 
     `timeouts` has each function's timeout in seconds. `max_concurrency` is the maximum of events
-    that run at the same time: of each function in `Workers`, of all in `InProcess`. More wait.
-    `triggers` has the event source of each function that has no route. `warnings` has a line for
-    each fault with which the app still runs.
+    that run at the same time. `Workers` has it for each function, `InProcess` for all together.
+    Further events wait. `triggers` has the event source of each function that has no route.
+    `warnings` has a line for each fault with which the app still runs.
     """
 
     timeouts: dict[str, int]

@@ -3,7 +3,7 @@
 Strategy: aiohttp accepts the TCP connection and parses the handshake. Its own WebSockets
 cannot limit frames, so the websockets package, without its I/O, is the protocol:
 https://websockets.readthedocs.io/en/stable/howto/sansio.html
-aiohttp passes the received bytes to an HTTP parser, in whose place `WebSocket` puts itself.
+`WebSocket` replaces the HTTP parser to which aiohttp passes the received bytes.
 """
 
 import asyncio
