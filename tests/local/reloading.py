@@ -17,10 +17,15 @@ NOT_RELOADED = "the previous code stays in use"
 def prepared(project: Path) -> Path:
     """Copy the bare app, with a word to change in each of its files."""
     copytree(APPS / "bare", project)
-    (project / "chalicelib").mkdir()
-    (project / "chalicelib" / "words.py").write_text("WORD = 'old'\n")
+    modules = {"chalicelib.words": "WORD", "beside.words": "BESIDE", "vendored": "VENDORED"}
     with (project / "app.py").open("a") as file:
-        file.write("\nfrom chalicelib.words import WORD\nVERSION = 'old'\n")
+        for module, name in modules.items():
+            folder = project if "." in module else project / "vendor"
+            path = folder / f"{module.replace('.', '/')}.py"
+            path.parent.mkdir()
+            path.write_text(f"{name} = 'old'\n")
+            file.write(f"\nfrom {module} import {name}\n")
+        file.write("VERSION = 'old'\n")
     configure(project, environment_variables={"GREETING": "old"})
     return project
 

@@ -12,13 +12,21 @@ import pytest
 
 from tests.conftest import RAW
 
+NAMES = (
+    "app.py",
+    ".chalice/config.json",
+    "chalicelib/a/one.py",
+    "chalicelib/b/two.py",
+    "vendor/three.py",
+)
+
 
 @pytest.fixture
-def file_times(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], dict[Path, int]]:
+def file_times(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], dict[Path, Any]]:
     """The function of the template's toolkit."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.syspath_prepend(RAW)
-    function: Callable[[Path], dict[Path, int]]
+    function: Callable[[Path], dict[Path, Any]]
     function = importlib.import_module("chalice_ws.local.reload").file_times
     return function
 
@@ -26,22 +34,21 @@ def file_times(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], dict[Path, i
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A folder with the files of an app."""
-    for name in ("app.py", ".chalice/config.json", "chalicelib/a/one.py", "chalicelib/b/two.py"):
+    for name in NAMES:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     return tmp_path
 
 
-def found(file_times: Callable[[Path], dict[Path, int]], project: Path) -> set[str]:
+def found(file_times: Callable[[Path], dict[Path, Any]], project: Path) -> set[str]:
     return {str(path.relative_to(project)) for path in file_times(project)}
 
 
 def test_file_times_has_all_files_but_bytecode(file_times: Any, project: Path) -> None:
     (project / "chalicelib/__pycache__").mkdir()
     (project / "chalicelib/__pycache__/one.pyc").touch()
-    expected = {"app.py", ".chalice/config.json", "chalicelib/a/one.py", "chalicelib/b/two.py"}
-    assert found(file_times, project) == expected
+    assert found(file_times, project) == {*NAMES}
 
 
 def test_folder_that_vanishes_during_the_search_is_left_out(

@@ -5,6 +5,7 @@ import os
 import secrets
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +23,15 @@ from tests.local.reloading import (
     waiting,
 )
 
+# The files of the app, each with an expression for the word in it.
+EXPRESSIONS = {
+    "app.py": "VERSION",
+    "chalicelib/words.py": "WORD",
+    "beside/words.py": "BESIDE",
+    "vendor/vendored.py": "VENDORED",
+    ".chalice/config.json": "os.environ['GREETING']",
+}
+
 
 @pytest.fixture(scope="module")
 def editable(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
@@ -34,34 +44,33 @@ def editable(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ga
 @pytest.fixture
 def edited(editable: Gateway) -> Iterator[Gateway]:
     """Return the gateway, and restore its app after the test."""
-    names = ("app.py", "chalicelib/words.py", ".chalice/config.json")
-    texts = {editable.project / name: (editable.project / name).read_text() for name in names}
+    texts = {editable.project / name: (editable.project / name).read_text() for name in EXPRESSIONS}
     yield editable
     with reloaded(editable):
         for path, text in texts.items():
             replace(path, text)
 
 
-@pytest.mark.parametrize(
-    ("name", "old", "new", "expression"),
-    [
-        ("app.py", "VERSION = 'old'", "VERSION = 'new'", "VERSION"),
-        ("chalicelib/words.py", "'old'", "'new'", "WORD"),
-        (".chalice/config.json", '"old"', '"new"', "os.environ['GREETING']"),
-    ],
-)
-def test_next_message_runs_the_changed_code(
-    edited: Gateway, name: str, old: str, new: str, expression: str
-) -> None:
+def test_next_message_runs_the_changed_code(edited: Gateway) -> None:
     with client(edited.url) as one, client(edited.url) as other:
         ids = [id_of(each) for each in (one, other)]
-        assert ask(one, f"eval {expression}") == "old"
-        with reloaded(edited):
-            edit(edited, name, old, new)
-        assert [ask(each, f"eval {expression}") for each in (one, other)] == ["new", "new"]
-        answer = edited.invoke("echo", {"eval": expression})
+        for name, expression in EXPRESSIONS.items():
+            assert ask(one, f"eval {expression}") == "old"
+            with reloaded(edited):
+                edit(edited, name, "old", "new")
+            assert [ask(each, f"eval {expression}") for each in (one, other)] == ["new", "new"]
+        answer = edited.invoke("echo", {"eval": "VERSION"})
         assert json.loads(answer.body)["outcome"] == "new"
         assert [id_of(each) for each in (one, other)] == ids
+
+
+def test_change_that_needs_a_restart_is_told_once(edited: Gateway) -> None:
+    for name in ("resources.json", ".chalice/local.json"):
+        replace(edited.project / name, '{"Resources": {}}')
+        edited.prints(f"{name} has changed; restart to use it")
+    edit(edited, ".chalice/config.json", '"app_name": "bare"', '"app_name": "other"')
+    edited.prints("app_name in .chalice/config.json has changed; restart to use it")
+    assert edited.printed().count("restart to use it") == 3
 
 
 def test_new_function_can_be_invoked(edited: Gateway) -> None:
@@ -85,11 +94,12 @@ def test_reload_during_the_load_of_a_spare_worker_loses_no_message(edited: Gatew
     hold = "Path('hold').exists() and (Path('hold').rename('held'), wait_for('go'))\nVERSION = "
     with reloaded(edited):
         edit(edited, "app.py", "VERSION = 'old'", f"{hold}'held'")
-    with client(edited.url) as guest:
+    with client(edited.url) as guest, ThreadPoolExecutor() as background:
         assert ask(guest, "hello") == "hello"
         (edited.project / "hold").touch()
-        # This takes the spare worker, and the gateway starts the next one, which waits.
-        edited.invoke("aws", {})
+        # This takes the spare worker, and the gateway starts the next one, which waits. Where the
+        # spare worker still loads, it is the one that waits.
+        background.submit(edited.invoke, "aws", {})
         poll(lambda: (edited.project / "held").exists() or None)
         before = edited.printed().count(RELOADED)
         edit(edited, "app.py", "VERSION = 'held'", "Path('loaded').touch(); VERSION = 'new'")

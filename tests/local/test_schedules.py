@@ -1,10 +1,12 @@
 """Expressions of EventBridge's schedules."""
 
+import asyncio
 import importlib
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -68,6 +70,32 @@ def test_cron_runs_at_its_times(
 )
 def test_rate_is_in_seconds(schedules: Any, expression: str, seconds: int) -> None:
     assert schedules.parse(expression) == seconds
+
+
+@pytest.mark.parametrize(
+    ("expression", "seconds"), [("rate(2 hours)", 7200), ("cron(* * * * ? *)", 60)]
+)
+def test_function_runs_at_each_end_of_the_wait(
+    schedules: Any, monkeypatch: pytest.MonkeyPatch, expression: str, seconds: int
+) -> None:
+    waits: list[float] = []
+    events: list[tuple[str, str]] = []
+
+    async def sleep(delay: float) -> None:
+        waits.append(delay)
+        if len(waits) > 3:
+            raise asyncio.CancelledError
+
+    async def invoke(name: str, event: Any) -> SimpleNamespace:
+        events.append((name, event["detail-type"]))
+        return SimpleNamespace(error=None)
+
+    monkeypatch.setattr(schedules, "asyncio", SimpleNamespace(sleep=sleep))
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(schedules.run("tick", expression, SimpleNamespace(invoke=invoke)))
+    assert events == [("tick", "Scheduled Event")] * 3
+    assert all(0 <= each <= seconds for each in waits)
+    assert expression != "rate(2 hours)" or waits == [seconds] * 4
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The end of the gateway: no process is left, and nothing delays it."""
 
+import os
 import secrets
 import signal
 from collections.abc import Iterator
@@ -112,16 +113,19 @@ def test_killed_gateway_leaves_no_database_process(app: Path, tmp_path: Path) ->
 def test_signal_closes_connections_and_runs_disconnect(
     app: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    with running(app, "bare", tmp_path) as gateway:
+    """A terminal and a process manager signal the whole process group. Warnings are errors here."""
+    project = prepared(tmp_path / "bare")
+    with serving(app, project, tmp_path, variables={"PYTHONWARNINGS": "error"}) as gateway:
         with client(gateway.url) as one, client(gateway.url) as other:
             guests = {id_of(each): each for each in (one, other)}
-            gateway.signal(number)
+            os.killpg(gateway.pid, number)
             assert [ended(each) for each in guests.values()] == [(1001, "Going away")] * 2
         assert gateway.wait_for_exit() == 0
         poll(lambda: not gateway.has_processes() or None)
         for connection_id in guests:
             assert gateway.wait_for_ending(connection_id) == (1001, "Going away")
-    assert "Traceback" not in (tmp_path / "printed.txt").read_text()
+    printed = (tmp_path / "printed.txt").read_text()
+    assert [word for word in ("Traceback", "Exception ignored", "Runtime") if word in printed] == []
 
 
 def test_late_client_does_not_delay_the_end(app: Path, tmp_path: Path) -> None:

@@ -82,13 +82,6 @@ def test_schedule_that_is_switched_on_is_not_named(app: Path, tmp_path: Path) ->
         assert "invoke count" in gateway.printed()
 
 
-@pytest.mark.full
-def test_schedule_invokes_its_function(app: Path, tmp_path: Path) -> None:
-    with running(app, "jobs", tmp_path, "--schedules") as gateway, client(gateway.url) as guest:
-        # The rate is AWS's lowest: one minute.
-        assert str(guest.recv(240)).startswith("it is 20")
-
-
 def test_topic_and_stream_of_the_resource_files_invoke_their_functions(
     app: Path, tmp_path: Path
 ) -> None:

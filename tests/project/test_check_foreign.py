@@ -73,6 +73,24 @@ def check(project: Path, **variables: str) -> list[str]:
     return lines
 
 
+def test_missing_session_is_reported(tmp_path: Path) -> None:
+    app = APP.replace("app.websocket_api.session = Session()", "")
+    told = "error: app.websocket_api has no session, each send would fail; use app.websocket_api.s"
+    (line,) = check(make_app(tmp_path, {"app.py": app}))
+    assert line.startswith(told)
+    # A module of the app sets it in a handler.
+    late = "def start(api, session):\n    api.session = session\n"
+    files = {"app.py": f"import late\n{app}", "late.py": late}
+    assert check(make_app(tmp_path, files)) == []
+
+
+def test_wrong_aws_settings_are_not_used(tmp_path: Path) -> None:
+    wrong = tmp_path / "config"
+    wrong.write_text("[default\n")
+    variables = {"AWS_CONFIG_FILE": str(wrong), "AWS_PROFILE": "missing", "AWS_REGION": ""}
+    assert check(make_app(tmp_path / "app"), **variables) == []
+
+
 @pytest.mark.parametrize("name", ["parrot", "silent", "blueprints", "dashboard"])
 def test_check_of_test_app_passes(name: str) -> None:
     assert check(APPS / name) == []

@@ -137,9 +137,12 @@ def test_other_version_of_cookiecutter_generates_the_same_or_is_refused(
     if "No matching distribution" in done.stderr:
         pytest.skip("pip reaches no registry with this version")
     assert done.returncode == 0, done.stderr
+    # Version 1 makes the folders of a name before the hook can refuse it.
+    answers = ["app_name=elsewhere/in/app"] if version.startswith("1.") else []
+    options = ["--no-input", "-o", str(tmp_path), str(template), *answers]
     run = "from cookiecutter.__main__ import main; main(prog_name='cookiecutter')"
     done = subprocess.run(
-        [sys.executable, "-B", "-c", run, "--no-input", "-o", str(tmp_path), str(template)],
+        [sys.executable, "-B", "-c", run, *options],
         env={**os.environ, "PYTHONPATH": str(packages)},
         capture_output=True,
         text=True,
@@ -147,6 +150,8 @@ def test_other_version_of_cookiecutter_generates_the_same_or_is_refused(
     if version.startswith("1."):
         assert done.returncode != 0
         assert f"error: cookiecutter is too old (got {version}); use 2.x" in done.stderr
+        left = tmp_path / "elsewhere" / "in"
+        assert f"has made an empty folder (got {str(left)!r})" in done.stderr
     else:
         assert done.returncode == 0, done.stderr
         assert files(tmp_path / "chalice-ws-app") == files(app)

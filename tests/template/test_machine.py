@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -13,33 +14,59 @@ from tests.template.test_app import IN_THIS_ENVIRONMENT
 # Stands for a folder with modules that end each program that imports them.
 FOREIGN = "FOREIGN"
 
+# By group: a setting may hide another's effect.
 SETTINGS = {
-    "PYTHONPATH": FOREIGN,
-    "PYTHONHOME": "/nowhere",
-    "PYTHONSAFEPATH": "1",
-    "PYTHONWARNINGS": "error",
-    "PYTHONUTF8": "0",
-    "LC_ALL": "C",
-    "MAKEFLAGS": "-j8 --no-print-directory -s",
-    "CDPATH": "/tmp:/",
-    "GREP_OPTIONS": "--color=always",
-    "HOME": "/nowhere",
-    "TMPDIR": FOREIGN,
-    "GIT_DIR": "/nowhere/.git",
-    "CONDA_PREFIX": "/nowhere/conda",
-    "VIRTUAL_ENV": "/nowhere/venv",
-    "HTTP_PROXY": "http://127.0.0.1:9",
-    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "python": {
+        "PYTHONPATH": FOREIGN,
+        "PYTHONHOME": "/nowhere",
+        "PYTHONSAFEPATH": "1",
+        "PYTHONINSPECT": "1",
+        "PYTHONOPTIMIZE": "2",
+        "CONDA_PREFIX": "/nowhere/conda",
+        "VIRTUAL_ENV": "/nowhere/venv",
+    },
+    "text": {
+        "PYTHONWARNINGS": "error",
+        "PYTHONUTF8": "0",
+        "PYTHONIOENCODING": "ascii",
+        "LC_ALL": "C",
+        "COLUMNS": "10",
+        "TERM": "dumb",
+        "TZ": "Nowhere/Else",
+    },
+    "shell": {
+        "MAKEFLAGS": "-j8 --no-print-directory -s",
+        "CDPATH": "/tmp:/",
+        "GREP_OPTIONS": "--color=always",
+        "HOME": "/nowhere",
+        "TMPDIR": FOREIGN,
+        "GIT_DIR": "/nowhere/.git",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+    },
+    "aws": {
+        "AWS_REGION": "",
+        "AWS_PROFILE": "missing",
+        "AWS_CONFIG_FILE": f"{FOREIGN}/wrong",
+        "AWS_RETRY_MODE": "wrong",
+    },
+    "credentials": {"AWS_CONFIG_FILE": f"{FOREIGN}/hangs"},
 }
 
 
-def set_all(folder: Path, names: list[str]) -> dict[str, str]:
-    """Return the variables of this process with settings of those names."""
+def set_all(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return the variables of this process with the settings of some groups."""
     foreign = folder / "a foreign folder"
     foreign.mkdir()
     for module in ("chalice.py", "boto3.py", "json.py"):
         (foreign / module).write_text("raise SystemExit('of another environment')\n")
-    values = {name: SETTINGS[name].replace(FOREIGN, str(foreign)) for name in names}
+    (foreign / "wrong").write_text("[default\n")
+    (foreign / "hangs").write_text("[default]\ncredential_process = sleep 600\n")
+    values = {
+        name: value.replace(FOREIGN, str(foreign))
+        for group in names
+        for name, value in SETTINGS[group].items()
+    }
     own = {
         name: value
         for name, value in os.environ.items()
@@ -59,12 +86,12 @@ def check_and_package(app: Path, environment: dict[str, str]) -> None:
 @pytest.mark.full
 def test_targets_with_all_settings_in_an_odd_folder_succeed(app: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(app, tmp_path / 'it\'s "a" folder $HOME é #1' / "app")
-    check_and_package(copy, set_all(tmp_path, list(SETTINGS)))
+    check_and_package(copy, set_all(tmp_path, SETTINGS))
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("name", SETTINGS)
-def test_targets_with_one_setting_succeed(app: Path, tmp_path: Path, name: str) -> None:
+def test_targets_with_settings_of_a_kind_succeed(app: Path, tmp_path: Path, name: str) -> None:
     copy = shutil.copytree(app, tmp_path / "app")
     check_and_package(copy, set_all(tmp_path, [name]))
 

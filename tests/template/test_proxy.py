@@ -158,15 +158,23 @@ def test_commands_of_the_documents_reach_this_machine_directly(app: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "url", ["ws://127.0.0.1:{port}/nowhere", "ws://127.0.0.1:9/api", "http://x"]
+    ("url", "told"),
+    [
+        ("ws://127.0.0.1:{port}/nowhere", "HTTP 403: Forbidden; use ws://127.0.0.1:{port}/api)"),
+        ("ws://127.0.0.1:9/api", "start the app"),
+        ("http://x", "start the app"),
+    ],
 )
-def test_connect_to_a_wrong_address_is_one_line(app: Path, gateway: Gateway, url: str) -> None:
+def test_connect_to_a_wrong_address_is_one_line(
+    app: Path, gateway: Gateway, url: str, told: str
+) -> None:
     address = url.format(port=gateway.port)
     command = [sys.executable, "-B", "-m", "chalice_ws", "connect", address]
     done = subprocess.run(command, cwd=app, capture_output=True, text=True, input="")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"error: cannot connect to {address} (got ")
+    assert told.format(port=gateway.port) in line
 
 
 def test_commands_that_start_an_app_run_it(

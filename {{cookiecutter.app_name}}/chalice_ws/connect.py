@@ -13,7 +13,7 @@ from threading import Condition, Thread
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from chalice_ws.project.config import AppError, read_config
@@ -26,6 +26,14 @@ MAX_SILENCE_SECONDS = 10
 QUIET_SECONDS = 1
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+# By the status of a handshake that is refused.
+ADVICE = {
+    401: "use --token with a token that is valid",
+    403: "use the app's address, and what its connect function allows",
+    502: "correct what the app prints",
+    504: "correct what the app prints",
+}
 
 # A terminal would obey them.
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -101,12 +109,25 @@ def main(arguments: Sequence[str]) -> int:
     except AppError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except InvalidStatus as error:
+        advice = ADVICE.get(error.response.status_code, "use the address of the app")
+        print(f"error: cannot connect to {url} (got {_refusal(error)}); {advice}", file=sys.stderr)
+        return 1
     # ImportError: a proxy of the kind SOCKS needs one more package.
     except (ImportError, OSError, ValueError, WebSocketException) as error:
         advice = "start the app, or use its address"
         print(f"error: cannot connect to {url} (got {error}); {advice}", file=sys.stderr)
         return 1
     return 0
+
+
+def _refusal(error: InvalidStatus) -> str:
+    status, body = error.response.status_code, error.response.body or b""
+    # The local gateway says which address to use.
+    try:
+        return f"HTTP {status}: {_printable(json.loads(body)['message'])}"
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return f"HTTP {status}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -21,7 +21,8 @@ fail() {
 }
 
 # Python's own variables belong to another Python, and pip's to another folder. 0 overrides pip.conf.
-unset PYTHONHOME PYTHONPATH PYTHONWARNINGS PIP_PREFIX PIP_ROOT PIP_TARGET UV_SYSTEM_PYTHON
+unset PYTHONHOME PYTHONPATH PYTHONWARNINGS PYTHONINSPECT PIP_PREFIX PIP_PYTHON PIP_ROOT PIP_TARGET
+unset UV_SYSTEM_PYTHON
 export PIP_USER=0
 
 has_uv() {

@@ -14,6 +14,7 @@ from chalice.config import Config
 
 from chalice_ws.deploy.archive import normalize
 from chalice_ws.deploy.errors import DeployError
+from chalice_ws.project.aws_settings import without_settings
 from chalice_ws.project.check import check_app
 from chalice_ws.project.resources import merge, read_resource_file, resource_files
 
@@ -64,7 +65,11 @@ def _run_chalice(stage: str, extras: list[str], folder: Path) -> None:
     command = [sys.executable, "-m", module, "package", "--stage", stage, str(folder)]
     # Chalice caches a zip that lacks a dependency, and would use it again without a message.
     shutil.rmtree(".chalice/deployments", ignore_errors=True)
-    result = subprocess.run(command, capture_output=True, text=True)
+    # A package is the same with any credentials, and Chalice would look for some.
+    result = subprocess.run(command, capture_output=True, text=True, env=without_settings())
+    # An app may call AWS where it is imported.
+    if result.returncode:
+        result = subprocess.run(command, capture_output=True, text=True)
     output = (result.stdout + result.stderr).strip()
     # Where a dependency cannot be installed, Chalice goes on without it, and reports success. The
     # functions would fail at their first import.

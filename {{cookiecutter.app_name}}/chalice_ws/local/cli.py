@@ -39,18 +39,23 @@ def main(
         datefmt="%H:%M:%S",
     )
     log.setLevel(logging.INFO)
-    options, status = _parser(prog).parse_args(arguments), 0
+    options = _parser(prog).parse_args(arguments)
     options.command = _command(prog)
+    # uvloop takes a third less CPU time for each event than asyncio's own loop.
+    uvloop.run(_run_and_exit(options))
+
+
+async def _run_and_exit(options: argparse.Namespace) -> NoReturn:
+    status = 0
     try:
-        # uvloop takes a third less CPU time for each event than asyncio's own loop.
-        uvloop.run(run(options))
+        await run(options)
     except AppError as error:
         print(f"error: {error}", file=sys.stderr)
         status = 1
     sys.stdout.flush()
     sys.stderr.flush()
-    # Do not wait for threads: with --workers 0 a handler may never return.
-    # The child processes notice that this one has ended.
+    # Do not close the loop: where warnings are errors, uvloop never ends. Do not wait for threads:
+    # with --workers 0 a handler may never return. The child processes notice the end.
     os._exit(status)
 
 

@@ -2,6 +2,8 @@
 
 import os
 
+from chalice_ws.project.aws_settings import NO_SETTINGS
+
 # What stands in for AWS on this machine is never behind a proxy.
 _DIRECT = "127.0.0.1,::1,localhost"
 
@@ -16,9 +18,8 @@ def isolate(database: str, gateway: str) -> dict[str, str]:
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
-    own = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     # The gateway's own clients read no settings of this machine either.
-    os.environ.update(own, AWS_REGION=region)
+    os.environ.update(NO_SETTINGS, AWS_REGION=region)
     given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     # Beside other names, * would no longer mean all hosts.
     no_proxy = given if given == "*" else f"{given},{_DIRECT}" if given else _DIRECT
@@ -27,8 +28,7 @@ def isolate(database: str, gateway: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
-        **own,
-        "AWS_EC2_METADATA_DISABLED": "true",
+        **NO_SETTINGS,
         "AWS_ENDPOINT_URL": database,
         "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": gateway,
         "AWS_ENDPOINT_URL_LAMBDA": gateway.rsplit("/", 1)[0],

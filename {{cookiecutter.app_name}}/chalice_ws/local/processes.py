@@ -2,7 +2,8 @@
 
 They are forked from a process that has Chalice and boto3 loaded. So a new one starts in
 milliseconds, and shares that memory. Each has a process group of its own, which also has the
-processes that a handler starts. Ctrl-C does not reach it: the gateway decides when it ends.
+processes that a handler starts. Ctrl-C and the SIGTERM of a process manager go to the gateway's
+group, and do not reach it: the gateway decides when it ends.
 """
 
 import json
@@ -18,7 +19,10 @@ from threading import Thread
 from typing import Any
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["boto3", "chalice_ws.local.functions.runtime"])
+# The first one takes the process from which they are forked out of the gateway's group.
+_context.set_forkserver_preload(
+    ["chalice_ws.local.own_group", "boto3", "chalice_ws.local.functions.runtime"]
+)
 
 Main = Callable[..., None]
 

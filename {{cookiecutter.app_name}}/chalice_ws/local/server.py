@@ -35,7 +35,7 @@ from chalice_ws.local.listeners import listen, local_address
 from chalice_ws.local.origins import Origins
 from chalice_ws.local.overview import Overview
 from chalice_ws.local.prefixes import add_slash, remove_prefixes
-from chalice_ws.local.reload import file_times, load_when_correct, reload_on_change
+from chalice_ws.local.reload import Files, load_when_correct, reload_on_change
 from chalice_ws.local.rest_api.gateway import Rest
 from chalice_ws.local.triggers.triggers import Triggers
 from chalice_ws.local.websocket_api.aws_api import MAX_INVOKE_BYTES, Invoke, Management
@@ -75,19 +75,19 @@ async def run(options: argparse.Namespace) -> None:
     environment[ADDRESS_VARIABLE] = issuer.url
 
     app = (project, options.stage, environment, resource_files)
-    loaded = file_times(project)
+    files = Files(config, resource_files)
     functions: Lambda
     stopped = asyncio.create_task(wait_for_signal())
     if options.workers:
         functions = Workers(app, options.workers)
-        loading = asyncio.create_task(load_when_correct(functions, project, loaded))
+        loading = asyncio.create_task(load_when_correct(functions, files))
         await asyncio.wait({loading, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if stopped.done():
             loading.cancel()
             await asyncio.gather(loading, return_exceptions=True)
             functions.stop()
             return
-        loaded = loading.result()
+        loading.result()
     else:
         functions = InProcess(app)
     limits = Limits(options.idle_timeout, options.max_duration, options.integration_timeout)
@@ -136,7 +136,7 @@ async def run(options: argparse.Namespace) -> None:
 
     gateway.spawn(gateway.expire())
     if isinstance(functions, Workers):
-        gateway.spawn(reload_on_change(functions, project, loaded, overview))
+        gateway.spawn(reload_on_change(functions, files, overview))
     await stopped
     try:
         await asyncio.wait_for(gateway.stop(), SHUTDOWN_SECONDS)
@@ -160,8 +160,9 @@ async def start_services(definitions: Definitions, database: str | None) -> dict
         AppError: they do not start, or refuse a definition.
     """
     _, channel = processes.start(services.run, definitions, database)
-    reader, _ = await asyncio.open_connection(sock=channel)
+    reader, writer = await asyncio.open_connection(sock=channel)
     answer = json.loads(await reader.readline() or '{"error": "DynamoDB did not start"}')
+    writer.close()
     if "error" in answer:
         if database:
             use = "start it, or leave out --database"

@@ -17,7 +17,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
-from botocore.session import Session
 from chalice.constants import DEFAULT_STAGE_NAME
 
 from chalice_ws.project import (
@@ -28,6 +27,7 @@ from chalice_ws.project import (
     check_settings,
     check_sign_in,
 )
+from chalice_ws.project.aws_settings import hide_wrong_settings
 from chalice_ws.project.config import CONFIG, AppError, read_config, read_json
 from chalice_ws.project.python_version import check_python
 from chalice_ws.project.resources import makefile_extras, read_resource_file, resource_files
@@ -46,6 +46,7 @@ AWS_ENVIRONMENT = {
 CHECKS: list[Callable[[Stage], Iterator[str]]] = [
     check_functions.check_app,
     check_functions.check_handlers,
+    check_functions.check_session,
     check_functions.check_blueprints,
     check_functions.check_timeouts,
     check_functions.check_defaults,
@@ -135,10 +136,9 @@ def _check_stage(project_dir: Path, name: str, extras: Sequence[str]) -> Finding
     if project_dir.is_dir():
         os.chdir(project_dir)
     for variable, value in AWS_ENVIRONMENT.items():
-        os.environ.setdefault(variable, value)
+        os.environ[variable] = os.environ.get(variable) or value
     # A check asks nothing of AWS, and an app may make a session when it is imported.
-    if os.environ.get("AWS_PROFILE") not in Session().available_profiles:
-        os.environ.pop("AWS_PROFILE", None)
+    hide_wrong_settings()
     problems = list(_check_files(project_dir))
     try:
         content = read_config(project_dir, name).config_from_disk

@@ -1,6 +1,7 @@
 """Check the app and its Lambda functions: handlers, timeouts, memory and policies."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -17,7 +18,7 @@ from chalice.deploy.validate import (
 )
 
 from chalice_ws.project.config import AppError, read_json, shown
-from chalice_ws.project.load import MISSING_FLAG, load_app
+from chalice_ws.project.load import MISSING_FLAG, load_app, own_modules
 from chalice_ws.project.stage import Stage
 
 # API Gateway does not wait longer for a function.
@@ -64,6 +65,21 @@ def check_handlers(stage: Stage) -> Iterator[str]:
             yield f"app.py has no {decorator} handler; add a function under @app.{decorator}()"
     if stage.app.websocket_api.session is None:
         yield "app.py does not set app.websocket_api.session; assign chalicelib.aws.session"
+
+
+def check_session(stage: Stage) -> Iterator[str]:
+    """Yield a missing session to send with, in an app that does not follow the template."""
+    if stage.follows_template or stage.app.websocket_api.session is not None:
+        return
+    project = Path(stage.config.project_dir)
+    paths = [path for path, _ in own_modules(project) if path.suffix == ".py"]
+    sources = [path.read_text(encoding="utf-8", errors="replace") for path in paths]
+    # A handler may set it.
+    if any("websocket_api" in each for each in sources) and not any(
+        re.search(r"\.session\s*=[^=]|setattr\(", each) for each in sources
+    ):
+        use = "use app.websocket_api.session = boto3.session.Session()"
+        yield f"app.websocket_api has no session, each send would fail; {use}"
 
 
 def check_blueprints(stage: Stage) -> Iterator[str]:

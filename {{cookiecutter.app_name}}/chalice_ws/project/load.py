@@ -3,7 +3,9 @@
 import importlib
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 from chalice import Chalice
 
@@ -33,6 +35,16 @@ def load_app(project_dir: Path) -> Chalice:
     if not isinstance(app, Chalice):
         raise AppError(f"{shown(path)}: app is not a Chalice app (got {app!r}); use Chalice(...)")
     return app
+
+
+def own_modules(project_dir: Path) -> Iterator[tuple[Path, ModuleType]]:
+    """Yield the modules that are loaded from a folder, without installed ones."""
+    toolkit = Path(__file__).parents[1]
+    for _, module in sorted(sys.modules.items()):
+        path = Path(getattr(module, "__file__", None) or "/")
+        is_own = path.is_relative_to(project_dir) and not path.is_relative_to(toolkit)
+        if is_own and "site-packages" not in path.parts:
+            yield path, module
 
 
 def _put_first(project_dir: Path) -> None:

@@ -69,8 +69,9 @@ class Resources:
         for kind, (key, arn) in _NAMES.items():
             for logical_id, properties in self._properties(kind):
                 name = self._resolve(properties.get(key))
+                end = ".fifo" if {"FifoQueue", "FifoTopic"} & properties.keys() else ""
                 # Only CloudFormation can evaluate some names, such as Fn::If. This one stands in.
-                name = name if isinstance(name, str) else f"{stack}-{logical_id}"
+                name = name if isinstance(name, str) else f"{stack}-{logical_id}{end}"
                 self._names[logical_id] = name
                 self._attributes[f"{logical_id}.Arn"] = arn.format(f"{region}:{ACCOUNT}", name)
         for logical_id, _ in self._properties(QUEUE):

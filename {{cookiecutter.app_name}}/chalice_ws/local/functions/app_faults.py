@@ -1,7 +1,6 @@
 """Faults that do not keep an app from running on this machine, and that its owner should know."""
 
 import importlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from chalice.app import EventSourceHandler
 
 from chalice_ws.project.actions import find_unknown_now
 from chalice_ws.project.config import AppError
+from chalice_ws.project.load import own_modules
 
 DECORATORS = {
     "$connect": "on_ws_connect",
@@ -65,13 +65,10 @@ def _find_unwrapped(app: Chalice) -> Iterator[str]:
 
 
 def _find_unregistered(project_dir: Path) -> Iterator[str]:
-    for name, module in sorted(sys.modules.items()):
-        path = Path(getattr(module, "__file__", None) or "/")
-        if not path.is_relative_to(project_dir) or "site-packages" in path.parts:
-            continue
-        for attribute, value in list(vars(module).items()):
+    for _, module in own_modules(project_dir):
+        for name, value in list(vars(module).items()):
             # The module that makes a blueprint passes it its own name.
-            is_own = isinstance(value, Blueprint) and value._import_name == name
+            is_own = isinstance(value, Blueprint) and value._import_name == module.__name__
             if is_own and value._current_app is None and value._deferred_registrations:
                 use = "use app.register_blueprint() in app.py"
-                yield f"the blueprint {name}.{attribute} is not registered; {use}"
+                yield f"the blueprint {module.__name__}.{name} is not registered; {use}"

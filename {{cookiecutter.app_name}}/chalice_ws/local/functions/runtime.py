@@ -22,7 +22,7 @@ from chalice_ws.local.issuer.tokens import ADDRESS_VARIABLE, sign_in_variables
 from chalice_ws.local.rest_api.routes import RestApi
 from chalice_ws.local.triggers.event_sources import read_event_sources
 from chalice_ws.project.config import CONFIG, AppError, read_config
-from chalice_ws.project.load import MISSING_FLAG, load_app
+from chalice_ws.project.load import MISSING_FLAG, load_app, own_modules
 from chalice_ws.project.resources import read_resources
 
 # The names that Chalice gives to the functions of the routes.
@@ -84,6 +84,7 @@ class Functions:
             functions[ROUTES[route]] = each
         self._handlers = {name: _handler(app, each) for name, each in functions.items()}
         self.warnings = find_warnings(app, project_dir)
+        self.modules = [str(path) for path, _ in own_modules(project_dir)]
         self.triggers = read_event_sources(app)
         strings = {name: each.handler_string for name, each in functions.items()}
         if app.routes:

@@ -46,6 +46,7 @@ class Worker(asyncio.Protocol):
         self.timeouts: dict[str, int] = {}
         self.triggers: dict[str, Trigger] = {}
         self.warnings: list[str] = []
+        self.modules: list[str] = []
 
     async def load(self) -> None:
         """Wait until the process has loaded the app; raises AppError."""
@@ -59,7 +60,7 @@ class Worker(asyncio.Protocol):
         if "error" in answer:
             raise AppError(answer["error"])
         self.timeouts, self.triggers = answer["timeouts"], answer["triggers"]
-        self.warnings = answer["warnings"]
+        self.warnings, self.modules = answer["warnings"], answer["modules"]
 
     async def run(self, name: str, event: Any) -> Result:
         """Run a function; raises WorkerEnded, after which the worker cannot be used."""
@@ -133,8 +134,8 @@ def serve_events(channel: processes.Channel, *app: Any) -> None:
     """Load the app in a worker process, then run the events from the gateway.
 
     Args:
-        channel: to the gateway. The first answer has the timeouts and triggers of all functions
-            and the warnings, or an error.
+        channel: to the gateway. The first answer has the timeouts and triggers of all functions,
+            the warnings and the app's modules, or an error.
         app: the arguments of Functions.
     """
     try:
@@ -142,8 +143,9 @@ def serve_events(channel: processes.Channel, *app: Any) -> None:
     except AppError as error:
         channel.send({"number": 0, "error": str(error)})
         return
-    about = {"timeouts": functions.timeouts(), "triggers": functions.triggers}
-    channel.send({"number": 0, **about, "warnings": functions.warnings})
+    about: dict[str, Any] = {"timeouts": functions.timeouts(), "triggers": functions.triggers}
+    about |= {"warnings": functions.warnings, "modules": functions.modules}
+    channel.send({"number": 0, **about})
     current, pid = None, os.getpid()
     for number, name, text in channel:
         # A worker belongs to one function. It gets another only while the changed app does not

@@ -28,7 +28,7 @@ from chalice_ws.project.config import AppError
 log = logging.getLogger("chalice_ws")
 
 # The pause before an app that did not load is tried again, where no old worker is left.
-RETRY_SECONDS = 5
+RETRY_SECONDS = 1
 
 
 class Lambda(Protocol):
@@ -61,6 +61,7 @@ class Workers:
         self.timeouts: dict[str, int] = {}
         self.triggers: dict[str, Trigger] = {}
         self.warnings: list[str] = []
+        self.modules: list[str] = []
         self.max_concurrency = max_concurrency
         self._app = app
         self._slots: dict[str, asyncio.Semaphore] = defaultdict(
@@ -79,7 +80,7 @@ class Workers:
         try:
             worker = await spare
             self.timeouts, self.triggers = worker.timeouts, worker.triggers
-            self.warnings = worker.warnings
+            self.warnings, self.modules = worker.warnings, worker.modules
         except AppError:
             self._load_failed = True
             raise
