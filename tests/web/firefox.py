@@ -42,7 +42,8 @@ class Page:
         self.errors: list[str] = []
         self.command("session.new", capabilities={})
         self.command("session.subscribe", events=["log.entryAdded"])
-        self._context = self.command("browsingContext.getTree")["contexts"][0]["context"]
+        # The first tab of a window has no focus, so that no key presses a button there.
+        self._context = self.command("browsingContext.create", type="tab")["context"]
 
     def command(self, method: str, **params: Any) -> dict[str, Any]:
         """Run a command of WebDriver BiDi, and return its result."""

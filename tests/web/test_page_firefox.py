@@ -5,14 +5,73 @@ from pathlib import Path
 import pytest
 
 from tests.local.gateway import serving
-from tests.web.firefox import firefox, missing
+from tests.web.firefox import Page, firefox, missing
 
 pytestmark = [
     pytest.mark.full,
     pytest.mark.skipif(bool(missing()), reason=f"{missing()} is not installed"),
 ]
 
+TAB = "\ue004"
 ENTER = "\ue007"
+ESCAPE = "\ue00c"
+
+# The parts of the first visit, in the order in which they are read.
+STOPS = [
+    *("inspect", "open-profile", "channel", "channel-input", "BUTTON", "messages", "second-tab"),
+    *("name-input", "primary", "not-now", "message-input", "primary", "members"),
+]
+FOCUSED = """(({id, className, tagName}) => id || className || tagName)(document.activeElement)"""
+
+
+def focus(page: Page, part: str) -> None:
+    """Move the focus to a part, as with many tabs."""
+    page.run(f"document.querySelector('#{part}').focus()")
+
+
+def test_page_is_used_by_keyboard_in_firefox(app: Path, tmp_path: Path) -> None:
+    profile = tmp_path / "profile"
+    profile.mkdir()
+    with serving(app, app, tmp_path) as gateway, firefox(profile) as page:
+        page.visit(gateway.page)
+        page.wait_for("document.querySelector('#state').dataset.state === 'online'")
+        stops = []
+        for _ in STOPS:
+            page.press(TAB)
+            stops.append(page.run(FOCUSED))
+        assert stops == STOPS
+
+        focus(page, "name-input")
+        page.press(*"Ann", ENTER)
+        page.wait_for(f"{FOCUSED} === 'message-input'")
+        focus(page, "channel-input")
+        page.press(*"tea", ENTER)
+        page.wait_for("document.querySelector('#title').textContent === 'tea'")
+
+        focus(page, "inspect")
+        page.press(ENTER)
+        page.wait_for(f"{FOCUSED} === 'close-inspector'")
+        page.press(ESCAPE)
+        page.wait_for(f"{FOCUSED} === 'inspect'")
+
+        # The settings close when the focus leaves them.
+        focus(page, "open-profile")
+        page.press(ENTER, TAB, TAB, TAB)
+        page.wait_for(f"{FOCUSED} === 'notify-me'")
+        assert page.run("document.querySelector('#profile').matches(':popover-open')")
+        page.press(TAB)
+        page.wait_for("!document.querySelector('#profile').matches(':popover-open')")
+
+        focus(page, "message-input")
+        page.press(*"draft")
+        focus(page, "leave")
+        page.press(" ")
+        page.wait_for(f"{FOCUSED} === 'dialog-no'")
+        page.press(ESCAPE)
+        page.wait_for(f"{FOCUSED} === 'leave'")
+        page.press(" ", TAB, ENTER)
+        page.wait_for("document.querySelector('#title').textContent === 'lobby'")
+        assert page.errors == []
 
 
 def test_chat_works_in_firefox(app: Path, tmp_path: Path) -> None:

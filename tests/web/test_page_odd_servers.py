@@ -142,6 +142,22 @@ def test_keys_and_drops_that_are_not_for_the_page_change_nothing(
     assert driver.execute_script(EVENTS) == [True, False, False, False, True]
 
 
+def test_settings_tell_of_a_storage_that_is_full(gateway: Gateway, driver: Chrome) -> None:
+    tab = Tab(driver, gateway.page)
+    tab.click("#open-profile")
+    assert not tab.visible("#storage-note")
+    tab.click("#open-profile")
+    assert not tab.visible("#profile")
+    tab.run(
+        "Storage.prototype.setItem = () => { throw new DOMException('', 'QuotaExceededError'); }"
+    )
+    tab.say("not stored")
+    tab.wait_for(".message.own .receipt", "Delivered")
+    tab.click("#open-profile")
+    assert tab.visible("#storage-note")
+    assert tab.console() == []
+
+
 def test_paper_shows_all_messages(gateway: Gateway, driver: Chrome, server: ScriptedServer) -> None:
     server.history = [message(at, f"message {at}") for at in range(60)]
     tab = open_tab(gateway, driver, server)

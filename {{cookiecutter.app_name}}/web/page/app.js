@@ -211,7 +211,10 @@ export class Page {
       $("message-input").focus();
     });
     $("all").addEventListener("click", () => this.choose(""));
-    $("storage-note").hidden = tab.isKept;
+    const showStorage = () => { $("storage-note").hidden = tab.isKept; };
+    showStorage();
+    // The browser may have no more space later.
+    $("profile").addEventListener("beforetoggle", showStorage);
     servePanels();
     serveWelcome(session);
     showCommand(this.url);

@@ -24,11 +24,18 @@ export function servePanels() {
       const controls = [...panel.querySelectorAll("button, input, [tabindex]")];
       if (newState === "open") controls.find(isShown)?.focus();
     });
-    // The focus must not go on behind a drawer.
-    panel.addEventListener("focusout", (/** @type {FocusEvent} */ { relatedTarget }) => {
-      if (relatedTarget && isOpen(panel) && !panel.contains(relatedTarget)) panel.hidePopover();
-    });
+    closeOnLeave(panel);
   }
+  closeOnLeave($("profile"));
+}
+
+/** The focus must not go on behind a panel. @param {any} panel */
+function closeOnLeave(panel) {
+  panel.addEventListener("focusout", (/** @type {any} */ { relatedTarget }) => {
+    // A click on its button closes it too.
+    const leaves = relatedTarget && relatedTarget.popoverTargetElement !== panel;
+    if (leaves && isOpen(panel) && !panel.contains(relatedTarget)) panel.hidePopover();
+  });
 }
 
 /** Close the drawers, after a choice in one of them. */

@@ -20,7 +20,10 @@ export function serveName(client, session, user, onNamed) {
     await client.setName($("name-input").value.trim());
     session.name = client.name;
     show();
+    // The form goes behind the avatar, and the focus not with it.
+    const inWelcome = $("welcome").contains(document.activeElement);
     endWelcome(session);
+    if (inWelcome) $("message-input").focus();
     if ($("profile").matches(":popover-open")) $("profile").hidePopover();
     await onNamed();
   });

@@ -13,7 +13,9 @@ function open(name) {
   }
   return {
     /** Whether a reload finds what is stored. */
-    isKept: storage !== null,
+    get isKept() {
+      return storage !== null && memory.size === 0;
+    },
 
     /** @param {string} key @returns {string | null} */
     getItem: (key) => memory.get(key) ?? storage?.getItem(key) ?? null,
