@@ -160,3 +160,44 @@ def test_zip_of_app_in_folder_that_repository_ignores_is_complete(
     (dirty.parent / ".gitignore").write_text("dirty\n")
     git(dirty.parent, "init", "--quiet")
     assert own_names(package(dirty)) == expected_names(clean)
+
+
+@pytest.mark.full
+def test_zip_has_what_git_would_commit_of_submodules_and_links(app: Path, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    (tools / "packed").mkdir(parents=True)
+    (tools / "packed" / "__init__.py").write_text("")
+    (tools / ".gitignore").write_text("built/\n")
+    git(tools, "init", "--quiet")
+    git(tools, "add", "--all")
+    git(tools, "commit", "--quiet", "-m", "tea")
+    own = Path(shutil.copytree(app, tmp_path / "own", ignore=shutil.ignore_patterns("__pycache__")))
+    git(own, "init", "--quiet")
+    add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "../tools"]
+    for name in ("vendor", "chalicelib/tools"):
+        git(own, *add, name)
+        (own / name / "built").mkdir()
+        (own / name / "built" / "notes.txt").write_text("")
+    (own / "shared" / "built").mkdir(parents=True)
+    for name in ("shared/__init__.py", "shared/built/notes.txt"):
+        (own / name).write_text("")
+    (own / "chalicelib" / "common").symlink_to("../shared")
+    # It is in no repository.
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "tëa.txt").write_text("")
+    (own / "chalicelib" / "elsewhere").symlink_to(tmp_path / "elsewhere")
+    with (own / ".gitignore").open("a") as rules:
+        rules.write("/shared/built/\n")
+    names = own_names(package(own))
+    added = {name for name in names if not (app / name).exists()}
+    assert added == {
+        "packed/__init__.py",
+        *("chalicelib/tools/packed/__init__.py", "chalicelib/tools/.gitignore"),
+        *("chalicelib/common/__init__.py", "chalicelib/elsewhere/tëa.txt"),
+    }
+    git(own, "add", "--all")
+    git(own, "commit", "--quiet", "-m", "tea")
+    clone = ["-c", "protocol.file.allow=always", "clone", "--quiet", "--recurse-submodules"]
+    git(tmp_path, *clone, "own", "other")
+    before = (own / "build/dev/deployment.zip").read_bytes()
+    assert package(tmp_path / "other", umask=0o077).read_bytes() == before

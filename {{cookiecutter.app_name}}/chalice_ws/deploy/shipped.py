@@ -80,7 +80,11 @@ class ShippedFiles:
 
     def __init__(self, project: Path) -> None:
         self._project = project
-        self._listed = _list_with_git(project)
+        listed = _list_with_git(project, "app.py", *ROOTS) or set()
+        # The repository around the app may ignore the app's folder.
+        self._listed = listed if "app.py" in listed else set()
+        # Linked folders that are in no repository.
+        self._unlisted: set[str] = set()
 
     def walk(self, folder: str, followlinks: bool = False) -> Walk:
         """Walk a folder as os.walk does. In a folder of the app, only shipped files are yielded."""
@@ -88,6 +92,7 @@ class ShippedFiles:
         if path not in [self._project / name for name in ROOTS]:
             return os.walk(folder, followlinks=followlinks)
         rules = [] if self._listed else _read_rules(self._project)
+        self._list_other_repository(path)
         return self._walk(path, rules, {os.path.realpath(path)})
 
     def _walk(self, folder: Path, rules: Rules, parents: set[str]) -> Walk:
@@ -110,30 +115,44 @@ class ShippedFiles:
         yield str(folder), folders, files
         for name in folders:
             path = folder / name
+            self._list_other_repository(path)
             yield from self._walk(path, rules, {*parents, os.path.realpath(path)})
 
     def _is_shipped(self, path: Path, rules: Rules) -> bool:
         if not self._listed:
             return not _is_ignored(path, rules)
         relative = path.relative_to(self._project)
+        is_listed = relative.as_posix() in self._listed
+        return is_listed or any(each.as_posix() in self._unlisted for each in relative.parents)
+
+    def _list_other_repository(self, folder: Path) -> None:
         # git lists a link to a folder, and a submodule, without the files in it.
-        return any(each.as_posix() in self._listed for each in (relative, *relative.parents))
+        name = folder.relative_to(self._project).as_posix()
+        if name not in self._listed:
+            return
+        listed = _list_with_git(folder, ".")
+        if listed is None:
+            self._unlisted.add(name)
+        else:
+            self._listed |= {f"{name}/{each}" for each in listed}
 
 
-def _list_with_git(project: Path) -> set[str]:
-    """Return the files that git tracks or would add. Empty: there is no git, or no repository."""
+def _list_with_git(folder: Path, *names: str) -> set[str] | None:
+    """Return the files that git tracks or would add. None: there is no git, or no repository.
+
+    Args:
+        folder: the paths are relative to it.
+        names: files and folders in it.
+    """
     # In a hook, git sets variables that name another repository.
     environment = {name: each for name, each in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"]
     try:
-        done = subprocess.run(
-            [*command, "app.py", *ROOTS], cwd=project, env=environment, capture_output=True
-        )
+        done = subprocess.run([*command, *names], cwd=folder, env=environment, capture_output=True)
     except OSError:
-        return set()
-    names = {os.fsdecode(name) for name in done.stdout.split(b"\0")}
-    # The repository around the app may ignore the app's folder.
-    return names if done.returncode == 0 and "app.py" in names else set()
+        return None
+    found = {os.fsdecode(name) for name in done.stdout.split(b"\0")}
+    return found if done.returncode == 0 else None
 
 
 def _read_rules(folder: Path) -> Rules:

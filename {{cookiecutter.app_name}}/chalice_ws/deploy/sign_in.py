@@ -9,7 +9,7 @@ from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.deploy.errors import DeployError
 from chalice_ws.project import sign_in
-from chalice_ws.project.config import read_json
+from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.resources import read_resources
 
 # The module of a generated app that reads AUTH.
@@ -40,8 +40,7 @@ def require_sign_in(config: Config, extras: Iterable[str]) -> None:
     problems = [f"{sign_in.where(config.chalice_stage)}: {each}" for each in problems]
     policy = Path(".chalice", scope.iam_policy_file or f"policy-{config.chalice_stage}.json")
     if scope.manage_iam_role and policy.exists():
-        own = read_json(policy).get("Statement", [])
-        statements = [*own, *sign_in.role_statements(resources.content)]
+        statements = [*read_statements(policy), *sign_in.role_statements(resources.content)]
         problems += sign_in.find_missing_grant(variables, statements, str(policy))
     if problems:
         *others, last = problems

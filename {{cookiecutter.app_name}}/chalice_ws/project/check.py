@@ -26,6 +26,7 @@ from chalice_ws.project import (
     check_secrets,
     check_settings,
     check_sign_in,
+    policy_files,
 )
 from chalice_ws.project.aws_settings import hide_wrong_settings
 from chalice_ws.project.config import CONFIG, AppError, read_config, read_json
@@ -51,6 +52,7 @@ CHECKS: list[Callable[[Stage], Iterator[str]]] = [
     check_functions.check_timeouts,
     check_functions.check_defaults,
     check_functions.check_policies,
+    policy_files.check_policy_files,
     check_functions.check_unused_policies,
     check_config.check_variables,
     check_sign_in.check_sign_in,
@@ -71,6 +73,7 @@ WARNINGS: list[Callable[[Stage], Iterator[str]]] = [
     check_settings.check_unknown_grants,
     check_calls.check_guessed_calls,
     check_functions.check_tables,
+    policy_files.check_action_names,
 ]
 
 

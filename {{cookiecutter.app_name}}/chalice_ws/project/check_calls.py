@@ -26,7 +26,8 @@ from chalice.policy import (
 from chalice_ws.project.calls import MANAGEMENT_API, Call, Calls
 from chalice_ws.project.config import shown
 from chalice_ws.project.iam_names import KNOWN_SERVICES, OTHER_NAMES
-from chalice_ws.project.role_permissions import allowed_actions, read_statements
+from chalice_ws.project.policy_files import read_statements
+from chalice_ws.project.role_permissions import allowed_actions
 from chalice_ws.project.stage import Stage
 
 # Its usual call needs no permission.

@@ -17,8 +17,9 @@ from chalice.deploy.validate import (
     validate_feature_flags,
 )
 
-from chalice_ws.project.config import AppError, read_json, shown
+from chalice_ws.project.config import AppError, shown
 from chalice_ws.project.load import MISSING_FLAG, load_app, own_modules
+from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.stage import Stage
 
 # API Gateway does not wait longer for a function.
@@ -156,7 +157,7 @@ def check_tables(stage: Stage) -> Iterator[str]:
     policies = [each.policy for each in roles if isinstance(each, ManagedIAMRole)]
     paths = {Path(each.filename) for each in policies if isinstance(each, FileBasedIAMPolicy)}
     for path in sorted(each for each in paths if each.exists()):
-        for name in dict.fromkeys(_tables(read_json(path))):
+        for name in dict.fromkeys(_tables(read_statements(path))):
             if name.startswith(start) and not any(fnmatchcase(each, name) for each in defined):
                 likely = get_close_matches(name, names, 1)
                 use = f"use {likely[0]}, or define it" if likely else "define it"
@@ -164,8 +165,8 @@ def check_tables(stage: Stage) -> Iterator[str]:
                 yield f"{what}; {use} in resources.json"
 
 
-def _tables(policy: dict[str, Any]) -> Iterator[str]:
-    for statement in _list(policy.get("Statement")):
+def _tables(statements: list[dict[str, Any]]) -> Iterator[str]:
+    for statement in statements:
         for resource in map(str, _list(statement.get("Resource"))):
             service, _, name = resource.partition(":table/")
             if ":dynamodb:" in service and name:
@@ -211,7 +212,7 @@ def check_unused_policies(stage: Stage) -> Iterator[str]:
 def _check_connections(stage: Stage, name: str, path: Path) -> Iterator[str]:
     # The resource in a policy names the API's stage. Where it names another, sending gets a 403.
     api_stage = stage.config.api_gateway_stage
-    resources = list(_connection_resources(read_json(path)))
+    resources = list(_connection_resources(read_statements(path)))
     granted = {method for each in resources for method in _methods(each, api_stage)}
     # A resource may be for another API, if other resources grant this one.
     others = [each for each in resources if not granted & _methods(each)]
@@ -222,8 +223,8 @@ def _check_connections(stage: Stage, name: str, path: Path) -> Iterator[str]:
         yield f"{shown(path)} does not allow execute-api:ManageConnections; {use}"
 
 
-def _connection_resources(policy: dict[str, Any]) -> Iterator[str]:
-    for statement in _list(policy.get("Statement")):
+def _connection_resources(statements: list[dict[str, Any]]) -> Iterator[str]:
+    for statement in statements:
         actions = [str(each).lower() for each in _list(statement.get("Action"))]
         allowed = any(fnmatchcase("execute-api:manageconnections", each) for each in actions)
         if allowed and statement.get("Effect") == "Allow":

@@ -9,9 +9,10 @@ from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.project.check_values import MAX_VARIABLES_BYTES, check_values, variables_bytes
 from chalice_ws.project.config import CONFIG, read_json
+from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.references import references
 from chalice_ws.project.resources import needed_extras
-from chalice_ws.project.role_permissions import allowed_actions, needed_actions, read_statements
+from chalice_ws.project.role_permissions import allowed_actions, needed_actions
 from chalice_ws.project.stage import Stage
 
 # The settings of REST APIs. A WebSocket API ignores them.

@@ -7,8 +7,9 @@ from chalice.deploy.models import FileBasedIAMPolicy, ManagedIAMRole
 from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.project import sign_in
-from chalice_ws.project.config import read_json, shown
+from chalice_ws.project.config import shown
 from chalice_ws.project.page import SETTINGS, find_wrong_client, read_page_settings
+from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.stage import Stage
 
 
@@ -30,6 +31,5 @@ def check_sign_in(stage: Stage) -> Iterator[str]:
         path = Path(role.policy.filename)
         # check_policies reports a file that is missing.
         if path.exists():
-            own = read_json(path).get("Statement", [])
-            statements = [*own, *sign_in.role_statements(resources.content)]
+            statements = [*read_statements(path), *sign_in.role_statements(resources.content)]
             yield from sign_in.find_missing_grant(variables, statements, str(shown(path)))

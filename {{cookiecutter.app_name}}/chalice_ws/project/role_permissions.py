@@ -3,14 +3,12 @@
 import json
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from chalice.app import DynamoDBEventConfig, KinesisEventConfig, SQSEventConfig
 from chalice.config import Config
 from chalice.utils import to_cfn_resource_name
 
-from chalice_ws.project.config import read_json
 from chalice_ws.project.managed_policies import MANAGED_POLICIES
 from chalice_ws.project.resources import Resources
 
@@ -63,11 +61,6 @@ class Allowed(NamedTuple):
 
     actions: set[str]
     unknown_policies: list[str]
-
-
-def read_statements(policy_file: Path) -> list[dict[str, Any]]:
-    """Return the statements of a policy; none where the file does not exist."""
-    return [*_list(read_json(policy_file).get("Statement"))] if policy_file.exists() else []
 
 
 def allowed_actions(
