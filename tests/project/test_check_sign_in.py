@@ -46,6 +46,13 @@ HALF_ON: dict[str, tuple[dict[str, Any], str, Any, str]] = {
     "no issuer": (without("AUTH_ISSUER"), CRYPTO, None, "AUTH_ISSUER"),
     "empty issuer": ({**SIGN_IN, "AUTH_ISSUER": ""}, CRYPTO, None, "AUTH_ISSUER"),
     "no audience": (without("AUTH_AUDIENCE"), CRYPTO, None, "AUTH_AUDIENCE"),
+    "audience of commas": ({**SIGN_IN, "AUTH_AUDIENCE": " , "}, CRYPTO, None, "AUTH_AUDIENCE"),
+    "discovery document": (
+        {**SIGN_IN, "AUTH_ISSUER": f"{ISSUER}.well-known/openid-configuration"},
+        CRYPTO,
+        None,
+        "the address before /.well-known/",
+    ),
     "no AUTH": (without("AUTH"), CRYPTO, None, "AUTH"),
     "unknown AUTH": ({**SIGN_IN, "AUTH": "JWT"}, CRYPTO, None, "AUTH"),
     "http issuer": ({**SIGN_IN, "AUTH_ISSUER": "http://a.example"}, CRYPTO, None, "AUTH_ISSUER"),
@@ -130,6 +137,18 @@ def test_check_names_the_parameter_to_grant(copy: Path, grants: tuple[Any, ...])
         "error: .chalice/prod/connect.json does not allow to read AUTH_SECRET; "
         'add "ssm:GetParameter" on "arn:*:ssm:*:*:parameter/chat/secret"'
     )
+
+
+@pytest.mark.parametrize("function", ["websocket_connect", "websocket_message"])
+def test_check_reports_sign_in_of_one_function_alone(copy: Path, function: str) -> None:
+    change(copy, {}, CRYPTO)
+    path = copy / ".chalice" / "config.json"
+    config = json.loads(path.read_text())
+    config["stages"]["prod"]["lambda_functions"][function]["environment_variables"] = SIGN_IN
+    path.write_text(json.dumps(config))
+    status, lines = check(copy, "--stage=prod")
+    assert (status, len(lines)) == (1, 1)
+    assert f"'jwt' in {function}" in lines[0]
 
 
 def test_check_does_not_print_a_secret_in_place_of_its_name(copy: Path) -> None:

@@ -128,6 +128,8 @@ def auth_issuer() -> str:
         return ""
     if not value:
         raise _invalid("AUTH_ISSUER", value, "the issuer of your tokens, its https:// address")
+    if "/.well-known/" in value:
+        raise _invalid("AUTH_ISSUER", value, "the address before /.well-known/")
     # The keys of RS256 and ES256 come from this address. HS256 has no keys to fetch.
     if auth_algorithms() != ["HS256"] and (not is_trusted_url(value) or {"?", "#"} & set(value)):
         raise _invalid("AUTH_ISSUER", value, "an https:// address without a query")

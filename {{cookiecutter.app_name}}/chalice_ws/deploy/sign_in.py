@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from chalice.config import Config
-from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.deploy.errors import DeployError
 from chalice_ws.project import sign_in
@@ -31,9 +30,10 @@ def require_sign_in(config: Config, extras: Iterable[str]) -> None:
         return
     scope = config.scope(config.chalice_stage, sign_in.CONNECT)
     resources = read_resources(config, extras)
-    given = resources.all_variables(to_cfn_resource_name(sign_in.CONNECT))
-    variables = {**scope.environment_variables, **given}
+    names = (sign_in.CONNECT, sign_in.MESSAGE)
+    variables, of_message = (sign_in.function_variables(config, resources, name) for name in names)
     problems = [
+        *sign_in.find_other_mode(variables, of_message),
         *sign_in.find_missing_settings(variables),
         *sign_in.find_missing_packages(variables, Path()),
     ]

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chalice.deploy.models import FileBasedIAMPolicy, ManagedIAMRole
-from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.project import sign_in
 from chalice_ws.project.config import shown
@@ -14,17 +13,22 @@ from chalice_ws.project.stage import Stage
 
 
 def check_sign_in(stage: Stage) -> Iterator[str]:
-    """Yield packages and permissions that sign-in lacks. check_variables reports its settings."""
+    """Yield what sign-in lacks. check_variables reports its settings."""
     if "AUTH" not in stage.readers or sign_in.CONNECT not in stage.functions:
         return
     resources = stage.read_resources()
-    given = resources.all_variables(to_cfn_resource_name(sign_in.CONNECT))
-    variables = {**stage.settings(sign_in.CONNECT).environment_variables, **given}
+    names = (sign_in.CONNECT, sign_in.MESSAGE)
+    variables, of_message = (
+        sign_in.function_variables(stage.config, resources, name) for name in names
+    )
     folder = Path(stage.config.project_dir)
     if (folder / SETTINGS).exists():
         settings = read_page_settings(folder / SETTINGS)
         yield from (f"{stage.where}: {each}" for each in find_wrong_client(settings, variables))
-    for problem in sign_in.find_missing_packages(variables, folder):
+    for problem in (
+        *sign_in.find_other_mode(variables, of_message),
+        *sign_in.find_missing_packages(variables, folder),
+    ):
         yield f"{stage.where}: {problem}"
     role = stage.functions[sign_in.CONNECT].role
     if isinstance(role, ManagedIAMRole) and isinstance(role.policy, FileBasedIAMPolicy):

@@ -10,10 +10,15 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from chalice_ws.project.config import CONFIG
+from chalice.config import Config
+from chalice.utils import to_cfn_resource_name
 
-# The function that reads the settings of sign-in.
+from chalice_ws.project.config import CONFIG
+from chalice_ws.project.resources import Resources
+
+# The function that reads the settings of sign-in, and one that acts for who is signed in.
 CONNECT = "websocket_connect"
+MESSAGE = "websocket_message"
 ROLE = "WebsocketConnectRole"
 
 REQUIRED = {
@@ -27,9 +32,25 @@ MIN_PYJWT = (2, 15)
 Variables = Mapping[str, Any]
 
 
+def function_variables(config: Config, resources: Resources, function: str) -> Variables:
+    """Return the environment variables of a function, with those of the resource files."""
+    own = config.scope(config.chalice_stage, function).environment_variables
+    return {**own, **resources.all_variables(to_cfn_resource_name(function))}
+
+
 def is_open(variables: Variables) -> bool:
     """Return whether anyone may connect."""
     return variables.get("AUTH") in (None, "", "none")
+
+
+def find_other_mode(connect: Variables, message: Variables) -> Iterator[str]:
+    """Yield the difference between the functions, one of which has no sign-in."""
+    if is_open(connect) != is_open(message):
+        modes = [each.get("AUTH") or "none" for each in (connect, message)]
+        yield (
+            f"AUTH differs (got {modes[0]!r} in {CONNECT}, {modes[1]!r} in {MESSAGE}); "
+            "use environment_variables of the stage for it, not of a function"
+        )
 
 
 def find_missing_settings(variables: Variables) -> Iterator[str]:
@@ -43,11 +64,14 @@ def find_missing_settings(variables: Variables) -> Iterator[str]:
     if mode != "jwt":
         yield f"AUTH is not valid (got {mode!r}); use none or jwt"
     for name, use in REQUIRED.items():
-        if not variables.get(name):
-            yield f"{name} is missing (got AUTH 'jwt' without it); use {use}"
+        value = variables.get(name)
+        if not value or (isinstance(value, str) and not all(map(str.strip, value.split(",")))):
+            yield f"{name} is missing (got AUTH 'jwt' with {value or ''!r}); use {use}"
     issuer = variables.get("AUTH_ISSUER") or "https://"
     if _has_keys(variables) and isinstance(issuer, str) and not issuer.startswith("https://"):
         yield f"AUTH_ISSUER is not https (got {issuer!r}); use {REQUIRED['AUTH_ISSUER']}"
+    if isinstance(issuer, str) and "/.well-known/" in issuer:
+        yield f"AUTH_ISSUER is not valid (got {issuer!r}); use the address before /.well-known/"
     if "HS256" in _algorithms(variables) and not variables.get("AUTH_SECRET"):
         yield "AUTH_SECRET is missing (got HS256 without it); use the name of an SSM parameter"
 
@@ -152,7 +176,7 @@ def _requirements(path: Path) -> Iterator[str]:
 def _old_pyjwt(requirement: str) -> str | None:
     """Return the version that a requirement of PyJWT asks for, if it is too old."""
     text = re.sub(r"\s", "", requirement.lower().partition(";")[0])
-    found = re.search(r"(?:^|/)pyjwt(?:\[[^]]*\])?(.*)", text)
+    found = re.search(r"(?:^|.*/)pyjwt(?:\[[^]]*\])?(.*)", text)
     bounds = re.findall(r"(==|~=|<=?|^-)(\d+(?:\.\d+)*)", found[1]) if found else []
     for operator, version in bounds:
         # ~=2.8 is any 2, and ~=2.8.1 any 2.8.
