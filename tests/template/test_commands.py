@@ -32,7 +32,8 @@ def code(path: Path) -> list[str]:
 
 def commands(path: Path) -> list[str]:
     """Return the lines of a document that a reader types into a shell."""
-    return re.findall(r"^(?: {4}|\$ )([a-z.].*)$", path.read_text(), re.MULTILINE)
+    text = re.sub(r"^```(?!console).*?^```", "", path.read_text(), flags=re.M | re.S)
+    return re.findall(r"^(?: {4}|\$ )([a-z.].*)$", text, re.MULTILINE)
 
 
 def makefiles(path: Path) -> list[Path]:

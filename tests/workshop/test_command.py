@@ -178,6 +178,7 @@ def test_check_gives_a_hint_for_each_thing_that_is_missing(
     assert "3 of 6 things are missing" in done.stdout
 
 
+@pytest.mark.full
 def test_check_against_the_gateway_of_another_folder_says_so(
     app: Path, reader: Reader, tmp_path: Path
 ) -> None:
