@@ -11,8 +11,8 @@ from chalicelib.aws import session
 
 def make_quick() -> None:
     """Leave out work that boto3 and moto repeat, and that no test needs."""
-    # moto reads no signature.
-    session.events.register("choose-signer", lambda **_: UNSIGNED)
+    # moto reads no signature. Those of other services stay: an action may return a signed URL.
+    session.events.register("choose-signer.dynamodb", lambda **_: UNSIGNED)
     for change in (_read_each_file_once, _list_methods_once, _take_attributes_as_named):
         # Another version may not have what is changed. It is slower then.
         with suppress(ImportError, AttributeError):
