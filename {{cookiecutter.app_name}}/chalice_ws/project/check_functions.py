@@ -138,6 +138,9 @@ def check_policies(stage: Stage) -> Iterator[str]:
             what = f"{name} does not name its policy (got {given!r})"
             use = f'use "{name}": {{"iam_policy_file": "{expected}"}} under lambda_functions'
             yield f"{stage.where}: {what}; {use}"
+            if not path.exists():
+                # Once it is named, the next check says how to create it.
+                continue
         if path.exists():
             yield from _check_connections(stage, name, path)
         else:

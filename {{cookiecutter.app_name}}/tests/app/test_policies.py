@@ -43,7 +43,10 @@ def test_policies_allow_what_functions_call_and_nothing_else(
 
     lines = report_missing(reports)
     if runs_after_all_others(request):
-        lines += [line for stage in STAGES for line in unused(stage)]
+        found = [line for stage in STAGES for line in unused(stage)]
+        # A test that failed may not have called all that it would.
+        failed = request.session.testsfailed
+        lines += [line for line in found if line.startswith("call ") or not failed]
     if lines:
         # A function without calls has the same line in each stage.
         pytest.fail("\n".join(dict.fromkeys(lines)), pytrace=False)
