@@ -1,5 +1,6 @@
 """boto3 and moto in half of the time, which is most of the time of the tests."""
 
+import os
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -12,11 +13,16 @@ from chalicelib.aws import session
 def make_quick() -> None:
     """Leave out work that boto3 and moto repeat, and that no test needs."""
     # moto reads no signature. Those of other services stay: an action may return a signed URL.
-    session.events.register("choose-signer.dynamodb", lambda **_: UNSIGNED)
+    session.events.register("choose-signer.dynamodb", _choose_signer)
     for change in (_read_each_file_once, _list_methods_once, _take_attributes_as_named):
         # Another version may not have what is changed. It is slower then.
         with suppress(ImportError, AttributeError):
             change()
+
+
+def _choose_signer(**_: Any) -> Any:
+    # A server of moto, which is at an address, takes the region from the signature.
+    return None if "AWS_ENDPOINT_URL" in os.environ else UNSIGNED
 
 
 def _read_each_file_once() -> None:
