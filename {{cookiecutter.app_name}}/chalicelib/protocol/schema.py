@@ -85,16 +85,16 @@ KEYWORDS: dict[str, Callable[[Any, Any], bool]] = {
     "const": _equal,
     "enum": lambda values, value: any(_equal(each, value) for each in values),
     "anyOf": lambda schemas, value: any(is_valid(each, value) for each in schemas),
-    "minLength": lambda least, value: not isinstance(value, str) or least <= len(value),
-    "maxLength": lambda most, value: not isinstance(value, str) or len(value) <= most,
+    "minLength": lambda minimum, value: not isinstance(value, str) or minimum <= len(value),
+    "maxLength": lambda maximum, value: not isinstance(value, str) or len(value) <= maximum,
     "pattern": lambda text, value: not isinstance(value, str) or bool(re.search(text, value)),
-    "minimum": lambda least, value: not _is_number(value) or least <= value,
-    "maximum": lambda most, value: not _is_number(value) or value <= most,
+    "minimum": lambda minimum, value: not _is_number(value) or minimum <= value,
+    "maximum": lambda maximum, value: not _is_number(value) or value <= maximum,
     "exclusiveMinimum": lambda end, value: not _is_number(value) or end < value,
     "exclusiveMaximum": lambda end, value: not _is_number(value) or value < end,
     "items": _has_items,
-    "minItems": lambda least, value: not isinstance(value, list) or least <= len(value),
-    "maxItems": lambda most, value: not isinstance(value, list) or len(value) <= most,
+    "minItems": lambda minimum, value: not isinstance(value, list) or minimum <= len(value),
+    "maxItems": lambda maximum, value: not isinstance(value, list) or len(value) <= maximum,
 }
 
 # The types of the keywords' own values.

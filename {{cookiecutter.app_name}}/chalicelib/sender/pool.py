@@ -85,10 +85,10 @@ class Pool:
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()
 
-    def _close_idle(self, before: float) -> None:
+    def _close_idle(self, since_before: float) -> None:
         for origin, idle in self._idle.items():
             for connection in idle:
-                if connection.idle_since < before:
+                if connection.idle_since < since_before:
                     connection.close()
             self._idle[origin] = [each for each in idle if each.is_open]
 

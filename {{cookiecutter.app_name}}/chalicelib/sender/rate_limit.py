@@ -48,7 +48,7 @@ class RateLimit:
         self._window_at: float | None = None
         self._window_accepted_count = self._window_throttled_count = 0
         # The window before the rate was lowered.
-        self._before: Window | None = None
+        self._faster_window: Window | None = None
         # The share of 429 that no lower rate avoids.
         self._slow_share = 0.0
 
@@ -88,26 +88,27 @@ class RateLimit:
         """Restore the rate. Recipients are the cause of the 429 since the last accepted call."""
         self._rate = self._max_rate
         self._slow_share = 1.0
-        self._before = None
+        self._faster_window = None
 
     def _adjust(self, window: Window, now: float) -> None:
         """Lower the rate, or restore it where that was in vain."""
         throttled_share = 1 - window.accepted_share
         self._slow_share = min(self._slow_share, throttled_share)
-        if (before := self._before) and before.calls_per_second > window.calls_per_second * 1.5:
+        faster = self._faster_window
+        if faster and faster.calls_per_second > window.calls_per_second * 1.5:
             # The quota accepts the same number of calls, whatever the number of refused ones.
-            quota_share = before.accepted_share * before.calls_per_second / window.calls_per_second
-            middle_share = (before.accepted_share + min(1, quota_share)) / 2
+            quota_share = faster.accepted_share * faster.calls_per_second / window.calls_per_second
+            middle_share = (faster.accepted_share + min(1, quota_share)) / 2
             if window.accepted_share >= middle_share:
-                self._before = None
+                self._faster_window = None
             # A much smaller share says nothing: something else may use the quota up.
-            elif window.accepted_share > before.accepted_share / 2:
-                self._rate = max(self._rate, before.rate)
+            elif window.accepted_share > faster.accepted_share / 2:
+                self._rate = max(self._rate, faster.rate)
                 self._slow_share = throttled_share
-                self._before = None
+                self._faster_window = None
                 return
         if throttled_share >= self._slow_share + MIN_THROTTLED_SHARE:
-            self._before = self._before or window
+            self._faster_window = self._faster_window or window
             # A busy processor makes fewer calls than the rate allows.
             rate = min(self._rate, window.calls_per_second)
             accepted_rate = window.calls_per_second * window.accepted_share
