@@ -78,7 +78,7 @@ def talk(_gateway: Gateway, stage: Stage) -> None:
             tab.join(channel)
     for name, text in TALK:
         stage.tabs[name].write(text)
-        stage.tab.wait_for("#messages .data", text)
+        stage.tab.wait_for("#messages .message:not(.pending) .data", text)
 
 
 def unread(_gateway: Gateway, stage: Stage) -> None:

@@ -44,6 +44,8 @@ def main() -> None:
     paths = [FOLDER / f"first-minute-{number}.png" for number in range(1, 5)]
     with demo("chat") as (driver, gateway):
         ann = Tab(driver, gateway.page, *SIZE)
+        ann.wait_for("#members .you", "you")
+        ann.wait_for("#directory-note", "No others yet.")
         ann.picture(paths[1])
         screen = Tab(driver, gateway.page, *SIZE)
         terminal(screen, paths[0], f"$ make run\n{printed(gateway)}")

@@ -55,7 +55,7 @@ def main() -> None:
             if channel != tabs[name].texts("#title")[0]:
                 tabs[name].join(channel)
             tabs[name].say(text)
-            tabs[name].wait_for("#messages .message.own .data", text)
+            tabs[name].wait_for("#messages .own:not(.pending) .data", text)
             if channel == "tea":
                 tabs["Ann"].wait_for("#messages .data", text)
         tabs["Ann"].wait_for("#channels .badge", "1 new")
