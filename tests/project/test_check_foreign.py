@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,29 @@ def test_missing_session_is_reported(tmp_path: Path) -> None:
     late = "def start(api, session):\n    api.session = session\n"
     files = {"app.py": f"import late\n{app}", "late.py": late}
     assert check(make_app(tmp_path, files)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("app", "api", "app.py has no app, the name that Lambda uses (got api); add app = api"),
+        ("\napp = ", "\nmade = lambda: ", "(got no Chalice app); add app = Chalice(app_name=...)"),
+        ("Session()", "Session(profile_name='work')", "; leave the profile out: Lambda has none"),
+        ("table =", "table = open('a.txt')\nb =", "; put the file into chalicelib/, and name it"),
+        (
+            "table =",
+            "boto3.client('sts').get_caller_identity()\nb =",
+            "; call AWS in a func",
+        ),
+    ],
+)
+def test_app_that_cannot_be_imported_is_explained(
+    tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    source = re.sub(r"\bapp\b", new, APP) if old == "app" else APP.replace(old, new)
+    files = {"app.py": source.partition("app.experimental")[0] if "made" in new else source}
+    (line,) = check(make_app(tmp_path, files), HOME=str(tmp_path))
+    assert told in line
 
 
 def test_wrong_aws_settings_are_not_used(tmp_path: Path) -> None:

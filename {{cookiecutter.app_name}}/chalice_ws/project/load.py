@@ -15,6 +15,12 @@ FLAG = 'app.experimental_feature_flags.update(["WEBSOCKETS"])'
 
 MISSING_FLAG = f"app.py does not set the feature flag that its handlers need; use {FLAG}"
 
+# By the name of an error of botocore.
+ADVICE = {
+    "NoCredentialsError": "call AWS in a function, not while app.py is imported, or sign in",
+    "ProfileNotFound": "leave the profile out: Lambda has none",
+}
+
 
 def load_app(project_dir: Path) -> Chalice:
     """Import app.py of a folder and return its `app`, as Chalice does when it packages.
@@ -28,10 +34,16 @@ def load_app(project_dir: Path) -> Chalice:
         raise AppError(f"{shown(path)} does not exist; restore it, or use the folder of app.py")
     _put_first(project_dir)
     try:
-        app = importlib.import_module("app").app
+        module = importlib.import_module("app")
     # An app may call sys.exit().
     except BaseException as error:
         raise AppError(_explain(error, project_dir)) from error
+    if not hasattr(module, "app"):
+        names = [name for name, value in vars(module).items() if isinstance(value, Chalice)]
+        got = f"got {', '.join(names) or 'no Chalice app'}"
+        use = f"add app = {names[0] if names else 'Chalice(app_name=...)'}"
+        raise AppError(f"{shown(path)} has no app, the name that Lambda uses ({got}); {use}")
+    app = module.app
     if not isinstance(app, Chalice):
         raise AppError(f"{shown(path)}: app is not a Chalice app (got {app!r}); use Chalice(...)")
     return app
@@ -77,9 +89,11 @@ def _explain(error: BaseException, project_dir: Path) -> str:
         use = f"set the variable under environment_variables in {CONFIG}"
     elif isinstance(error, NameError):
         use = "import it, or define it"
+    elif isinstance(error, FileNotFoundError) and not Path(error.filename or "/").is_absolute():
+        use = "put the file into chalicelib/, and name it from Path(__file__)"
     elif isinstance(error, ImportError) and "partially initialized" in str(error):
         use = "two modules import each other: import it in the function that uses it"
     else:
-        use = "correct it"
+        use = ADVICE.get(type(error).__name__, "correct it")
     text = " ".join(str(error).split())
     return f"{where} does not import (got {type(error).__name__}: {text}); {use}"
