@@ -70,6 +70,7 @@ class Workers:
         self._idle: dict[str, list[Worker]] = defaultdict(list)
         self._spare: asyncio.Task[Worker] | None = None
         self._all: set[Worker] = set()
+        self._loading: set[Worker] = set()
         self._generation = 0
         self._load_failed = False
         self._released = asyncio.Event()
@@ -84,18 +85,18 @@ class Workers:
         except AppError:
             self._load_failed = True
             raise
-        old = [worker for idle in self._idle.values() for worker in idle]
+        # Workers that still load have the old code too, and may never end.
+        old = [*self._loading, *(worker for idle in self._idle.values() for worker in idle)]
         self._idle.clear()
         old_spare, self._spare = self._spare, spare
         self._load_failed = False
         self._generation += 1
         self._released.set()
-        # From here on no event reaches an old worker, so there is time to wait.
-        if old_spare:
-            with suppress(AppError):
-                old.append(await old_spare)
         for worker in old:
             self._end(worker)
+        if old_spare:
+            with suppress(AppError):
+                self._end(await old_spare)
 
     async def invoke(self, name: str, event: Any) -> Result:
         """Run a function with an event."""
@@ -148,9 +149,13 @@ class Workers:
             spare, self._spare = self._spare, None
             if not self._load_failed:
                 self._spare = asyncio.create_task(self._start())
+            generation = self._generation
             try:
                 worker = await spare
             except AppError:
+                # The app has been loaded again meanwhile, and there is a new spare worker.
+                if generation != self._generation:
+                    continue
                 self._load_failed = True
                 return None
             if worker.alive:
@@ -166,11 +171,14 @@ class Workers:
     async def _start(self) -> Worker:
         worker = Worker(self._app)
         self._all.add(worker)
+        self._loading.add(worker)
         try:
             await worker.load()
         except AppError:
             self._end(worker)
             raise
+        finally:
+            self._loading.discard(worker)
         return worker
 
     def _end(self, worker: Worker) -> None:
