@@ -122,10 +122,7 @@ def test_local_with_another_app_answers_a_client(address: str) -> None:
 
 def test_check_with_another_app_reports_only_faults(command: Path, tutorial: Path) -> None:
     done = run(command, "check", f"--project-dir={tutorial}", cwd=tutorial.parent)
-    assert done.returncode == 0
-    # Chalice would guess a policy without the calls of its tables.
-    (line,) = without_python_warning(done.stderr)
-    assert "does not allow what the app calls (got dynamodb:Scan in " in line
+    assert (done.returncode, without_python_warning(done.stderr)) == (0, [])
     config = {**CONFIG, "lambda_timeuot": 29}
     (tutorial / ".chalice" / "config.json").write_text(json.dumps(config))
     done = run(command, "check", cwd=tutorial)
