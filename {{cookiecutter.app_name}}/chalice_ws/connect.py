@@ -14,7 +14,8 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from chalice_ws.project.config import AppError, read_config
 
@@ -157,7 +158,7 @@ def _local_url(options: argparse.Namespace) -> str:
     return f"ws://127.0.0.1:{options.port}/{config.api_gateway_stage}"
 
 
-def _exchange_frames(url: str, socket: ClientConnection) -> None:
+def _exchange_frames(url: str, socket: Connection) -> None:
     print(f"Connected to {url}. Type a frame and press Enter; Ctrl-D ends.", flush=True)
     replies = Replies()
     # The thread cannot be ended while it waits for a line.
@@ -170,7 +171,7 @@ def _exchange_frames(url: str, socket: ClientConnection) -> None:
     print(f"Closed: {socket.close_code} {_printable(socket.close_reason or '')}".rstrip())
 
 
-def _send_lines(socket: ClientConnection, replies: Replies) -> None:
+def _send_lines(socket: Connection, replies: Replies) -> None:
     with suppress(ConnectionClosed):
         for line in sys.stdin:
             if line.strip():

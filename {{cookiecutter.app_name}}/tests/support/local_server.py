@@ -15,7 +15,8 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import boto3
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection as WebSocket
 
 from chalice_ws.local.issuer.api import TOKEN_PATH
 from tests.client import ANYONE, Connection, Frame
@@ -27,7 +28,7 @@ TIMEOUT_SECONDS = 60
 class Socket(Connection):
     """A connection over a WebSocket."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: WebSocket) -> None:
         super().__init__()
         self.socket = socket
 
