@@ -7,7 +7,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from tests.local.gateway import SECONDS, serving
 
@@ -37,7 +38,7 @@ def client_that_does_not_read(url: str) -> Iterator[None]:
         yield
 
 
-def broadcast(client: ClientConnection) -> None:
+def broadcast(client: Connection) -> None:
     """Send a message to the lobby, and wait for its push and the reply."""
     text = json.dumps({"action": "broadcast", "data": DATA, "id": "b"})
     # API Gateway takes frames of 32 KB at most.

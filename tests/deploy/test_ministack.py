@@ -13,7 +13,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from tests.conftest import OWN_HOME, ROOT, Bake
 from tests.deploy.aws.account import Account
@@ -86,11 +87,11 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError(f"ministack ended before it answered at {url}")
 
 
-def send(client: ClientConnection, **frame: Any) -> None:
+def send(client: Connection, **frame: Any) -> None:
     client.send(json.dumps(frame))
 
 
-def receive(client: ClientConnection) -> Any:
+def receive(client: Connection) -> Any:
     return json.loads(client.recv(timeout=MAX_SECONDS))
 
 

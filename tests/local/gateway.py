@@ -298,7 +298,9 @@ def poll(look: Callable[[], T | None], seconds: float = SECONDS) -> T:
 def client(url: str, **options: Any) -> Iterator[ClientConnection]:
     """Connect a WebSocket client, without pings of its own."""
     options = {"proxy": None, "open_timeout": SECONDS, "ping_interval": None, **options}
-    with connect(url, **options) as socket:
+    # `with connect(...) as socket` has another type in websockets 16, the last for Python 3.10.
+    socket = connect(url, **options)
+    with socket:
         yield socket
 
 

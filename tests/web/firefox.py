@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from tests.web.browser import SECONDS, wait_until
 
@@ -36,7 +37,7 @@ class Page:
         errors: the errors in the page's console, and exceptions that nobody caught.
     """
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: Connection) -> None:
         self._socket = socket
         self._last_id = 0
         self.errors: list[str] = []
