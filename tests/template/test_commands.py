@@ -101,7 +101,7 @@ def problems(path: Path, line: str) -> list[str]:
         # An option alone may be one of another program in the same document.
         text += "\n".join(each for each in code(path) if OTHER_PROGRAMS.search(each))
         text += help_of("chalice_ws", "lesson") + help_of("chalice_ws", "local")
-        text += help_of("chalice_ws", "invoke")
+        text += help_of("chalice_ws", "invoke") + help_of("chalice_ws", "connect")
         text += help_of("chalice_ws.deploy", "deploy") + help_of("chalice_ws", "check")
         text += help_of("chalice_ws.deploy", "destroy")
         found += [option for option in re.findall(r"(--[a-z-]+)", line) if option not in text]

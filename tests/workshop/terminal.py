@@ -244,6 +244,8 @@ def _take_terminal() -> None:
     os.umask(0o077)
     # Ctrl-C in the terminal then reaches what runs there.
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # A run under nohup ignores it, and so would all that runs in the terminal.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _exchange(line: str, order: Mapping[str, str]) -> str:
