@@ -11,7 +11,19 @@ import os
 import runpy
 import socket
 import struct
+import subprocess
 import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from botocore.loaders import JSONFileLoader
+from botocore.session import Session
+
+SERVICES = ["apigateway", "apigatewayv2", "cloudformation", "logs", "s3", "sts"]
+
+run_anew = subprocess.run
 
 PACKAGES = [
     *["boto3", "botocore.docs.service", "botocore.session", "yaml", "jmespath", "argparse"],
@@ -24,6 +36,7 @@ def main() -> None:
     """Serve commands until the socket is closed. Each runs in a fork of this process."""
     for name in PACKAGES:
         importlib.import_module(name)
+    read_models_once()
     # A collection in a fork would copy the memory of all that is imported.
     gc.collect()
     gc.freeze()
@@ -45,6 +58,24 @@ def main() -> None:
             server.sendall(struct.pack("!i", os.waitstatus_to_exitcode(status)))
 
 
+def read_models_once() -> None:
+    """Read the models of AWS's services, which each fork has from then on."""
+    read = JSONFileLoader.load_file
+    contents: dict[str, Any] = {}
+
+    def load_file(loader: JSONFileLoader, path: str) -> Any:
+        if path not in contents:
+            contents[path] = read(loader, path)
+        return contents[path]
+
+    JSONFileLoader.load_file = load_file
+    session = Session()
+    for service in SERVICES:
+        session.create_client(
+            service, "us-east-1", aws_access_key_id="none", aws_secret_access_key="none"
+        )
+
+
 def run(files: list[int], arguments: list[str], folder: str, environment: dict[str, str]) -> None:
     """Run a module, with its input and its output in files."""
     for number, each in enumerate(files):
@@ -56,7 +87,51 @@ def run(files: list[int], arguments: list[str], folder: str, environment: dict[s
     sys.path[0] = folder
     sys.path[1:1] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     sys.argv = arguments
+    subprocess.run = run_in_fork  # type: ignore[assignment]
     runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+
+
+def run_in_fork(
+    command: Sequence[str], *, env: dict[str, str] | None = None, **options: Any
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command as subprocess.run does, but a module of Python in a fork."""
+    if [*command[:2]] != [sys.executable, "-m"] or options != {
+        "capture_output": True,
+        "text": True,
+    }:
+        return run_anew(command, env=env, **options)
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        if (process := os.fork()) == 0:
+            files = [
+                os.open(os.devnull, os.O_RDONLY),
+                os.dup(stdout.fileno()),
+                os.dup(stderr.fileno()),
+            ]
+            environment = dict(os.environ if env is None else env)
+            run_and_exit(files, [*command[2:]], os.getcwd(), environment)
+        _, status = os.waitpid(process, 0)
+        output = []
+        for each in (stdout, stderr):
+            each.seek(0)
+            output.append(each.read().decode())
+        return subprocess.CompletedProcess(command, os.waitstatus_to_exitcode(status), *output)
+
+
+def run_and_exit(
+    files: list[int], arguments: list[str], folder: str, environment: dict[str, str]
+) -> NoReturn:
+    """Run a module, and end this process at once: what its parent has begun is its parent's."""
+    status = 0
+    try:
+        run(files, arguments, folder, environment)
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """The generated app's tests with fields and errors of its owner's actions."""
 
+import pytest
+
 from tests.app.test_suite import ACTIONS, change
 from tests.conftest import Bake
 from tests.warm import run_module
@@ -65,6 +67,7 @@ def test_service_is_not_called(api: Api) -> None:
 """
 
 
+@pytest.mark.full
 def test_fields_and_errors_of_own_actions_pass_or_say_what_to_change(bake: Bake) -> None:
     app = bake(app_name="tea")
     actions = app / ACTIONS

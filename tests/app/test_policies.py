@@ -31,6 +31,7 @@ def test_policy_check_finds_mutants_and_accepts_equivalents(bake: Bake) -> None:
     assert result["tried"] > 1500
 
 
+@pytest.mark.full
 def test_policy_check_advises_the_action_that_iam_has(bake: Bake) -> None:
     result = run(ADVICE, bake())
     assert result["advice"] == [
@@ -67,6 +68,7 @@ def parliament(folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", KINDS)
 def test_parliament_finds_no_fault(bake: Bake, kind: str) -> None:
     settings = bake(app_kind=kind) / ".chalice"

@@ -192,6 +192,7 @@ def test_client_without_a_person_is_signed_out(clients: Any, people: People) -> 
     run(story())
 
 
+@pytest.mark.full
 def test_messages_of_a_time_without_a_server_are_sent_later(
     clients: Any, app: Path, tmp_path: Path
 ) -> None:

@@ -6,10 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 # Prints the answers of moto; with an argument, moto is as it comes.
 SCRIPT = """
 import json, sys
 sys.path.insert(0, ".")
+import pytest
+
 from tests.support import quick_aws
 if sys.argv[1:]:
     quick_aws.make_quick = lambda: None
@@ -74,6 +78,7 @@ def run(app: Path, *arguments: str) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
+@pytest.mark.full
 def test_quick_moto_gives_the_same_answers(app: Path) -> None:
     quick, slow = run(app), run(app, "slow")
     assert quick["answers"] == slow["answers"]

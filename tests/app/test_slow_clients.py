@@ -15,6 +15,7 @@ from tests.local.gateway import SECONDS, serving
 # The gateway keeps 1 MiB for a client that does not read, and the system keeps some more.
 DATA = "x" * 100_000
 MAX_MESSAGES = 200
+SLOW_COUNT = 20
 
 
 @contextmanager
@@ -47,23 +48,23 @@ def broadcast(client: Connection) -> None:
     assert {frame["type"] for frame in frames} == {"message", "sent"}, frames
 
 
-@pytest.mark.parametrize("slow_count", [1, pytest.param(20, marks=pytest.mark.full)])
+@pytest.mark.full
 def test_clients_that_do_not_read_fail_and_the_others_get_each_message(
-    app: Path, tmp_path: Path, slow_count: int
+    app: Path, tmp_path: Path
 ) -> None:
     with serving(app, app, tmp_path) as gateway, ExitStack() as stack:
-        for _ in range(slow_count):
+        for _ in range(SLOW_COUNT):
             stack.enter_context(client_that_does_not_read(gateway.url))
         reader = stack.enter_context(
             connect(gateway.url, proxy=None, open_timeout=SECONDS, ping_interval=None)
         )
         for _ in range(MAX_MESSAGES):
             broadcast(reader)
-            if gateway.printed().count("not delivered: 429") >= slow_count:
+            if gateway.printed().count("not delivered: 429") >= SLOW_COUNT:
                 break
         answer = gateway.invoke("notify", {"channel": "lobby", "data": DATA})
         outcome = json.loads(answer.body)
     # At the deadline of the function, they would be untried.
     outcome.pop("message_id")
-    counts = {"delivered": 1, "gone": 0, "failed": slow_count, "untried": 0}
+    counts = {"delivered": 1, "gone": 0, "failed": SLOW_COUNT, "untried": 0}
     assert outcome == {**counts, "kept": True}

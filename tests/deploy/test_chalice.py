@@ -18,6 +18,7 @@ ROUTES = {
 }
 
 
+@pytest.mark.full
 def test_chalice_deploy_follows_settings(aws: Account, bake: Bake) -> None:
     app = bake(app_name="x" * 25)
     aws.run(app, "chalice", "deploy", "--stage", "dev")

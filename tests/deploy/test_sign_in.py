@@ -34,6 +34,7 @@ def test_deploy_without_sign_in_says_that_anyone_may_connect(deploy: Run, copy: 
     assert deploy("deploy", "--stage=prod").stdout.splitlines().count(OPEN) == 1
 
 
+@pytest.mark.full
 def test_deploy_with_sign_in_says_nothing_of_it(deploy: Run, copy: Path) -> None:
     change(copy, SIGN_IN, CRYPTO)
     done = deploy("deploy", "--stage=prod")

@@ -95,6 +95,7 @@ def _check_monitoring(aws: Account, api: str, made: dict[str, str], stack: str) 
     assert api in dashboard["DashboardBody"]
 
 
+@pytest.mark.full
 def test_deploy_serves_added_handler(aws: Account, bake: Bake) -> None:
     app = bake()
     source = remove_disconnect(app)

@@ -128,6 +128,7 @@ def create_table(aws: Account, deployed: Deployed, stack: str) -> None:
 ANN, BOB = "PJqB0fHsqRcCHlw=", "PJqB1dHsqRcCHlw="
 
 
+@pytest.mark.full
 def test_functions_work_with_their_own_policies(
     aws: Account, bake: Bake, runtime_packages: Path
 ) -> None:

@@ -46,6 +46,7 @@ def test_parameters_and_secrets_have_local_values(app: Path, tmp_path: Path) -> 
         assert json.loads(gateway.invoke("read", {"name": "/vault/key"}).body).startswith("kms:")
 
 
+@pytest.mark.full
 def test_invoke_without_a_gateway_has_local_values(app: Path, tmp_path: Path) -> None:
     project = vault(tmp_path)
     given = json.dumps({"name": "/vault/plain"})
@@ -53,6 +54,7 @@ def test_invoke_without_a_gateway_has_local_values(app: Path, tmp_path: Path) ->
     assert json.loads(done.stdout) == "7", done.stderr
 
 
+@pytest.mark.full
 def test_rows_are_in_their_table(app: Path, tmp_path: Path) -> None:
     done = invoke(app, vault(tmp_path), NO_PORT, "members")
     row = {"user": {"S": "ann"}, "roles": {"L": [{"S": "host"}]}, "weight": {"N": "0.5"}}

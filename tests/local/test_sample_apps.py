@@ -84,6 +84,7 @@ def test_login_over_rest_opens_the_websocket(app: Path, tmp_path: Path) -> None:
         assert preflight.headers["Access-Control-Allow-Credentials"] == "true"
 
 
+@pytest.mark.full
 def test_orders_through_a_queue(app: Path, tmp_path: Path) -> None:
     with running(app, "orders", tmp_path) as gateway, client(gateway.url) as guest:
         order = value(post(gateway, "/orders", {"item": "tea"}))["id"]
@@ -102,6 +103,7 @@ def test_orders_through_a_queue(app: Path, tmp_path: Path) -> None:
         assert json.loads(done.stdout) == {"deleted": 1}, done.stderr
 
 
+@pytest.mark.full
 def test_blueprints_and_middleware(app: Path, tmp_path: Path) -> None:
     with running(app, "blueprints", tmp_path) as gateway, client(gateway.url) as guest:
         assert ask(guest, "hello") == "echo hello"
@@ -133,6 +135,7 @@ def test_pydantic_layers_and_vendor(app: Path, tmp_path: Path) -> None:
         assert (answer.status, json.loads(answer.body)["Message"]) == (400, "2 errors")
 
 
+@pytest.mark.full
 def test_dashboard_with_binary_readings(app: Path, tmp_path: Path) -> None:
     readings = struct.pack("<3f", 1.5, 21.25, 3)
     headers = {"Content_Type": "application/vnd.readings", "X_Device_Key": "k-1"}
@@ -152,6 +155,7 @@ def test_dashboard_with_binary_readings(app: Path, tmp_path: Path) -> None:
         assert page.headers["Content-Type"] == "text/html; charset=utf-8"
 
 
+@pytest.mark.full
 def test_game_of_two_authorized_players(app: Path, tmp_path: Path) -> None:
     option = '--authorizer={"principalId": "route.request.querystring.player"}'
     with running(app, "game", tmp_path, option) as gateway:
@@ -173,6 +177,7 @@ def test_game_of_two_authorized_players(app: Path, tmp_path: Path) -> None:
         gateway.prints("left: bob")
 
 
+@pytest.mark.full
 def test_notifications_from_sns(app: Path, tmp_path: Path) -> None:
     with running(app, "alerts", tmp_path) as gateway, client(gateway.url) as guest:
         assert json.loads(ask(guest, '{"topics": ["Fire"]}')) == {"subscribed": ["Fire"]}

@@ -1,7 +1,4 @@
-"""The gateway under many connections, and its memory and files afterwards.
-
-Each test has a short form, and a long one marked full.
-"""
+"""The gateway under many connections, and its memory and files afterwards."""
 
 import asyncio
 import json
@@ -29,6 +26,8 @@ LATE_WORKERS = 6
 # A worker that has just started takes more memory as it loads the app. A leak of 1 KB in each
 # message of a long run would add more.
 MAX_GROWTH_BYTES = 64 * MB
+
+pytestmark = pytest.mark.full
 
 T = TypeVar("T")
 
@@ -109,13 +108,9 @@ def ended(gateway: Gateway) -> int:
 # Many connections at once
 
 
-@pytest.mark.parametrize(
-    ("connections", "chatting", "messages"),
-    [(20, 5, 3), pytest.param(100, 10, 40, marks=pytest.mark.full)],
-)
-def test_generated_app_loses_no_message(
-    app: Path, tmp_path: Path, connections: int, chatting: int, messages: int
-) -> None:
+def test_generated_app_loses_no_message(app: Path, tmp_path: Path) -> None:
+    connections, chatting, messages = 100, 10, 40
+
     async def chat(socket: ClientConnection, name: int) -> list[str]:
         heard: list[str] = []
 
@@ -161,13 +156,9 @@ def test_generated_app_loses_no_message(
     assert heard == [everything] * chatting
 
 
-@pytest.mark.parametrize(
-    ("connections", "chatting", "seconds"),
-    [(100, 10, 2), pytest.param(1000, 100, 60, marks=pytest.mark.full)],
-)
-def test_many_connections_stay_open(
-    bare: Gateway, connections: int, chatting: int, seconds: float
-) -> None:
+def test_many_connections_stay_open(bare: Gateway) -> None:
+    connections, chatting, seconds = 1000, 100, 60
+
     async def chat(socket: ClientConnection, name: int, over: asyncio.Event) -> None:
         said = 0
         while not over.is_set() or said < 10:
@@ -209,8 +200,9 @@ def test_many_connections_stay_open(
 # Many connections one after the other
 
 
-@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.full)])
-def test_ended_connections_leave_no_resources(bare: Gateway, count: int) -> None:
+def test_ended_connections_leave_no_resources(bare: Gateway) -> None:
+    count = 10_000
+
     async def visit() -> None:
         async with guest(bare.url):
             pass
@@ -230,8 +222,9 @@ def test_ended_connections_leave_no_resources(bare: Gateway, count: int) -> None
     assert after.memory - before.memory < MAX_GROWTH_BYTES
 
 
-@pytest.mark.parametrize("count", [30, pytest.param(500, marks=pytest.mark.full)])
-def test_ended_connections_leave_no_rows(app: Path, tmp_path: Path, count: int) -> None:
+def test_ended_connections_leave_no_rows(app: Path, tmp_path: Path) -> None:
+    count = 500
+
     async def lobby(socket: ClientConnection) -> int:
         """Return the number of members of the lobby, which every connection is in."""
         await socket.send(json.dumps({"action": "channels"}))

@@ -7,6 +7,7 @@ from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
+import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
@@ -31,6 +32,7 @@ def connects(gateway: Gateway, *given: Subprotocol, query: str = "", **headers: 
     return False
 
 
+@pytest.mark.full
 def test_token_is_printed_by_nothing_but_its_own_command(app: Path, tmp_path: Path) -> None:
     project = with_variables(app, tmp_path, AUTH="jwt")
     with (project / "app.py").open("a") as file:

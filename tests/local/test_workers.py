@@ -135,6 +135,7 @@ def test_handler_past_its_timeout_is_ended(brief: Gateway) -> None:
             wait_for_reply(each, "still there")
 
 
+@pytest.mark.full
 def test_many_handlers_past_their_timeout_are_ended(brief: Gateway) -> None:
     with connected(brief) as guest:
         for _ in range(4):

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Bake
 from tests.local.gateway import SECONDS, client, serving
 from tests.warm import run_module
@@ -15,6 +17,7 @@ def examples(app: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (app / "README.md").read_text(), re.DOTALL)
 
 
+@pytest.mark.full
 def test_added_action_works_and_passes_its_test(bake: Bake, tmp_path: Path) -> None:
     app = bake(app_name="tea", app_kind="notifications")
     action, reply, test, *_ = examples(app)

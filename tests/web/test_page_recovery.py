@@ -139,7 +139,6 @@ def test_a_connection_is_renewed_before_it_ends(bake: Bake, tmp_path: Path, driv
             tab.hears(*said)
 
 
-@pytest.mark.quick
 def test_offline_and_online(app: Path, tmp_path: Path, driver: Chrome) -> None:
     with serving(app, app, tmp_path) as gateway:
         ann, bob = two_in("tea", driver, gateway.page)
