@@ -17,6 +17,8 @@ from tests.deploy.scripted import (
     stack_answer,
 )
 
+pytestmark = pytest.mark.full
+
 
 @pytest.mark.parametrize("command", ["deploy", "url", "logs", "destroy", "table"])
 def test_command_without_credentials_fails(deploy: Run, command: str) -> None:

@@ -11,6 +11,8 @@ from websockets.exceptions import InvalidStatus
 from tests.local.gateway import APPS, Gateway, ask, client, running
 from tests.local.test_cli import error_line
 
+pytestmark = pytest.mark.full
+
 
 def who(gateway: Gateway, query: str = "", **headers: str) -> Any:
     """Connect, and return the context of the authorizer in the event of a message."""

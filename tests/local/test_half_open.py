@@ -11,6 +11,8 @@ import pytest
 from tests.local.gateway import SECONDS, Gateway, ask, client, running, serving
 from tests.local.raw_client import handshake, raw_client
 
+pytestmark = pytest.mark.full
+
 NEVER_SEEN = "AAAAAAAAAAAAAAA="
 KB = 1024
 

@@ -12,6 +12,8 @@ import pytest
 from tests.local.gateway import APPS, SECONDS, Gateway, client, running
 from tests.local.machine import environment
 
+pytestmark = pytest.mark.full
+
 # Nothing listens there.
 NO_PORT = "1"
 
@@ -81,14 +83,12 @@ def test_function_uses_the_connections_and_tables_of_the_gateway(app: Path, jobs
         assert str(guest.recv(SECONDS)).startswith("it is 20")
 
 
-@pytest.mark.full
 def test_function_without_a_gateway_has_empty_tables(app: Path, jobs: Gateway) -> None:
     done = invoke(app, jobs.project, NO_PORT, "count")
     assert json.loads(done.stdout)["connections"] == 0
     assert done.stderr.startswith("No local gateway serves the app at port 1;")
 
 
-@pytest.mark.full
 def test_event_comes_from_a_file_or_stdin(app: Path, jobs: Gateway, tmp_path: Path) -> None:
     file = tmp_path / "event.json"
     file.write_text('{"a": 1}')
@@ -109,7 +109,6 @@ def test_failure_is_a_traceback_and_one_line(app: Path, jobs: Gateway, is_runnin
         assert "site-packages" not in done.stderr
 
 
-@pytest.mark.full
 def test_function_that_ends_its_process_is_a_failure(app: Path, jobs: Gateway) -> None:
     done = invoke(app, jobs.project, NO_PORT, "fail", "--event=-", given='"exit"')
     assert (done.returncode, done.stdout) == (1, "")

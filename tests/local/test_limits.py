@@ -19,6 +19,8 @@ from websockets.sync.client import ClientConnection
 from tests.local.gateway import SECONDS, Answer, Gateway, ask, client, ended, id_of, poll, running
 from tests.local.raw_client import KB, raw_client
 
+pytestmark = pytest.mark.full
+
 NEVER_SEEN = "AAAAAAAAAAAAAAA="
 GOING_AWAY = (1001, "Going away")
 

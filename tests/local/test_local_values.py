@@ -11,6 +11,8 @@ from tests.local.gateway import APPS, ask, client, serving
 from tests.local.test_cli import error_line
 from tests.local.test_invoke import NO_PORT, invoke
 
+pytestmark = pytest.mark.full
+
 VALUES: dict[str, Any] = {
     "parameters": {
         "/vault/key": "of this machine",
@@ -46,7 +48,6 @@ def test_parameters_and_secrets_have_local_values(app: Path, tmp_path: Path) -> 
         assert json.loads(gateway.invoke("read", {"name": "/vault/key"}).body).startswith("kms:")
 
 
-@pytest.mark.full
 def test_invoke_without_a_gateway_has_local_values(app: Path, tmp_path: Path) -> None:
     project = vault(tmp_path)
     given = json.dumps({"name": "/vault/plain"})
@@ -54,7 +55,6 @@ def test_invoke_without_a_gateway_has_local_values(app: Path, tmp_path: Path) ->
     assert json.loads(done.stdout) == "7", done.stderr
 
 
-@pytest.mark.full
 def test_rows_are_in_their_table(app: Path, tmp_path: Path) -> None:
     done = invoke(app, vault(tmp_path), NO_PORT, "members")
     row = {"user": {"S": "ann"}, "roles": {"L": [{"S": "host"}]}, "weight": {"N": "0.5"}}

@@ -26,6 +26,8 @@ from tests.local.gateway import (
 from tests.local.raw_client import KB, raw_client
 from tests.local.reloading import NOT_RELOADED, edit, prepared, reloaded
 
+pytestmark = pytest.mark.full
+
 # A gateway, the id of a connection, and the responses to posts to it.
 Slow = tuple[Gateway, str, list[Answer]]
 

@@ -13,6 +13,8 @@ from tests.local.machine import environment
 from tests.local.test_invoke import NO_PORT, invoke
 from tests.local.test_origins import request
 
+pytestmark = pytest.mark.full
+
 BLUEPRINT = """
 from chalice import Blueprint
 

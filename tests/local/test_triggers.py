@@ -10,6 +10,8 @@ import pytest
 from tests.local.gateway import APPS, Gateway, client, poll, replace, running, serving
 from tests.local.machine import environment
 
+pytestmark = pytest.mark.full
+
 NAMED = [
     "count (Lambda function)",
     "minutely (schedule rate(1 minute))",
@@ -82,7 +84,6 @@ def test_schedule_that_is_switched_on_is_not_named(app: Path, tmp_path: Path) ->
         assert "invoke count" in gateway.printed()
 
 
-@pytest.mark.full
 def test_topic_and_stream_of_the_resource_files_invoke_their_functions(
     app: Path, tmp_path: Path
 ) -> None:
@@ -102,7 +103,6 @@ def test_topic_and_stream_of_the_resource_files_invoke_their_functions(
         assert "run it with" not in gateway.printed()
 
 
-@pytest.mark.full
 def test_function_that_is_added_is_named_and_its_queue_polled(app: Path, tmp_path: Path) -> None:
     with running(app, "jobs", tmp_path) as gateway, client(gateway.url) as guest:
         file = gateway.project / "app.py"

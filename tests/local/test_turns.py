@@ -18,6 +18,8 @@ from tests.conftest import RAW
 from tests.local.gateway import SECONDS, Gateway, ask, client, ended, id_of, running
 from tests.local.raw_client import KB, frames, raw_client
 
+pytestmark = pytest.mark.full
+
 # The gateway's maximum for the messages of a connection that wait, and for their bytes.
 MAX_MESSAGES = 1000
 MAX_BYTES = 8 * 1024 * KB

@@ -9,6 +9,8 @@ import pytest
 
 from tests.local.gateway import Gateway, ask, client, poll, running
 
+pytestmark = pytest.mark.full
+
 # Code that runs another process, and its value.
 STARTS = [
     ("mp.get_context('spawn').Pool(1).map(len, ['four'])", "[4]"),

@@ -16,6 +16,8 @@ from websockets.sync.client import ClientConnection
 from tests.local.gateway import SECONDS, Gateway, ask, client, id_of, poll, running
 from tests.local.reloading import waiting
 
+pytestmark = pytest.mark.full
+
 # Code that ends a handler's process.
 ENDS = ["os._exit(3)", "sys.exit(3)", "os.kill(os.getpid(), signal.SIGKILL)", "ctypes.string_at(0)"]
 
@@ -135,7 +137,6 @@ def test_handler_past_its_timeout_is_ended(brief: Gateway) -> None:
             wait_for_reply(each, "still there")
 
 
-@pytest.mark.full
 def test_many_handlers_past_their_timeout_are_ended(brief: Gateway) -> None:
     with connected(brief) as guest:
         for _ in range(4):

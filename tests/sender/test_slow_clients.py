@@ -13,6 +13,8 @@ from tests.sender.fake_api import GONE, FakeApi, Post, Reply, Script, error
 from tests.sender.process import SenderProcess, run_sender
 from tests.sender.support import assert_consistent, environment, new_ids, recipients
 
+pytestmark = pytest.mark.full
+
 FULL = error(429, "LimitExceededException", "the client does not read")
 
 # A recipient is tried no more often: each wait but the first few is up to two seconds.

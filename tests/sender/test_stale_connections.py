@@ -9,6 +9,8 @@ from tests.sender.fake_api import FakeApi, Post, Reply
 from tests.sender.process import SenderProcess, run_sender
 from tests.sender.support import assert_consistent, environment, new_ids, recipients
 
+pytestmark = pytest.mark.full
+
 # The peer has forgotten the connection. It answers a request with a reset, or not at all.
 STALE = {
     "reset": Reply(then="reset", reads_body=False),
