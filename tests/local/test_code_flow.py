@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import jwt
 import pytest
 
-from tests.local.gateway import Answer, Gateway, client, serving
-from tests.local.test_issuer import ALLOWED, protocols, with_variables
+from tests.local.gateway import Answer, Gateway, client
+from tests.local.test_issuer import ALLOWED, issuing, protocols
 
 CALLBACK = f"{ALLOWED}/callback?from=sign-in"
 VERIFIER = "v" * 43
@@ -39,10 +39,7 @@ EXCHANGE = {
 
 @pytest.fixture(scope="module")
 def gateway(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway whose app has AUTH jwt, and a page of another server that may sign in."""
-    folder = tmp_path_factory.mktemp("code")
-    project = with_variables(app, folder, AUTH="jwt")
-    with serving(project, project, folder, f"--allow-origin={ALLOWED}") as running:
+    with issuing(app, tmp_path_factory.mktemp("code")) as running:
         yield running
 
 

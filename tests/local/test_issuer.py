@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,17 @@ def with_variables(app: Path, folder: Path, **variables: str) -> Path:
     return project
 
 
-@pytest.fixture(scope="module")
-def gateway(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway whose app has AUTH jwt and names no issuer."""
-    folder = tmp_path_factory.mktemp("issuer")
+@contextmanager
+def issuing(app: Path, folder: Path) -> Iterator[Gateway]:
+    """Run an app that has AUTH jwt and names no issuer. A page of another server may sign in."""
     project = with_variables(app, folder, AUTH="jwt")
     with serving(project, project, folder, f"--allow-origin={ALLOWED}") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def gateway(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with issuing(app, tmp_path_factory.mktemp("issuer")) as running:
         yield running
 
 
