@@ -71,8 +71,12 @@ DIRECT_HOSTS = "127.0.0.1,localhost,169.254.169.254"
 for _name in ("no_proxy", "NO_PROXY"):
     os.environ[_name] = ",".join(filter(None, [os.environ.get(_name), DIRECT_HOSTS]))
 
-# `make test` hands its own settings to each make that a test starts, which then prints more.
-for _name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+# What a child process prints must not depend on who runs the tests. `make test` hands its settings
+# to each make; pytest prints more where CI or BUILD_NUMBER is set, and with PYTEST_ADDOPTS.
+MAKES_OWN = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+PYTESTS_OWN = ("CI", "BUILD_NUMBER", "COLUMNS", "LINES", "PYTEST_ADDOPTS")
+
+for _name in (*MAKES_OWN, *PYTESTS_OWN):
     os.environ.pop(_name, None)
 
 Bake = Callable[..., Path]
