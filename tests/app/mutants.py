@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,24 @@ def equivalents(policy: Policy) -> Iterator[tuple[str, Policy]]:
         yield f"denied: {denial}", with_denial(policy, denial)
 
 
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Leave a stage one policy file and the calls of its functions: each check is quicker."""
+    calls = policies.recorder.calls
+    others = [each for each in path.parent.glob("*.json") if each != path]
+    for each in others:
+        each.rename(each.with_suffix(".away"))
+    policies.recorder.calls = {
+        call for call in calls if policies._policy(path.parent.name, call[0]) == path.absolute()
+    }
+    try:
+        yield
+    finally:
+        policies.recorder.calls = calls
+        for each in others:
+            each.with_suffix(".away").rename(each)
+
+
 def caught(stage: str) -> bool:
     """Return whether a check of the app finds a fault in the stage's policies."""
     return bool(policies.missing(stage) or policies.unused(stage))
@@ -191,16 +210,17 @@ def main() -> None:
         for path in sorted(Path(".chalice", stage).glob("*.json")):
             text = path.read_text()
             policy = json.loads(text)
-            for change, mutant in mutants(policy, stage):
-                path.write_text(json.dumps(mutant, indent=2))
-                tried += 1
-                if not caught(stage):
-                    passed.append(f"{path}: {change}")
-            for change, same in equivalents(policy):
-                path.write_text(json.dumps(same, indent=2))
-                if caught(stage):
-                    refused.append(f"{path}: {change}")
-            path.write_text(text)
+            with alone(path):
+                for change, mutant in mutants(policy, stage):
+                    path.write_text(json.dumps(mutant, indent=2))
+                    tried += 1
+                    if not caught(stage):
+                        passed.append(f"{path}: {change}")
+                for change, same in equivalents(policy):
+                    path.write_text(json.dumps(same, indent=2))
+                    if caught(stage):
+                        refused.append(f"{path}: {change}")
+                path.write_text(text)
     print(json.dumps({"tried": tried, "passed": passed, "refused": refused}))
 
 
