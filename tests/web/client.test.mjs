@@ -1,7 +1,7 @@
 /** Test the client in web/client/ over a simulated WebSocket. CLIENT is the URL of client.js. */
 
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, test } from "node:test";
+import { afterEach, beforeEach, mock, test } from "node:test";
 
 import {
   Client, MemoryStorage, message, online, SimulatedSocket, socketAt, stateOf, turn, URL_OF_SERVER,
@@ -150,6 +150,40 @@ test("pages that do not go on are not asked for again and again", async () => {
   assert.equal(socket.actions().filter((action) => action === "history").length, 1);
 });
 
+test("a gap is told after a cut alone, and only if it was longer than the server keeps messages", async () => {
+  let now = 0;
+  mock.method(performance, "now", () => now);
+  client = new Client(URL_OF_SERVER);
+  const minutes = (count) => `${(count * 60_000 + 1).toString(16).padStart(12, "0")}-0000000000000000`;
+  const join = (keptMinutes) => ({ channel, since }) => ({
+    type: "joined", channel, messages: since ? [] : [message(1)], more: false,
+    complete: !since || since >= minutes(now / 60_000 - keptMinutes),
+  });
+  let gaps = 0;
+  client.addEventListener("gap", () => { gaps += 1; });
+  let socket = await online(client, { join: join(6) });
+  const cut = async (cutMinutes, keptMinutes) => {
+    socket.end();
+    now += cutMinutes * 60_000;
+    socket = await online(client, { join: join(keptMinutes) });
+  };
+  for (const keptMinutes of [6, 0]) {
+    socket.replies.join = join(keptMinutes);
+    for (let beats = 0; beats < 4; beats += 1) {
+      now += 5 * 60_000;
+      await client.beat();
+    }
+    assert.equal(gaps, 0);
+  }
+  await cut(5, 6);
+  assert.equal(gaps, 0);
+  await cut(7, 6);
+  assert.equal(gaps, 1);
+  await cut(1, 0);
+  assert.equal(gaps, 2);
+  mock.restoreAll();
+});
+
 test("a message with keep false is an ephemeral event, and moves no cursor", async () => {
   const heard = [];
   for (const type of ["message", "ephemeral"]) {
@@ -241,43 +275,6 @@ test("close() leaves no timer and no listener", async () => {
   } finally {
     delete globalThis.addEventListener;
   }
-});
-
-test("two clients of one server do not share a storage key, unless told to", () => {
-  const storage = new MemoryStorage();
-  const clients = [1, 2].map(() => new Client(`${URL_OF_SERVER}?secret=1`, { storage }));
-  clients.forEach((each, number) => each.broadcast("lobby", number));
-  assert.deepEqual([...storage.keys()], [`client of ${URL_OF_SERVER}`, `client of ${URL_OF_SERVER} (2)`]);
-  clients.forEach((each) => each.close());
-});
-
-for (const damaged of ["", "{", "null", "5", '{"cursors":5,"outbox":{}}', '{"cursors":[[1,2],null],"outbox":[null,1]}', '{"name":{}}']) {
-  test(`a client with the damaged state ${damaged} works`, async () => {
-    const storage = new MemoryStorage();
-    storage.setItem("key", damaged);
-    client = new Client(URL_OF_SERVER, { storage, storageKey: "key" });
-    await online(client);
-    await client.broadcast("lobby", "tea").sent;
-  });
-}
-
-test("a state that an older version has stored is found", async () => {
-  const storage = new MemoryStorage();
-  const outbox = [{ client_id: "n", channel: "tea", data: 1 }];
-  storage.setItem("key", JSON.stringify({ name: "Ann", places: [["tea", ""]], outbox }));
-  client = new Client(URL_OF_SERVER, { storage, storageKey: "key" });
-  assert.deepEqual([client.name, client.channels], ["Ann", ["lobby", "tea"]]);
-  assert.deepEqual(client.outbox.map(({ nonce, data }) => [nonce, data]), [["n", 1]]);
-});
-
-test("a storage that throws loses nothing but the reload", async () => {
-  const fail = () => { throw new Error("blocked"); };
-  client = new Client(URL_OF_SERVER, { storage: { getItem: fail, setItem: fail } });
-  const faults = [];
-  client.addEventListener("fault", ({ detail }) => faults.push(detail.code));
-  await online(client);
-  await client.broadcast("lobby", "tea").sent;
-  assert.deepEqual(faults, ["storage"]);
 });
 
 test("a channel has events of its own", async () => {

@@ -36,6 +36,25 @@ setTimeout(() => done(0), 300);
 """
 
 HEIGHT = "return document.querySelector(arguments[0]).getBoundingClientRect().height"
+# https://www.w3.org/WAI/WCAG22/Understanding/text-spacing
+SPACING = """
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(`* { line-height: 1.5 !important; letter-spacing: .12em !important;
+  word-spacing: .16em !important } p { margin-bottom: 2em !important }`);
+document.adoptedStyleSheets = [sheet];
+"""
+REPORT = """
+const done = arguments[arguments.length - 1];
+const text = "No server answers. Start it. ".repeat(3);
+import("./page/status.js").then(({report}) => done(report(text)));
+"""
+# The parts of a page that a user must see, and whether the page itself scrolls.
+SEEN = """
+const end = document.documentElement.clientHeight;
+const box = (css) => document.querySelector(css).getBoundingClientRect();
+return [document.documentElement.scrollHeight - end, box("#composer").bottom <= end,
+  box("#status").bottom <= box("#composer").top + 1, box(".view").height >= 60];
+"""
 OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -130,6 +149,10 @@ def test_messages_have_room_on_a_small_screen(
     assert driver.execute_script(OVERFLOW) <= 0
     assert tab.visible("#message-input")
     assert tab.visible("#sidebar") == (width >= 700)
+    driver.execute_script(SPACING)
+    driver.execute_async_script(REPORT)
+    assert driver.execute_script(SEEN) == [0, True, True, True]
+    assert driver.execute_script(OVERFLOW) <= 0
 
 
 def test_drawers_open_and_close_by_keyboard(gateway: Gateway, driver: Chrome) -> None:

@@ -32,7 +32,9 @@ def run(test: str, tmp_path: Path, node: str | None = None, **environment: str) 
 
 
 @needs_node
-@pytest.mark.parametrize("test", ["client.test.mjs", "timing.test.mjs", "fuzz.test.mjs"])
+@pytest.mark.parametrize(
+    "test", ["client.test.mjs", "saved.test.mjs", "timing.test.mjs", "fuzz.test.mjs"]
+)
 def test_client_passes_its_tests_in_node(tmp_path: Path, test: str) -> None:
     run(test, tmp_path)
 

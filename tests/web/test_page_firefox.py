@@ -1,10 +1,12 @@
 """The page in Firefox: what browsers do differently."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.local.gateway import serving
+from tests.local.gateway import Gateway, serving
 from tests.web.firefox import Page, firefox, missing
 
 pytestmark = [
@@ -18,7 +20,16 @@ ESCAPE = "\ue00c"
 
 # The parts of the first visit, in the order in which they are read.
 STOPS = [
-    *("inspect", "open-profile", "channel", "channel-input", "BUTTON", "messages", "second-tab"),
+    *(
+        "skip",
+        "inspect",
+        "open-profile",
+        "channel",
+        "channel-input",
+        "BUTTON",
+        "messages",
+        "second-tab",
+    ),
     *("name-input", "primary", "not-now", "message-input", "primary", "members"),
 ]
 FOCUSED = """(({id, className, tagName}) => id || className || tagName)(document.activeElement)"""
@@ -29,17 +40,28 @@ def focus(page: Page, part: str) -> None:
     page.run(f"document.querySelector('#{part}').focus()")
 
 
-def test_page_is_used_by_keyboard_in_firefox(app: Path, tmp_path: Path) -> None:
+@contextmanager
+def online(app: Path, tmp_path: Path) -> Iterator[tuple[Gateway, Page]]:
+    """Serve an app, and open its page."""
     profile = tmp_path / "profile"
     profile.mkdir()
     with serving(app, app, tmp_path) as gateway, firefox(profile) as page:
         page.visit(gateway.page)
         page.wait_for("document.querySelector('#state').dataset.state === 'online'")
+        yield gateway, page
+
+
+def test_page_is_used_by_keyboard_in_firefox(app: Path, tmp_path: Path) -> None:
+    with online(app, tmp_path) as (_, page):
         stops = []
         for _ in STOPS:
             page.press(TAB)
             stops.append(page.run(FOCUSED))
         assert stops == STOPS
+
+        focus(page, "skip")
+        page.press(ENTER)
+        page.wait_for(f"{FOCUSED} === 'messages'")
 
         focus(page, "name-input")
         page.press(*"Ann", ENTER)
@@ -75,11 +97,7 @@ def test_page_is_used_by_keyboard_in_firefox(app: Path, tmp_path: Path) -> None:
 
 
 def test_chat_works_in_firefox(app: Path, tmp_path: Path) -> None:
-    profile = tmp_path / "profile"
-    profile.mkdir()
-    with serving(app, app, tmp_path) as gateway, firefox(profile) as page:
-        page.visit(gateway.page)
-        page.wait_for("document.querySelector('#state').dataset.state === 'online'")
+    with online(app, tmp_path) as (gateway, page):
         page.run("document.querySelector('#not-now').click()")
         page.press(*"tea", ENTER)
         page.wait_for("document.querySelector('.own .receipt')?.textContent === 'Delivered'")

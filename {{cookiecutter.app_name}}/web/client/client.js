@@ -176,8 +176,8 @@ export class Client extends Connection {
     else this.#marks.move(channel, messageId);
   }
 
-  /** @param {string | null} [token] */
-  async greet(token) {
+  /** @param {string | null | undefined} token @param {boolean} wasCut */
+  async greet(token, wasCut) {
     try {
       this.#setUser(claims(token).sub);
       this.actions = (await this.insist("help")).actions;
@@ -186,7 +186,7 @@ export class Client extends Connection {
       if (this.name && this.can("name")) {
         await this.setName(this.name).catch((error) => isLost(error) || this.fault(error));
       }
-      if (this.can("join")) await this.#resumeAll();
+      if (this.can("join")) await this.#resumeAll(wasCut);
       else this.#subscriptions.release();
     } catch (error) {
       if (!isLost(error)) this.fault(error);
@@ -195,7 +195,7 @@ export class Client extends Connection {
 
   /** Keep the connection from being idle. A join also brings messages whose delivery failed. */
   async beat() {
-    if (this.can("join")) await this.#resumeAll();
+    if (this.can("join")) await this.#resumeAll(false);
     else await this.insist("help");
   }
 
@@ -220,8 +220,9 @@ export class Client extends Connection {
     }
   }
 
-  async #resumeAll() {
-    await this.#subscriptions.resumeAll();
+  /** @param {boolean} wasCut */
+  async #resumeAll(wasCut) {
+    await this.#subscriptions.resumeAll(wasCut);
     this.#save();
   }
 

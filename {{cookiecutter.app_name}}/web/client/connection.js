@@ -129,8 +129,9 @@ export class Connection extends Emitter {
     });
   }
 
-  /** The first requests of a new connection. @param {string | null} [_token] that it has */
-  async greet(_token) {}
+  /** The first requests of a new connection. _wasCut: there was none until now.
+   * @param {string | null | undefined} _token @param {boolean} _wasCut */
+  async greet(_token, _wasCut) {}
 
   /** A request that keeps the connection from being idle. @returns {Promise<unknown>} */
   async beat() {
@@ -195,7 +196,7 @@ export class Connection extends Emitter {
     this.#live.add(socket);
     socket.addEventListener("message", ({ data }) => this.#receive(socket, data));
     socket.addEventListener("close", ({ code, reason }) => this.#lose(socket, { code, reason }));
-    await this.greet(token).catch((error) => this.fault(error));
+    await this.greet(token, !old).catch((error) => this.fault(error));
     // Only now: the messages that were sent meanwhile came over it.
     if (old) this.#lose(old);
     if (socket !== this.#socket) return;

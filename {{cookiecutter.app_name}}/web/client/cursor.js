@@ -16,12 +16,15 @@ export class Cursor {
   #forgotten = "";
   /** @type {string[]} */ #recent = [];
   #newest = "";
+  /** The time at which the newest message was here. It goes on while the clock is set back. */
+  #newestAt = performance.now();
   /** @type {Message[] | null} */ #held = null;
 
   /** @param {string} [mark] the id of a message; the client has all messages up to it */
   constructor(mark = "") {
     /** The client has all messages up to this id. "" before the first answer. */
     this.mark = mark;
+    this.#newest = mark;
   }
 
   /** The position to begin at after a reload: some messages back, so that the page is not empty. */
@@ -54,9 +57,15 @@ export class Cursor {
     return held.sort((a, b) => (a.message_id < b.message_id ? -1 : 1));
   }
 
-  /** Move the mark to the newest message: all up to it have been handed out. */
-  confirm() {
-    this.mark = this.#newest || this.mark || START;
+  /**
+   * Move the mark: all messages that were sent before the server was asked have been handed out.
+   * A mark of a quiet channel that stayed at its last message would be older than what is kept.
+   *
+   * @param {number} askedAt
+   */
+  confirm(askedAt) {
+    const isStarted = this.#newest > START;
+    this.mark = isStarted ? later(this.#newest, Math.floor(askedAt - this.#newestAt)) : START;
   }
 
   /**
@@ -85,9 +94,18 @@ export class Cursor {
     }
     this.#recent.push(message_id);
     if (this.#recent.length > CONTEXT_MESSAGES) this.#recent.shift();
-    if (message_id > this.#newest) this.#newest = message_id;
+    if (message_id > this.#newest) {
+      this.#newest = message_id;
+      this.#newestAt = performance.now();
+    }
     return true;
   }
+}
+
+/** @param {string} id @param {number} ms @returns {string} an id of a time so much later */
+function later(id, ms) {
+  const time = (parseInt(id.slice(0, 12), 16) + ms).toString(16).padStart(12, "0");
+  return ms > 0 && time.length === 12 ? `${time}-0000000000000000` : id;
 }
 
 /**

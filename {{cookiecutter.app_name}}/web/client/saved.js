@@ -53,10 +53,18 @@ export class Saved {
     };
   }
 
-  /** @param {State} state @returns {boolean} whether the storage took it */
+  /** @param {State} state @returns {boolean} whether the storage took all of it */
   save(state) {
+    const saves = this.#set(JSON.stringify(state));
+    // A reload would send again what stays of an older outbox.
+    if (!saves && !this.#set(JSON.stringify({ ...state, outbox: [] }))) this.#set("");
+    return saves;
+  }
+
+  /** @param {string} text @returns {boolean} whether the storage took it */
+  #set(text) {
     try {
-      this.#storage?.setItem(this.#key, JSON.stringify(state));
+      this.#storage?.setItem(this.#key, text);
       return true;
     } catch {
       return false;

@@ -39,7 +39,7 @@ export class Subscriptions {
     const cursor = known ?? new Cursor();
     this.#cursors.set(channel, cursor);
     try {
-      await this.#resume(channel, cursor).catch(unlessLost);
+      await this.#resume(channel, cursor, Boolean(known)).catch(unlessLost);
     } catch (error) {
       if (!known) this.#cursors.delete(channel);
       throw error;
@@ -69,10 +69,11 @@ export class Subscriptions {
     else if (cursor.takePushed(message)) this.#client.emit(channel, "message", message);
   }
 
-  async resumeAll() {
+  /** @param {boolean} wasCut whether the client was without a connection */
+  async resumeAll(wasCut) {
     for (const [channel, cursor] of this.#cursors) {
       try {
-        await this.#resume(channel, cursor);
+        await this.#resume(channel, cursor, wasCut);
       } catch (error) {
         if (isLost(error)) throw error;
         // The other channels go on.
@@ -92,14 +93,18 @@ export class Subscriptions {
    *
    * @param {string} channel
    * @param {Cursor} cursor
+   * @param {boolean} wasCut
    */
-  async #resume(channel, cursor) {
+  async #resume(channel, cursor, wasCut) {
     const since = cursor.mark;
+    const askedAt = performance.now();
     cursor.hold();
     try {
       const fields = { channel, limit: PAGE_SIZE, ...(since && { since }) };
       let page = await this.#client.insist("join", fields);
-      if (cursor.misses(/** @type {any} */ (page))) this.#client.emit(channel, "gap", { channel });
+      // A server that keeps no history tells of a gap each time.
+      const misses = wasCut && cursor.misses(/** @type {any} */ (page));
+      if (misses) this.#client.emit(channel, "gap", { channel });
       if (page.read) this.#client.emit(channel, "read", { channel, message_id: page.read });
       for (const message_id of page.read_alone ?? []) {
         this.#client.emit(channel, "read", { channel, message_id, only: true });
@@ -112,7 +117,7 @@ export class Subscriptions {
         page = await this.#client.insist("history", { channel, limit: PAGE_SIZE, since: last });
         this.#handOut(channel, cursor, page.messages);
       }
-      cursor.confirm();
+      cursor.confirm(askedAt);
     } catch (error) {
       // What is held stays so until a resume works.
       if (!isLost(error)) this.#release(channel, cursor);

@@ -27,6 +27,11 @@ export function servePanels() {
     closeOnLeave(panel);
   }
   closeOnLeave($("profile"));
+  $("skip").addEventListener("click", (/** @type {Event} */ event) => {
+    // The address stays as it is.
+    event.preventDefault();
+    $("messages").focus();
+  });
 }
 
 /** The focus must not go on behind a panel. @param {any} panel */

@@ -37,4 +37,5 @@ export function show({ state, retryMs, reason }) {
 /** Tell the user of an error; "" when it is over. @param {string} text */
 export function report(text) {
   $("status").textContent = text;
+  if (text) $("status").scrollIntoView({ block: "nearest" });
 }

@@ -27,6 +27,8 @@ function open(name) {
         storage.setItem(key, value);
         memory.delete(key);
       } catch {
+        // An old value would come back with a reload.
+        storage?.removeItem(key);
         memory.set(key, value);
       }
     },

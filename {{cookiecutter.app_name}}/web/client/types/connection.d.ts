@@ -33,8 +33,9 @@ export class Connection<Events extends import("./events.js").ConnectionEvents = 
      *   if it was given up because of this request
      */
     insist(action: string, fields?: Frame): Promise<Frame>;
-    /** The first requests of a new connection. @param {string | null} [_token] that it has */
-    greet(_token?: string | null): Promise<void>;
+    /** The first requests of a new connection. _wasCut: there was none until now.
+     * @param {string | null | undefined} _token @param {boolean} _wasCut */
+    greet(_token: string | null | undefined, _wasCut: boolean): Promise<void>;
     /** A request that keeps the connection from being idle. @returns {Promise<unknown>} */
     beat(): Promise<unknown>;
     /** @protected @param {Frame} frame a push of a type that the client knows */

@@ -14,8 +14,13 @@ export class Cursor {
     hold(): void;
     /** @returns {Message[]} the messages that were held back, by id */
     release(): Message[];
-    /** Move the mark to the newest message: all up to it have been handed out. */
-    confirm(): void;
+    /**
+     * Move the mark: all messages that were sent before the server was asked have been handed out.
+     * A mark of a quiet channel that stayed at its last message would be older than what is kept.
+     *
+     * @param {number} askedAt
+     */
+    confirm(askedAt: number): void;
     /**
      * @param {Message} message one that was pushed
      * @returns {boolean} whether to hand it out now

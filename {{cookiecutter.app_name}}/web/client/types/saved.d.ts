@@ -12,7 +12,7 @@ export class Saved {
     release(): void;
     /** @returns {State} */
     load(): State;
-    /** @param {State} state @returns {boolean} whether the storage took it */
+    /** @param {State} state @returns {boolean} whether the storage took all of it */
     save(state: State): boolean;
     #private;
 }

@@ -22,7 +22,8 @@ export class Subscriptions {
     setUser(user: unknown): void;
     /** @param {Message} message one that was pushed */
     push(message: Message): void;
-    resumeAll(): Promise<void>;
+    /** @param {boolean} wasCut whether the client was without a connection */
+    resumeAll(wasCut: boolean): Promise<void>;
     /** Hand out what is held back, where the server has no `join` to ask for more. */
     release(): void;
     #private;
