@@ -69,7 +69,7 @@ def test_template_has_no_lint_findings(packaged: Template) -> None:
 def test_each_kind_is_transformed(bake: Bake, kind: str) -> None:
     resources = transformed(package(bake(app_kind=kind), "dev"))["Resources"]
     types = [resource["Type"] for resource in resources.values()]
-    assert not [type for type in types if type.startswith("AWS::Serverless::")]
+    assert not [each for each in types if each.startswith("AWS::Serverless::")]
     assert types.count("AWS::Lambda::Function") == types.count("AWS::IAM::Role") >= 4
     assert types.count("AWS::ApiGatewayV2::Route") == 3
 

@@ -273,6 +273,8 @@ def test_invoke_of_an_unknown_function_is_not_found(functions: Any, name: str, k
 def test_invoke_with_a_payload_other_than_json_is_refused(functions: Any) -> None:
     with pytest.raises(functions.exceptions.InvalidRequestContentException):
         functions.invoke(FunctionName="echo", Payload=b"{")
+    with pytest.raises(functions.exceptions.InvalidRequestContentException, match="NaN"):
+        functions.invoke(FunctionName="echo", Payload=b'{"x": NaN}')
 
 
 def test_function_uses_no_account_of_this_machine(functions: Any) -> None:

@@ -85,6 +85,15 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+def parse_json(text: str | bytes) -> Any:
+    """Return a value of JSON. Python's own parser accepts NaN and Infinity, and AWS does not."""
+    return json.loads(text, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(word: str) -> float:
+    raise ValueError(f"{word} is not valid JSON")
+
+
 def json_problem(error: ValueError | RecursionError) -> str:
     """Return the text of an error of json.loads, without Python's advice for long numbers."""
     return str(error).partition("; use ")[0]

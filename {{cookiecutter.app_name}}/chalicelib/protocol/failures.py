@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 _APP = Path(__file__).parents[2]
-_PROTOCOL = Path(__file__).parent
+_LIBRARY = Path(__file__).parents[1]
+# The parts that the actions call. The fault is in the line that calls them.
+_ENGINE = [_LIBRARY / each for each in ("protocol", "storage", "delivery", "sender", "identity")]
+_SETTINGS = _LIBRARY / "settings.py"
 
 _MAX_LENGTH = 500
 
 
-def explain(error: Exception, function: Callable[..., Any] | None) -> str:
+def explain(error: BaseException, function: Callable[..., Any] | None) -> str:
     """Return what an exception says, and the line of the app that it is from.
 
     Args:
@@ -27,8 +30,10 @@ def explain(error: Exception, function: Callable[..., Any] | None) -> str:
         f"{path.relative_to(_APP)}:{line}"
         for path, line in places
         if path.is_relative_to(_APP)
-        and not path.is_relative_to(_PROTOCOL)
+        and not any(path.is_relative_to(each) for each in _ENGINE)
         and "site-packages" not in path.parts
     ]
     place = own[-1] if own else "chalicelib"
+    if places and places[-1][0] == _SETTINGS:
+        place = ".chalice/config.json"
     return f"correct {place}: {type(error).__name__}: {text} (AWS sends no details)"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Annotated, Any
 
 from chalicelib.protocol import names
@@ -57,6 +58,21 @@ class Field:
             f" or use {', '.join(KEYWORDS)}"
         )
 
+    def accepts_default(self, default: Any) -> bool:
+        """Return whether a parameter's default is valid, or may be.
+
+        A default is as `convert` returns it, so only a field that returns its example as it is
+        can tell.
+        """
+        try:
+            is_same = self.convert is _same or self.parse(self.example) == self.example
+        except Exception:
+            is_same = False
+        try:
+            return not is_same or bool([self.parse(default)])
+        except Exception:
+            return False
+
     def parse(self, value: Any) -> Any:
         """Return the value to use.
 
@@ -111,6 +127,9 @@ def _data(value: Any) -> Any:
     # History nests the value in a page, where it must stay far from Python's recursion limit.
     level = [value]
     for _ in range(MAX_DEPTH):
+        # Other functions pass values that JSON does not have.
+        if any(isinstance(each, float) and not isfinite(each) for each in level):
+            raise ValueError
         level = [child for each in level for child in _children(each)]
         if not level:
             return value

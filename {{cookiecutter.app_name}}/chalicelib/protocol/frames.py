@@ -77,9 +77,13 @@ def encode(frame: Mapping[str, Any], max_bytes: int = MAX_BYTES) -> str:
         TypeError: the frame holds a value that JSON does not have.
     """
     separators = (",", ":")
-    text = json.dumps(
-        frame, ensure_ascii=False, separators=separators, allow_nan=False, default=_refuse
-    )
+    try:
+        text = json.dumps(
+            frame, ensure_ascii=False, separators=separators, allow_nan=False, default=_refuse
+        )
+    except ValueError as error:
+        use = "use a finite number or None, and no list or dict that contains itself"
+        raise ValueError(f"JSON has no such value (got {error}); {use}") from None
     # Half of a surrogate pair has no UTF-8. Its escape is the same in Python and in JSON.
     payload = text.encode(errors="backslashreplace")
     if len(payload) > max_bytes:

@@ -1,7 +1,5 @@
 """The router: each frame of a client runs one action and gets one reply."""
 
-import builtins
-import dis
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
@@ -135,7 +133,8 @@ class Router:
             problem = error
             if error.bye and self._on_bye:
                 self._on_bye(event.connection_id, error.bye, Invocation.from_event(event))
-        except Exception as error:
+        # An action may call a program that ends with sys.exit().
+        except (Exception, SystemExit) as error:
             request_id = event.to_dict()["requestContext"]["requestId"]
             log.exception("connection %s, request %s", event.connection_id, request_id)
             problem = FrameError("internal", "send the same again later: it failed on the server")
@@ -183,8 +182,6 @@ def _problems(fields: Mapping[str, Field], function: Handler) -> Iterator[str]:
     is_async = iscoroutinefunction(function) or isasyncgenfunction(function)
     if is_async or isgeneratorfunction(function):
         yield f"it {'is async' if is_async else 'has a yield'}; use def and return"
-    for user in _users_of_hidden_builtin(function):
-        yield f"it hides Python's {function.__name__}, which {user} uses; use another name"
     parameters = [*signature(function).parameters.values()]
     first = parameters.pop(0) if parameters else None
     if first is None or first.name in fields or first.kind > first.POSITIONAL_OR_KEYWORD:
@@ -210,17 +207,9 @@ def _problems(fields: Mapping[str, Field], function: Handler) -> Iterator[str]:
     for name in names:
         if name not in fields:
             yield f"its parameter {name} has no field; add {name}=FIELD to the decorator"
-
-
-def _users_of_hidden_builtin(function: Handler) -> Iterator[str]:
-    """Yield the functions of a function's module that would call it in place of the builtin."""
-    name = function.__name__
-    if not hasattr(builtins, name):
-        return
-    for user in [*function.__globals__.values()]:
-        code = getattr(user, "__code__", None)
-        # Most functions do not have the name at all. Some have an attribute of it.
-        if code and name in code.co_names and user.__module__ == function.__module__:
-            found = dis.get_instructions(code)
-            if any((each.opname, each.argval) == ("LOAD_GLOBAL", name) for each in found):
-                yield user.__name__
+    for each in parameters:
+        # None stands for a field that is left out.
+        has_default = each.default is not each.empty and each.default is not None
+        if has_default and not fields[each.name].accepts_default(each.default):
+            problem = f"the default of {each.name} is not valid (got {each.default!r})"
+            yield f"{problem}; use None, or {fields[each.name].description}"

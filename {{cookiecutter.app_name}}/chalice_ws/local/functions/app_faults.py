@@ -1,7 +1,8 @@
 """Faults that do not keep an app from running on this machine, and that its owner should know."""
 
 import importlib
-from collections.abc import Iterator
+import sys
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from chalice import Blueprint, Chalice
 from chalice.app import EventSourceHandler
 
 from chalice_ws.project.actions import find_unknown_now
-from chalice_ws.project.config import AppError
+from chalice_ws.project.config import CONFIG, AppError
 from chalice_ws.project.load import own_modules
 
 DECORATORS = {
@@ -42,14 +43,16 @@ def is_unwrapped(function: Any) -> bool:
     return is_websocket and not isinstance(find_handler(function), EventSourceHandler)
 
 
-def find_warnings(app: Chalice, project_dir: Path) -> list[str]:
+def find_warnings(app: Chalice, project_dir: Path, tables: Collection[str]) -> list[str]:
     """Return a line for each fault of an app.
 
     Args:
         app: the imported app.
         project_dir: the folder of app.py.
+        tables: the names of the tables of the resource files.
     """
     found = [*_find_unwrapped(app), *_find_unregistered(project_dir), *find_unknown_now()]
+    found += _find_wrong_settings(tables)
     if not (app.routes or app.websocket_handlers or app.event_sources or app.pure_lambda_functions):
         use = "put a function under @app.on_ws_message(), with the parentheses"
         found.append(f"app.py registers no function (got {app.app_name!r}); {use}")
@@ -72,3 +75,17 @@ def _find_unregistered(project_dir: Path) -> Iterator[str]:
             if is_own and value._current_app is None and value._deferred_registrations:
                 use = "use app.register_blueprint() in app.py"
                 yield f"the blueprint {module.__name__}.{name} is not registered; {use}"
+
+
+def _find_wrong_settings(tables: Collection[str]) -> Iterator[str]:
+    # A generated app reads its settings at each event, which would fail.
+    readers = getattr(sys.modules.get("chalicelib.settings"), "READERS", {})
+    for name, read in readers.items():
+        try:
+            value = read()
+        except ValueError as error:
+            yield f"{CONFIG}: {error}"
+            continue
+        if name == "CONNECTIONS_TABLE" and value not in tables:
+            use = f"use {' or '.join(tables)}" if tables else "define it there"
+            yield f"{CONFIG}: {name} is not in resources.json (got {value!r}); {use}"

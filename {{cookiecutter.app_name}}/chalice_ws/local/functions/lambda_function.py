@@ -13,6 +13,8 @@ from types import SimpleNamespace
 from chalice.config import Config
 from chalice.local import LambdaContext
 
+from chalice_ws.project.check_values import RULES
+from chalice_ws.project.config import CONFIG, AppError
 from chalice_ws.project.resources import ACCOUNT
 
 # Chalice's defaults.
@@ -42,8 +44,8 @@ class LambdaFunction:
         # The function of the REST routes is deployed as APP-STAGE, without a name of its own.
         parts = [settings.app_name, settings.chalice_stage, name]
         self.name = "-".join(parts[:2] if name == "api_handler" else parts)
-        self.timeout_seconds: int = settings.lambda_timeout or DEFAULT_TIMEOUT_SECONDS
-        self._memory_mb: int = settings.lambda_memory_size or DEFAULT_MEMORY_MB
+        self.timeout_seconds = _number(settings, "lambda_timeout", DEFAULT_TIMEOUT_SECONDS)
+        self._memory_mb = _number(settings, "lambda_memory_size", DEFAULT_MEMORY_MB)
         self._handler = handler
         self._task_root = settings.project_dir
         self._arn = f"arn:aws:lambda:{region}:{ACCOUNT}:function:{self.name}"
@@ -82,3 +84,11 @@ class LambdaFunction:
             memory_limit_in_mb=str(self._memory_mb),
         )
         return context
+
+
+def _number(settings: Config, name: str, default: int) -> int:
+    value = getattr(settings, name) or default
+    if not isinstance(value, int):
+        use = f"use {RULES[name].use}"
+        raise AppError(f"{CONFIG}: {name} is not valid (got {value!r}); {use}")
+    return value

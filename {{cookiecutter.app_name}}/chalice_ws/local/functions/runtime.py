@@ -83,7 +83,8 @@ class Functions:
         for route, each in app.websocket_handlers.items():
             functions[ROUTES[route]] = each
         self._handlers = {name: _handler(app, each) for name, each in functions.items()}
-        self.warnings = find_warnings(app, project_dir)
+        tables = [table["TableName"] for table in self._resources.tables()]
+        self.warnings = find_warnings(app, project_dir, tables)
         self.modules = [str(path) for path, _ in own_modules(project_dir)]
         self.triggers = read_event_sources(app)
         strings = {name: each.handler_string for name, each in functions.items()}
@@ -119,6 +120,10 @@ class Functions:
         except Exception as error:
             traceback.print_exc()
             return Result(error=_report(error, context.aws_request_id))
+        except BaseException:
+            # Such as SystemExit, which ends the process.
+            traceback.print_exc()
+            raise
 
     def _variables(self, name: str) -> dict[str, str]:
         patched = self._resources.variables(_logical_id(name))

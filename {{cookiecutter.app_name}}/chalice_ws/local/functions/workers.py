@@ -13,7 +13,6 @@ import asyncio
 import logging
 import os
 import signal
-import traceback
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
@@ -230,7 +229,6 @@ class InProcess:
             return self._functions.run(name, event)
         except BaseException as error:
             # Such as SystemExit, which ends a worker process, and would end the gateway.
-            traceback.print_exc()
             message = f"Runtime exited ({type(error).__name__}: {error})"
             return Result(error={"errorType": "Runtime.ExitError", "errorMessage": message})
 

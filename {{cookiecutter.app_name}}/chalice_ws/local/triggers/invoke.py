@@ -17,7 +17,7 @@ from chalice_ws.local.functions.workers import Workers
 from chalice_ws.local.isolation import isolate
 from chalice_ws.local.server import DEFAULT_PORT, start_services
 from chalice_ws.local.triggers.sample_events import sample_event
-from chalice_ws.project.config import AppError, json_problem, read_config
+from chalice_ws.project.config import AppError, json_problem, parse_json, read_config
 from chalice_ws.project.resources import read_resources
 
 SUMMARY = """Run one function of an app, and print its result as JSON.
@@ -126,7 +126,7 @@ def _read_event(name: str) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         raise AppError(f"the event cannot be read (got {error}); use a file of JSON") from None
     try:
-        return json.loads(text)
+        return parse_json(text)
     except (ValueError, RecursionError) as error:
         got = json_problem(error)
         raise AppError(f"{name} is not valid JSON (got {got}); correct it") from None

@@ -14,7 +14,7 @@ from chalice_ws.local.functions.worker import TOO_DEEP
 from chalice_ws.local.functions.workers import Lambda
 from chalice_ws.local.websocket_api.gateway import DELETED, Connection, Gateway
 from chalice_ws.local.websocket_api.websocket import MAX_MESSAGE_BYTES
-from chalice_ws.project.config import json_problem
+from chalice_ws.project.config import json_problem, parse_json
 
 log = logging.getLogger("chalice_ws")
 
@@ -145,7 +145,7 @@ class Invoke:
         if function not in self._functions.timeouts:
             return error(404, "ResourceNotFoundException", f"Function not found: {name}")
         try:
-            event = json.loads(await request.read() or "{}")
+            event = parse_json(await request.read() or "{}")
         except (ValueError, RecursionError) as problem:
             text = f"not valid JSON: {json_problem(problem)}"
             return error(400, "InvalidRequestContentException", text)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,10 @@ from chalice.local import LambdaContext
 
 from app import app
 from chalice_ws.local.websocket_api.events import Peer
-from chalicelib.protocol.fields import CHANNEL, LIMIT, NAME, SINCE
+from chalicelib import settings
+from chalicelib.aws import Invocation
+from chalicelib.delivery import pushes
+from chalicelib.protocol.fields import CHANNEL, LIMIT, NAME, SINCE, Field
 from chalicelib.protocol.frames import Busy
 from chalicelib.protocol.router import Request, Router
 from chalicelib.storage import channels, connections
@@ -190,18 +194,45 @@ class Done:
         ("done", "action wave returned done; return a dict with a type"),
         ({"type": "done", "id": 7}, "action wave returned an id (got 7); use another name, such"),
         ({"type": "done", "at": {1}}, "TypeError: JSON has no set (got {1}); use str, int"),
+        ({"type": "done", "at": math.nan}, "ValueError: JSON has no such value (got Out of range"),
+        (SystemExit("no tea"), "SystemExit: no tea"),
     ],
 )
 def test_reply_that_is_none_is_told_with_the_line_of_the_action(
     monkeypatch: pytest.MonkeyPatch, result: object, message: str
 ) -> None:
     monkeypatch.setenv("CHALICE_WS_ISSUER", "http://localhost:8000/issuer")
-    reply = run_action(monkeypatch, lambda: result)
+
+    def run() -> object:
+        if isinstance(result, SystemExit):
+            raise result
+        return result
+
+    reply = run_action(monkeypatch, run)
     assert reply["code"] == "internal"
-    assert re.search(
-        r"correct tests/engine/protocol/test_router.py:\d+: TypeError", reply["message"]
-    )
+    assert re.search(r"correct tests/engine/protocol/test_router.py:\d+: ", reply["message"])
     assert message in reply["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "place"),
+    [
+        # The fault is in the action, though the engine fails.
+        ("CHANNEL_SHARDS", "1", r"tests/engine/protocol/test_router.py:\d+: KeyError: 'type'"),
+        ("CHANNEL_SHARDS", "0", r".chalice/config.json: ValueError: CHANNEL_SHARDS is not valid"),
+    ],
+)
+def test_failure_in_the_engine_is_told_with_the_place_to_correct(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, place: str
+) -> None:
+    monkeypatch.setenv("CHALICE_WS_ISSUER", "http://localhost:8000/issuer")
+    monkeypatch.setenv(name, value)
+
+    def fail() -> None:
+        settings.channel_shards()
+        pushes.publish({}, Invocation(float("inf")))
+
+    assert re.match(f"correct {place}", run_action(monkeypatch, fail)["message"])
 
 
 def test_dataclass_is_a_reply(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,6 +295,10 @@ def yields(request: Request) -> Any:
     yield {"type": "yielded"}
 
 
+def begs(request: Request, *, times: int = 0, name: str | None = None) -> dict[str, str]:
+    return {"type": "begged"}
+
+
 def forgets() -> dict[str, str]:
     return {"type": "forgot"}
 
@@ -276,20 +311,16 @@ def takes_all(request: Request, **fields: Any) -> dict[str, str]:
     return {"type": "taken"}
 
 
-def next(request: Request) -> dict[str, str]:
-    return {"type": "next"}
-
-
-def uses_next(numbers: Any) -> Any:
-    return next(numbers)
-
-
 @pytest.mark.parametrize(
     ("function", "fields", "message"),
     [
-        (next, {}, "it hides Python's next, which uses_next uses; use another name"),
         (sleeps, {}, "it is async; use def and return"),
         (yields, {}, "it has a yield; use def and return"),
+        (
+            begs,
+            {"times": LIMIT, "name": NAME},
+            r"the default of times is not valid \(got 0\); use None, or a whole number from 1 to",
+        ),
         (forgets, {}, r"not the request \(got nothing\); put `request: Request` first"),
         (begins, {"channel": CHANNEL}, r"not the request \(got channel: str\); put"),
         (takes_all, {"channel": CHANNEL}, r"no field \(got \*\*fields: Any\); name each field"),
@@ -300,6 +331,15 @@ def test_function_that_cannot_be_an_action_is_named(
 ) -> None:
     with pytest.raises(TypeError, match=f"^action {function.__name__}: .*{message}"):
         Router().action(**fields)(function)
+
+
+def test_default_as_a_convert_returns_it_is_accepted() -> None:
+    days = Field("days", lambda value: 86_400 * value, {"maximum": 7}, example=7)
+
+    def rest(request: Request, *, seconds: int = 86_400, limit: int = 1) -> dict[str, str]:
+        return {"type": "rested"}
+
+    assert Router().action(seconds=days, limit=LIMIT)(rest) is rest
 
 
 def test_decorator_without_parentheses_or_a_name_twice_is_refused() -> None:
