@@ -44,9 +44,12 @@ class RecipientQueue:
         """Read all recipients. A cancellation stops the thread after the next one."""
         self._reading = asyncio.get_running_loop().run_in_executor(None, self._read)
         try:
-            while not self._reading.done():
+            while True:
                 await asyncio.wait({self._reading}, timeout=POLL_SECONDS)
                 on_progress()
+                # Not before: in Python 3.14, the thread may have ended already.
+                if self._reading.done():
+                    break
         finally:
             self._is_stopped = True
         self._reading.result()

@@ -1,8 +1,10 @@
 """Messages from outside, sent with the notify function."""
 
+import asyncio
 import logging
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -27,6 +29,22 @@ def test_notify_with_a_failing_recipient_reaches_the_others(
     (record,) = [each for each in caplog.records if each.levelno == logging.WARNING]
     assert stuck.connection_id in record.getMessage()
     assert stuck.connection_id in set(channels.member_ids("lobby"))
+
+
+def test_members_that_are_read_at_once_get_the_message(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The future of a thread may be done when asyncio of Python 3.14 returns it."""
+
+    def run(loop: Any, executor: None, function: Any, *arguments: Any) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = loop.create_future()
+        future.set_result(function(*arguments))
+        return future
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "run_in_executor", run)
+    ann = api.connect()
+    assert api.run("notify", {"channel": "lobby", "data": "x"})["delivered"] == 1
+    assert ann.push()["data"] == "x"
 
 
 def test_notify_without_permission_names_the_missing_action(api: Api) -> None:
