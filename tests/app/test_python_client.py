@@ -1,26 +1,16 @@
 """The generated app's `clients` package, beside the app on a local gateway."""
 
 import asyncio
-import importlib
 import json
 import shutil
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.typing import Subprotocol
 
-from tests.local.gateway import SECONDS, Gateway, dynamodb, serving
-
-
-@pytest.fixture
-def clients(app: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The package."""
-    monkeypatch.syspath_prepend(app)
-    return importlib.import_module("clients")
+from tests.app.conftest import run
+from tests.local.gateway import Gateway, dynamodb, serving
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +24,6 @@ def gateway(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gat
     path.write_text(json.dumps(config))
     with serving(project, project, folder) as running:
         yield running
-
-
-def run(story: Coroutine[Any, Any, None]) -> None:
-    """Run a test's coroutine, and end it if it hangs."""
-    asyncio.run(asyncio.wait_for(story, SECONDS))
 
 
 class People:
@@ -170,6 +155,28 @@ def test_sign_out_is_final_and_ends_streams(clients: Any, gateway: Gateway, peop
     run(story())
 
 
+def test_read_mark_is_the_same_for_all_clients_of_a_person(clients: Any, people: People) -> None:
+    async def story() -> None:
+        async with people.client("eve") as eve, people.client("eve") as other:
+            reads = other.events("read", "tea")
+            await asyncio.gather(eve.wait_online(), other.wait_online())
+            ids = [(await eve.broadcast("tea", n))["message_id"] for n in range(3)]
+            await eve.mark_read("tea", ids[0])
+            await eve.mark_read("tea", ids[2], only=True)
+            marks = [await anext(reads) for _ in range(2)]
+            assert [each["message_id"] for each in marks] == [ids[0], ids[2]]
+            assert marks[1]["only"]
+            # Later clients get it with their first join.
+            third = people.client("eve")
+            reads = third.events("read", "tea")
+            async with third:
+                assert (await anext(reads))["message_id"] == ids[0]
+            with pytest.raises(clients.RequestError, match="bad_field: message_id"):
+                await eve.mark_read("tea", "x")
+
+    run(story())
+
+
 @pytest.mark.parametrize("get_token", [None, lambda: "not.a.token"])
 def test_refused_client_does_not_try_for_ever(clients: Any, people: People, get_token: Any) -> None:
     async def story() -> None:
@@ -217,129 +224,6 @@ def test_messages_of_a_time_without_a_server_are_sent_later(
 
     with dynamodb(app) as database:
         run(story(database))
-
-
-def test_request_that_is_too_fast_is_sent_again_at_the_time_that_the_server_names(
-    clients: Any,
-) -> None:
-    refused = {"type": "error", "code": "too_fast", "message": "m", "retry_after_seconds": 0.05}
-    asked: list[Any] = []
-
-    async def handle(socket: ServerConnection) -> None:
-        async for text in socket:
-            request = json.loads(text)
-            asked.append(request.get("data"))
-            is_refused = request["action"] == "broadcast" and asked.count(request["data"]) < 7
-            await socket.send(
-                json.dumps({**(refused if is_refused else PAGE), "id": request["id"]})
-            )
-
-    async def story() -> None:
-        async with serve(handle, "127.0.0.1", 0) as server:
-            (socket,) = server.sockets
-            async with clients.Client(f"ws://127.0.0.1:{socket.getsockname()[1]}/api") as client:
-                await asyncio.gather(client.broadcast("lobby", 1), client.broadcast("lobby", 2))
-        assert [each for each in asked if each] == [1] * 7 + [2] * 7
-
-    run(story())
-
-
-def test_client_whose_token_has_ended_comes_back_with_another(clients: Any) -> None:
-    bye = {"type": "bye", "code": "expired", "message": "the token has ended"}
-
-    async def handle(socket: ServerConnection) -> None:
-        assert socket.request
-        tokens.append(socket.request.headers["Sec-WebSocket-Protocol"].split(", ")[1])
-        async for text in socket:
-            if len(tokens) == 1:
-                await socket.send(json.dumps(bye))
-                return
-            await socket.send(json.dumps({**PAGE, "id": json.loads(text)["id"]}))
-
-    tokens: list[str] = []
-    given = iter(["a.a.a", "b.b.b"])
-
-    async def story() -> None:
-        options = {
-            "get_token": lambda: next(given),
-            "timing": clients.Timing(first_pause_seconds=0.1),
-        }
-        subprotocol = Subprotocol("chalice-ws.v1")
-        async with serve(handle, "127.0.0.1", 0, subprotocols=[subprotocol]) as server:
-            (socket,) = server.sockets
-            address = f"ws://127.0.0.1:{socket.getsockname()[1]}/api"
-            async with clients.Client(address, **options) as client:
-                await client.wait_online()
-        assert tokens == ["a.a.a", "b.b.b"]
-
-    run(story())
-
-
-PAGE = {"type": "joined", "messages": [], "more": False, "complete": True}
-MESSAGE = {"type": "message", "channel": "lobby", "message_id": "1", "from": None, "data": 1}
-
-
-@asynccontextmanager
-async def odd_server(frames: list[Any], page: dict[str, Any]) -> AsyncIterator[str]:
-    """Serve a server that answers each request with a page, after frames of any kind."""
-
-    async def handle(socket: ServerConnection) -> None:
-        async for text in socket:
-            request = json.loads(text)
-            for frame in frames:
-                await socket.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
-            await socket.send(json.dumps({**page, "id": request["id"]}))
-
-    async with serve(handle, "127.0.0.1", 0) as server:
-        (socket,) = server.sockets
-        yield f"ws://127.0.0.1:{socket.getsockname()[1]}/api"
-
-
-def test_frames_of_any_kind_do_not_end_the_client(clients: Any) -> None:
-    odd: list[Any] = ["", "x", b"\x00", 1, None, [], {}, {"id": {}}, {"id": "9"}, {"type": 1}]
-    for name in ("channel", "message_id", "from"):
-        values: list[Any] = [1, {}, [], None]
-        odd += [{**MESSAGE, name: value} for value in values]
-
-    async def story() -> None:
-        async with odd_server(odd, PAGE) as address:
-            client = clients.Client(address)
-            stream = client.messages("lobby")
-            async with client:
-                await client.wait_online()
-                reply = await client.request("help")
-                assert reply["type"] == "joined"
-                assert (await anext(stream))["data"] == 1
-
-    run(story())
-
-
-@pytest.mark.parametrize(
-    "page",
-    [
-        {},
-        {"messages": None},
-        {"messages": {}},
-        {"messages": [1]},
-        {"messages": [{}]},
-        {"messages": [{**MESSAGE, "message_id": 1}]},
-        {"messages": [], "more": True},
-        {"messages": [MESSAGE], "more": True},
-    ],
-)
-def test_page_that_is_not_valid_is_an_error_and_ends_neither_client_nor_server(
-    clients: Any, page: dict[str, Any]
-) -> None:
-    async def story() -> None:
-        async with odd_server([], page) as address:
-            client = clients.Client(address, channels={"tea": "0"})
-            errors = client.events("error", "tea")
-            async with client:
-                await client.wait_online()
-                assert (await anext(errors))["code"] == "bad_frame"
-                await client.request("help")
-
-    run(story())
 
 
 @pytest.mark.parametrize("address", ["", "http://127.0.0.1/api", "ws://", "127.0.0.1:8000"])

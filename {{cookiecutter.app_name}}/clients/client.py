@@ -18,18 +18,20 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from clients.connection import Connection, GetToken, Timing
-from clients.cursor import Cursor
+from clients.connection import Connection, GetToken
 from clients.errors import ClientError, Closed, Offline, RequestError, SignedOut
-from clients.events import Events
-from clients.frames import Frame, is_message, next_page
+from clients.events import Events, Streams
+from clients.frames import Frame
 from clients.outbox import Outbox
+from clients.subscriptions import Subscriptions
+from clients.timing import Timing
 from clients.token import claims
 
 log = logging.getLogger(__name__)
 
 LOBBY = "lobby"
-PAGE_SIZE = 100
+# A push of such a type could not be told from an event of the client.
+OWN_TYPES = ("gap", "close")
 
 
 class Client(Connection):
@@ -61,8 +63,8 @@ class Client(Connection):
         marks = channels if isinstance(channels, Mapping) else dict.fromkeys(channels, "")
         self.name = name
         self.user = ""
-        self._cursors = {channel: Cursor(mark) for channel, mark in {LOBBY: "", **marks}.items()}
-        self._streams: list[Events] = []
+        self._streams = Streams()
+        self._subscriptions = Subscriptions({LOBBY: "", **marks}, self.insist, self._streams.put)
         self._outbox = Outbox(self.online, lambda fields: self.insist("broadcast", **fields))
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -81,12 +83,13 @@ class Client(Connection):
     @property
     def channels(self) -> list[str]:
         """The channels that the client is in, or will be when it is online."""
-        return list(self._cursors)
+        return list(self._subscriptions.cursors)
 
     @property
     def marks(self) -> dict[str, str]:
         """The id in each channel up to which the client has handed out all messages."""
-        return {channel: cursor.mark for channel, cursor in self._cursors.items()}
+        cursors = self._subscriptions.cursors
+        return {channel: cursor.mark for channel, cursor in cursors.items()}
 
     @property
     def unsent_count(self) -> int:
@@ -121,20 +124,17 @@ class Client(Connection):
     def events(self, kind: str = "", *channels: str) -> Events:
         """Return a stream of frames of a type from now on, or of all types.
 
-        The client adds two types to the server's pushes. {"type": "gap", "channel"}: messages may
-        be missing, since the server did not keep them. {"type": "error", "channel", "code"}: the
-        server does not let the client join the channel again.
+        The client adds three types to the server's pushes. {"type": "gap", "channel"}: messages
+        may be missing after a cut, since the server did not keep them. {"type": "error",
+        "channel", "code"}: the server does not let the client join the channel again. {"type":
+        "close", "code", "reason"}: the server has closed a connection.
         """
 
         def wants(frame: Frame) -> bool:
             is_kind = not kind or frame.get("type") == kind
             return is_kind and (not channels or frame.get("channel") in channels)
 
-        stream = Events(wants)
-        self._streams = [*(each for each in self._streams if each.is_open), stream]
-        if self.final:
-            stream.close()
-        return stream
+        return self._streams.open(wants)
 
     def broadcast(self, channel: str, data: Any) -> "asyncio.Future[Frame]":
         """Queue a message, which is sent when the one before it was acknowledged.
@@ -153,28 +153,33 @@ class Client(Connection):
         Raises:
             RequestError: the server refuses.
         """
-        is_new = channel not in self._cursors
-        cursor = self._cursors.setdefault(channel, Cursor())
-        try:
-            # It takes effect when the client is online.
-            with suppress(Offline):
-                await self._resume(channel, cursor)
-        except RequestError:
-            if is_new:
-                del self._cursors[channel]
-            raise
+        await self._subscriptions.join(channel, self._was_cut)
 
     async def leave(self, channel: str) -> None:
         """Leave a channel, on this connection and on later ones."""
         with suppress(Offline):
             await self.insist("leave", channel=channel)
-        self._cursors.pop(channel, None)
+        self._subscriptions.cursors.pop(channel, None)
 
     async def set_name(self, name: str) -> None:
         """Set the name that others see, on this connection and on later ones."""
         with suppress(Offline):
             name = str((await self.insist("name", name=name)).get("name", name))
         self.name = name
+
+    async def mark_read(self, channel: str, message_id: str, *, only: bool = False) -> None:
+        """Mark the messages up to one as read, on all devices of the person who is signed in.
+
+        Args:
+            channel: a channel that the client is in.
+            message_id: the id of the last message that is read.
+            only: mark this message alone.
+
+        Raises:
+            RequestError: the server refuses, such as for a guest.
+        """
+        fields = {"only": True} if only else {}
+        await self.insist("read", channel=channel, message_id=message_id, **fields)
 
     async def close(self) -> None:
         """Close the connection, and end all streams. What was not sent gets `Closed`."""
@@ -187,7 +192,7 @@ class Client(Connection):
         """Name the client, join its channels, and hand out what it has missed."""
         self.user = str(claims(token).get("sub", ""))
         if self.user:
-            self._cursors.setdefault(f"@{self.user}", Cursor())
+            self._subscriptions.add(f"@{self.user}")
         if self.name:
             # The server refuses if the name comes from the token, or if the action is switched off.
             with suppress(RequestError):
@@ -196,25 +201,22 @@ class Client(Connection):
 
     async def beat(self) -> None:
         """Ask each channel for messages whose delivery has failed, and hand them out."""
-        for channel, cursor in list(self._cursors.items()):
-            try:
-                await self._resume(channel, cursor)
-            except RequestError as error:
-                # The other channels go on.
-                self._emit({**error.reply, "channel": channel})
+        await self._subscriptions.resume_all(self._was_cut)
 
     def on_frame(self, frame: Frame) -> None:
         """Hand out a push, after a check of the fields that the client itself uses."""
-        channel = frame.get("channel")
-        cursor = self._cursors.get(channel) if isinstance(channel, str) else None
         # After "expired", a new token lets the client in again.
         if frame.get("type") == "bye" and frame.get("code") != "expired":
             self.final = SignedOut(str(frame.get("message", "sign in again")))
             self.cut()
-        if frame.get("type") != "message" or frame.get("keep") is False:
-            self._emit(frame)
-        elif cursor and is_message(frame):
-            self._emit(*cursor.push(frame))
+        if frame.get("type") == "message" and frame.get("keep") is not False:
+            self._subscriptions.push(frame)
+        elif frame.get("type") not in OWN_TYPES:
+            self._streams.put(frame)
+
+    def on_close(self, code: int, reason: str) -> None:
+        """Hand out why the server has closed a connection."""
+        self._streams.put({"type": "close", "code": code, "reason": reason})
 
     async def _run(self) -> None:
         try:
@@ -225,36 +227,7 @@ class Client(Connection):
             log.exception("the client has ended")
             self._end(Closed(f"the client failed ({type(error).__name__})"))
 
-    async def _resume(self, channel: str, cursor: Cursor) -> None:
-        """Join a channel, for the first time or again, and hand out what was missed."""
-        since = cursor.mark
-        cursor.hold()
-        try:
-            fields = {"since": since} if since else {}
-            page = await self.insist("join", channel=channel, limit=PAGE_SIZE, **fields)
-            last = next_page(page, "")
-            if cursor.misses(page):
-                self._emit({"type": "gap", "channel": channel})
-            self._emit(*cursor.take(page["messages"]))
-            # Without `since`, the other messages are older.
-            while since and last:
-                page = await self.insist("history", channel=channel, limit=PAGE_SIZE, since=last)
-                last = next_page(page, last)
-                self._emit(*cursor.take(page["messages"]))
-            cursor.confirm()
-        except RequestError:
-            self._emit(*cursor.release())
-            raise
-        # After Offline, what is held stays so until a resume works.
-        self._emit(*cursor.release())
-
-    def _emit(self, *frames: Frame) -> None:
-        for frame in frames:
-            for stream in self._streams:
-                stream.put(frame)
-
     def _end(self, error: ClientError) -> None:
         self.final = error
-        for stream in self._streams:
-            stream.close()
+        self._streams.close()
         self._outbox.reject(error)

@@ -11,7 +11,6 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +22,7 @@ from websockets.typing import Subprotocol
 from clients.errors import ClientError, Closed, Offline, Refused, RequestError, SignedOut
 from clients.frames import Frame
 from clients.link import Link
+from clients.timing import Timing
 from clients.token import seconds_left
 
 # A function, or a coroutine function, that returns a token; None if nobody is signed in.
@@ -36,31 +36,6 @@ MAX_TRIES = 5
 
 # API Gateway answers so where the token, the origin, the stage or the path is wrong.
 REFUSED_STATUSES = (401, 403, 404)
-
-
-@dataclass(frozen=True)
-class Timing:
-    """The times of a client, in seconds.
-
-    API Gateway closes what is idle for 10 minutes, and everything after 2 hours. Both are
-    anticipated at random moments, so that clients that came together do not go on together:
-    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
-
-    Args:
-        open_seconds: the longest handshake.
-        reply_seconds: the longest wait for a reply.
-        heartbeat_seconds: the time between two heartbeats, about.
-        renew_seconds: the age at which a connection is replaced, about.
-        first_pause_seconds: the longest pause before the first retry. It doubles each time.
-        max_pause_seconds: the longest pause.
-    """
-
-    open_seconds: float = 10
-    reply_seconds: float = 30
-    heartbeat_seconds: float = 240
-    renew_seconds: float = 5400
-    first_pause_seconds: float = 2
-    max_pause_seconds: float = 64
 
 
 class Connection:
@@ -83,9 +58,14 @@ class Connection:
         self._timing = timing
         self._link: Link | None = None
         self._refused_count = 0
+        # Whether there was no connection until the present one.
+        self._was_cut = True
 
     def on_frame(self, frame: Frame) -> None:
         """Receive a frame that is no reply."""
+
+    def on_close(self, code: int, reason: str) -> None:
+        """Receive the code and the reason with which the server has closed a connection."""
 
     async def greet(self, token: str | None) -> None:
         """Send the first requests over a new connection."""
@@ -183,10 +163,12 @@ class Connection:
                 await self._wait(self._link, self._timing.max_pause_seconds)
                 continue
             old, self._link = self._link, link
+            self._was_cut = old is None or not old.is_open
             try:
                 await self.greet(token)
                 if link.is_open:
                     was_online = True
+                    self._was_cut = False
                     self._refused_count = 0
                     self.online.set()
             except (Offline, TimeoutError):
@@ -238,7 +220,7 @@ class Connection:
                     " look at the token, the origin and the stage in the address"
                 ) from None
             raise
-        return token, Link(socket, self.on_frame, self._timing.reply_seconds)
+        return token, Link(socket, self.on_frame, self.on_close, self._timing.reply_seconds)
 
     async def _connect(self, token: str | None) -> ClientConnection:
         return await connect(

@@ -1,6 +1,7 @@
 """The position of a client in one channel. With it, the client hands out each message once."""
 
 import json
+import time
 
 from clients.frames import Frame
 
@@ -20,6 +21,8 @@ class Cursor:
     def __init__(self, mark: str = "") -> None:
         self.mark = mark
         self._newest = mark
+        # The time at which the newest message was here.
+        self._newest_at = time.monotonic()
         self._forgotten = ""
         # The ids of messages by `_identity`, in the order in which they came.
         self._seen: dict[tuple[str, ...], str] = {}
@@ -50,9 +53,13 @@ class Cursor:
         held, self._held = self._held or [], None
         return self.take(sorted(held, key=lambda message: str(message["message_id"])))
 
-    def confirm(self) -> None:
-        """Move the mark to the newest message. All up to it were handed out."""
-        self.mark = self._newest or START
+    def confirm(self, asked_at: float) -> None:
+        """Move the mark. All messages that were sent before the server was asked were handed out.
+
+        A mark of a quiet channel that stayed at its last message would be older than what is kept.
+        """
+        passed = asked_at - self._newest_at
+        self.mark = _later(self._newest, passed) if self._newest > START else START
 
     def push(self, message: Frame) -> list[Frame]:
         """Return the message if it is new, and none is held back."""
@@ -73,8 +80,19 @@ class Cursor:
         if len(self._seen) > MAX_REMEMBERED:
             # A message that is not newer than a forgotten one may be a copy, and is left out.
             self._forgotten = max(self._forgotten, self._seen.pop(next(iter(self._seen))))
-        self._newest = max(self._newest, message_id)
+        if message_id > self._newest:
+            self._newest, self._newest_at = message_id, time.monotonic()
         return True
+
+
+def _later(message_id: str, seconds: float) -> str:
+    """Return an id of a time so many seconds later."""
+    try:
+        milliseconds = int(message_id[:12], 16) + int(seconds * 1000)
+    except ValueError:
+        # An odd server. The id itself is right too.
+        return message_id
+    return max(message_id, f"{milliseconds:012x}-{0:016x}")
 
 
 def _identity(message: Frame) -> tuple[str, ...]:

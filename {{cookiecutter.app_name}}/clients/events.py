@@ -39,3 +39,31 @@ class Events:
             self._queue.put_nowait(None)
             raise StopAsyncIteration
         return frame
+
+
+class Streams:
+    """The streams of a client."""
+
+    def __init__(self) -> None:
+        self._streams: list[Events] = []
+        self._is_open = True
+
+    def open(self, wants: Callable[[Frame], bool]) -> Events:
+        """Return a new stream."""
+        stream = Events(wants)
+        self._streams = [*(each for each in self._streams if each.is_open), stream]
+        if not self._is_open:
+            stream.close()
+        return stream
+
+    def put(self, *frames: Frame) -> None:
+        """Add frames to the streams that they belong to."""
+        for frame in frames:
+            for stream in self._streams:
+                stream.put(frame)
+
+    def close(self) -> None:
+        """End all streams, and those to come."""
+        self._is_open = False
+        for stream in self._streams:
+            stream.close()

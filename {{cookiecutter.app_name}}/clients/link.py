@@ -21,6 +21,7 @@ class Link:
     Args:
         socket: the WebSocket.
         on_frame: called with each frame that is no reply.
+        on_close: called with the code and the reason if the server, or the network, ends it.
         reply_timeout_seconds: the longest wait for a reply.
     """
 
@@ -28,10 +29,13 @@ class Link:
         self,
         socket: ClientConnection,
         on_frame: Callable[[Frame], None],
+        on_close: Callable[[int, str], None],
         reply_timeout_seconds: float,
     ) -> None:
         self._socket = socket
         self._on_frame = on_frame
+        self._on_close = on_close
+        self._is_ended = False
         self._reply_timeout_seconds = reply_timeout_seconds
         self._replies: dict[str, asyncio.Future[Frame]] = {}
         self._heard_at = time.monotonic()
@@ -78,11 +82,13 @@ class Link:
 
     async def close(self) -> None:
         """Close the connection."""
+        self._is_ended = True
         await self._socket.close()
         await self.wait_closed()
 
     def abort(self) -> None:
         """End the connection at once, without a close frame."""
+        self._is_ended = True
         self._socket.transport.abort()
 
     async def _read(self) -> None:
@@ -93,6 +99,8 @@ class Link:
         except ConnectionClosed:
             pass
         finally:
+            if not self._is_ended:
+                self._on_close(self._socket.close_code or 1006, self._socket.close_reason or "")
             self.abort()
             for reply in self._replies.values():
                 if not reply.done():
