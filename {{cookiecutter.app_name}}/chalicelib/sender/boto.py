@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from chalicelib.aws import MAX_CALL_SECONDS, session
-from chalicelib.sender.types import Forbidden, OnResult, Recipients, Status
+from chalicelib.sender.types import NO_CONNECTION, Forbidden, OnResult, Recipients, Status
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def send(payload: bytes, recipients: Recipients, deadline: float, on_result: OnR
     now = time.monotonic()
     last_start = max(deadline - MAX_CALL_SECONDS, now + (deadline - now) / 2)
     statuses: set[Status] = set()
-    refusals: list[ClientError] = []
+    refusals: list[Exception] = []
 
     def post(client: Any, connection_id: str) -> None:
         status: Status = "failed"
@@ -38,8 +38,12 @@ def send(payload: bytes, recipients: Recipients, deadline: float, on_result: OnR
             status = "gone"
         except Exception as error:
             log.warning("connection %s: not delivered: %s", connection_id, error)
-            if isinstance(error, ClientError) and _http_status(error) == 403:
+            http_status = _http_status(error)
+            if http_status == 403:
                 refusals.append(error)
+            elif http_status == 429 and not _has_quota(client, payload):
+                # API Gateway did not take the payload, so that another fan-out may send it.
+                status = "untried"
         finally:
             idle_threads.release()
             with lock:
@@ -67,7 +71,20 @@ def _post(client: Any, connection_id: str, payload: bytes) -> None:
         client.post_to_connection(ConnectionId=connection_id, Data=payload)
 
 
-def _http_status(error: ClientError) -> int:
+def _has_quota(client: Any, payload: bytes) -> bool:
+    """Return whether the account's quota accepts a call. Otherwise a 429 is the recipient's own."""
+    try:
+        client.post_to_connection(ConnectionId=NO_CONNECTION, Data=payload)
+    except Exception as error:
+        status = _http_status(error)
+        return 0 < status < 500 and status != 429
+    return True
+
+
+def _http_status(error: Exception) -> int:
+    """Return the status of the response, or 0 without one."""
+    if not isinstance(error, ClientError):
+        return 0
     return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
 
 

@@ -11,7 +11,7 @@ from chalicelib.sender.pool import Pool
 from chalicelib.sender.rate_limit import RateLimit
 from chalicelib.sender.signing import Signer, explain_forbidden
 from chalicelib.sender.sockets import Origin
-from chalicelib.sender.types import Forbidden, Status
+from chalicelib.sender.types import NO_CONNECTION, Forbidden, Status
 
 log = logging.getLogger(__name__)
 
@@ -20,10 +20,7 @@ RESPONSE_TIMEOUT_SECONDS = 3
 # For the first request over an idle HTTP connection, which may have ended in silence.
 FIRST_RESPONSE_TIMEOUT_SECONDS = 1.5
 
-# A connection id of the form that API Gateway gives, which no connection has.
-NO_CONNECTION = "AAAAAAAAAAAAAAA="
-
-# The time for which the answer to a call with that id is used.
+# The time for which the answer to a call with NO_CONNECTION is used.
 QUOTA_SECONDS = 0.5
 
 

@@ -14,6 +14,11 @@ Status = Literal["delivered", "gone", "failed", "untried"]
 OnResult = Callable[[str, Status], None]
 
 
+# A connection id of the form that API Gateway gives, which no connection has. A call with it shows
+# whether the account's quota is used up.
+NO_CONNECTION = "AAAAAAAAAAAAAAA="
+
+
 @dataclass
 class Outcome:
     """The result of sending: counts by status. The ids that are gone or untried are listed."""

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from chalicelib import aws
 from chalicelib.delivery.pushes import new_message
 from chalicelib.protocol.frames import MAX_PUSH_BYTES, Busy, FrameError, encode
-from chalicelib.sender.types import Forbidden
+from chalicelib.sender import boto
+from chalicelib.sender.types import NO_CONNECTION, Forbidden
 from chalicelib.storage import channels, history
 from tests.client import Api, Frame
 from tests.conftest import age
@@ -29,6 +31,22 @@ def test_notify_with_a_failing_recipient_reaches_the_others(
     (record,) = [each for each in caplog.records if each.levelno == logging.WARNING]
     assert stuck.connection_id in record.getMessage()
     assert stuck.connection_id in set(channels.member_ids("lobby"))
+
+
+@pytest.mark.parametrize("has_quota", [True, False])
+def test_429_from_boto3_is_the_recipients_own_only_if_the_quota_is_left(
+    api: Api, has_quota: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FANOUT_SENDER", "boto3")
+    # boto3 waits before each further attempt.
+    monkeypatch.setattr(aws, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr(boto, "_client", boto._client.__wrapped__)
+    ann = api.connect()
+    api.refusals[ann.connection_id] = (429, "LimitExceededException")
+    if not has_quota:
+        api.refusals[NO_CONNECTION] = (429, "LimitExceededException")
+    outcome = api.run("notify", {"channel": "lobby", "data": "x"})
+    assert (outcome["failed"], outcome["untried"]) == ((1, 0) if has_quota else (0, 1))
 
 
 def test_members_that_are_read_at_once_get_the_message(
