@@ -15,6 +15,11 @@ def crash(request: Request) -> replies.Echo:
 
 
 @router.action()
+def leap(request: Request) -> replies.Echo:
+    raise SystemExit("no tea")
+
+
+@router.action()
 def forget(request: Request) -> replies.Echo:
     names = {"a": 1}
 
@@ -35,8 +40,9 @@ def test_mistakes_in_actions_are_told_by_the_local_gateway(bake: Bake, tmp_path:
     actions = app / "chalicelib" / "actions.py"
     actions.write_text(actions.read_text() + ACTIONS)
     config = app / ".chalice" / "config.json"
-    names = '"WS_ACTIONS": "crash,forget,odd,...,'
-    config.write_text(config.read_text().replace('"WS_ACTIONS": "', names))
+    names = '"WS_ACTIONS": "crash,leap,forget,odd,...,'
+    text = config.read_text().replace('"WS_ACTIONS": "', names)
+    config.write_text(text.replace('"HISTORY_SECONDS": "86400"', '"HISTORY_SECONDS": "1d"'))
     line = actions.read_text().splitlines().index('    return {"type": "echo", "data": names["b"]}')
     with serving(app, app, tmp_path) as gateway, client(gateway.url) as ann:
 
@@ -46,9 +52,11 @@ def test_mistakes_in_actions_are_told_by_the_local_gateway(bake: Bake, tmp_path:
         assert message("crash").startswith(
             f"correct chalicelib/actions.py:{line + 1}: KeyError: 'b' "
         )
+        assert ": SystemExit: no tea " in message("leap")
         assert "action forget returned None; return a dict with a type" in message("forget")
         assert "action odd returned {'kind': 'echo'}; return" in message("odd")
         assert message("off").endswith("WS_ACTIONS does not have off")
         assert json.loads(ask(ann, '{"action": "echo", "data": 1}'))["data"] == 1
         started = gateway.printed().partition("Press Ctrl-C")[0]
+        assert ".chalice/config.json: HISTORY_SECONDS is not valid (got '1d'); use" in started
         assert "WS_ACTIONS has an unknown action (got '...'); use some of" in started

@@ -91,6 +91,8 @@ def test_missing_session_is_reported(tmp_path: Path) -> None:
         ("app", "api", "app.py has no app, the name that Lambda uses (got api); add app = api"),
         ("\napp = ", "\nmade = lambda: ", "(got no Chalice app); add app = Chalice(app_name=...)"),
         ("Session()", "Session(profile_name='work')", "; leave the profile out: Lambda has none"),
+        ("app = C", "room = C", "(got NameError: name 'app' is not defined); import it, or define"),
+        ("table =", "import rooms.tea\nb =", "; restore rooms/tea.py, or correct the import"),
         ("table =", "table = open('a.txt')\nb =", "; put the file into chalicelib/, and name it"),
         (
             "table =",
@@ -104,6 +106,7 @@ def test_app_that_cannot_be_imported_is_explained(
 ) -> None:
     source = re.sub(r"\bapp\b", new, APP) if old == "app" else APP.replace(old, new)
     files = {"app.py": source.partition("app.experimental")[0] if "made" in new else source}
+    files["rooms/__init__.py"] = ""
     (line,) = check(make_app(tmp_path, files), HOME=str(tmp_path))
     assert told in line
 
@@ -143,7 +146,7 @@ def test_check_of_rest_app_passes(tmp_path: Path) -> None:
         ("Resources: []", "resources.yaml: Resources is not an object; use {}"),
         ("Resources: {A: !Sub {a: b}, [c]: d}", "resources.yaml is not valid YAML (got "),
         ("Resources: {Rooms: Table}", "resources.yaml: Rooms is not a resource (got "),
-        ("A: &a [*a]\nResources: {}", ""),
+        ("Metadata: &a [*a]\nResources: {}", ""),
         ("", "resources.yaml is not a YAML object (got a NoneType); use Resources: {}"),
     ],
 )

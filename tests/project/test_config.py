@@ -89,6 +89,7 @@ def test_resource_files_of_app_without_any_are_empty(tmp_path: Path) -> None:
         ('{"a": 1', "; correct it"),
         ([], "is not a JSON object (got a list)"),
         ({"Resources": []}, "Resources is not an object"),
+        ({"Resource": {}}, "an unknown section (got 'Resource'); use Resources"),
         ({"Resources": {"Table": "t"}}, "Table is not a resource (got 't')"),
         ({"Resources": {"Table": {**TABLE, "Properties": 1}}}, "Table is not a resource"),
     ],

@@ -30,6 +30,15 @@ from tests.support.asyncapi import FrameChecker
 from tests.support.policies import recorder
 
 Frame = dict[str, Any]
+
+
+class Received(Frame):
+    """A frame of the app. The error of a missing key shows it."""
+
+    def __missing__(self, key: str) -> Any:
+        raise KeyError(f"{key} is not in the frame (got {self})")
+
+
 Headers = Iterable[tuple[str, str]]
 
 # The user of a client that names none: a guest, or somebody with the claims of `person`.
@@ -82,7 +91,7 @@ class Connection:
         self.send(json.dumps({"action": action, "id": request_id, **fields}))
         while (frame := self.receive()).get("id") != request_id:
             self._pushes.append(frame)
-        return {name: value for name, value in frame.items() if name != "id"}
+        return Received({name: value for name, value in frame.items() if name != "id"})
 
     def push(self) -> Frame:
         """Return the next push."""
@@ -110,7 +119,7 @@ class Client(Connection):
 
     def _receive(self) -> Frame:
         assert self._inbox, "the app sent no frame to this client"
-        return dict(json.loads(self._inbox.popleft()))
+        return Received(json.loads(self._inbox.popleft()))
 
     def waiting(self) -> int:
         """Return the number of frames to receive."""

@@ -1,6 +1,7 @@
 """The settings of a Chalice app, as Chalice reads them."""
 
 import json
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,13 @@ from chalice.constants import (
 )
 
 CONFIG = ".chalice/config.json"
+
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html
+# Globals is SAM's.
+_SECTIONS = {
+    *("AWSTemplateFormatVersion", "Conditions", "Description", "Globals", "Mappings", "Metadata"),
+    *("Outputs", "Parameters", "Resources", "Rules", "Transform"),
+}
 
 
 class AppError(Exception):
@@ -32,6 +40,8 @@ def read_config(project_dir: Path, stage: str, app: Chalice | None = None) -> Co
     """
     path = project_dir / CONFIG
     if not path.exists():
+        if (project_dir / "app.py").exists():
+            raise AppError(f"{shown(path)} does not exist; restore it")
         got = f"(got {str(project_dir)!r}, without {CONFIG})"
         raise AppError(f"the folder is not a Chalice app {got}; use the folder of app.py")
     content = read_json(path)
@@ -82,6 +92,14 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         got = type(content).__name__
         raise AppError(f"{shown(path)} is not a JSON object (got a {got}); put it in {{}}")
+    return content
+
+
+def check_sections(path: Path, content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a resource file; raises AppError if a section does not exist."""
+    for name in content.keys() - _SECTIONS:
+        use = get_close_matches(name, _SECTIONS, 1, 0)[0]
+        raise AppError(f"{shown(path)} has an unknown section (got {name!r}); use {use}")
     return content
 
 

@@ -82,13 +82,16 @@ def _explain(error: BaseException, project_dir: Path) -> str:
         if path.is_relative_to(project_dir) and "site-packages" not in path.parts and not is_raised:
             where, source = f"{shown(path)}:{frame.lineno}", frame.line or ""
     if isinstance(error, ModuleNotFoundError):
+        package, *modules = (error.name or "").split(".")
         use = "install requirements.txt here, or correct the import"
+        if modules and (project_dir / package).is_dir():
+            use = f"restore {package}/{'/'.join(modules)}.py, or correct the import"
+    elif isinstance(error, NameError):
+        use = "import it, or define it"
     elif "experimental_feature_flags" in source:
         use = f"use {FLAG}"
     elif isinstance(error, KeyError) and "environ" in source:
         use = f"set the variable under environment_variables in {CONFIG}"
-    elif isinstance(error, NameError):
-        use = "import it, or define it"
     elif isinstance(error, FileNotFoundError) and not Path(error.filename or "/").is_absolute():
         use = "put the file into chalicelib/, and name it from Path(__file__)"
     elif isinstance(error, ImportError) and "partially initialized" in str(error):

@@ -12,7 +12,7 @@ from typing import Any
 
 from chalice.config import Config
 
-from chalice_ws.project.config import AppError, read_json, shown
+from chalice_ws.project.config import AppError, check_sections, read_json, shown
 from chalice_ws.project.yaml_files import SUFFIXES, read_yaml
 
 LOG_GROUP = "AWS::Logs::LogGroup"
@@ -225,7 +225,7 @@ def read_resource_file(path: Path) -> dict[str, Any]:
         AppError: the file cannot be read, or is not a template.
     """
     read = read_yaml if path.suffix in SUFFIXES else read_json
-    content = {"Resources": {}, **read(path)}
+    content = check_sections(path, {"Resources": {}, **read(path)})
     resources = content["Resources"]
     if not isinstance(resources, dict):
         raise AppError(f"{shown(path)}: Resources is not an object; use {{}}")

@@ -154,7 +154,7 @@ _TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_LENGTH}
 
 
 def _pattern(pattern: str) -> Schema:
-    # For Python, $ is also before a line break at the end.
+    # Python clients that read docs/asyncapi.yaml take $ for the place before a last line break too.
     return {"type": "string", "pattern": f"^{pattern}(?!\\n)$"}
 
 

@@ -69,6 +69,14 @@ def _equal(one: Any, other: Any) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
+def _matches(pattern: str, value: Any) -> bool:
+    if not isinstance(value, str):
+        return True
+    # For Python, $ is also before a line break at the end. One more makes it see that one.
+    texts = [value, f"{value}\n"] if value.endswith("\n") else [value]
+    return all(re.search(pattern, text) for text in texts)
+
+
 _TYPES: dict[str, Callable[[Any], bool]] = {
     "array": lambda value: isinstance(value, list),
     "boolean": lambda value: isinstance(value, bool),
@@ -87,7 +95,7 @@ KEYWORDS: dict[str, Callable[[Any, Any], bool]] = {
     "anyOf": lambda schemas, value: any(is_valid(each, value) for each in schemas),
     "minLength": lambda minimum, value: not isinstance(value, str) or minimum <= len(value),
     "maxLength": lambda maximum, value: not isinstance(value, str) or len(value) <= maximum,
-    "pattern": lambda text, value: not isinstance(value, str) or bool(re.search(text, value)),
+    "pattern": _matches,
     "minimum": lambda minimum, value: not _is_number(value) or minimum <= value,
     "maximum": lambda maximum, value: not _is_number(value) or value <= maximum,
     "exclusiveMinimum": lambda end, value: not _is_number(value) or end < value,

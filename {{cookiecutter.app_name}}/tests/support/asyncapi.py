@@ -5,16 +5,27 @@ The test client runs it for each frame.
 
 import json
 from collections import defaultdict, deque
+from collections.abc import Iterator
 from functools import cache
 from itertools import chain
 from typing import Any
 
-from jsonschema import Draft7Validator
+from jsonschema import Draft7Validator, ValidationError, validators
 from jsonschema.exceptions import best_match
 
 from chalicelib.protocol.frames import CODES
+from chalicelib.protocol.schema import is_valid
 from docs.asyncapi import Description
 from docs.protocol import described
+
+
+def _check_pattern(validator: Any, pattern: str, text: Any, schema: Any) -> Iterator[Any]:
+    # As the app: for Python's regular expressions, $ is also before a line break at the end.
+    if not is_valid({"pattern": pattern}, text):
+        yield ValidationError(f"{text!r} does not match {pattern!r}")
+
+
+_Validator = validators.extend(Draft7Validator, {"pattern": _check_pattern})
 
 
 def _message_names(references: list[dict[str, str]]) -> list[str]:
@@ -42,7 +53,7 @@ class Frames:
         self._pushes = _message_names(operations["send-push"]["messages"])
         self._all_replies = {*chain.from_iterable(self.replies.values())}
         # AsyncAPI's default schema format is a superset of JSON Schema draft 7.
-        self._validator = cache(lambda schema: Draft7Validator(self._schema(schema)))
+        self._validator = cache(lambda schema: _Validator(self._schema(schema)))
         self._id = self._validator("id")
 
     def place(self, message: str) -> str:

@@ -38,6 +38,12 @@ def test_field_accepts_what_json_schema_accepts(schema: Schema) -> None:
         assert is_valid(schema, value) == validator.is_valid(value), value
 
 
+def test_pattern_ends_with_the_text() -> None:
+    assert not is_valid({"pattern": "^tea$"}, "tea\n")
+    assert is_valid({"pattern": "^tea\n$"}, "tea\n")
+    assert is_valid({"pattern": "^tea"}, "tea\n")
+
+
 def test_schemas_of_this_test_have_each_keyword() -> None:
     used = {name for schema in SCHEMAS for name in schema}
     assert used == KEYWORDS.keys()
