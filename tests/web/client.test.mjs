@@ -117,6 +117,20 @@ test("a push cannot pass for an event of the client", async () => {
   assert.deepEqual(heard, ["state", "close", "frame", "gap", "order"].map((type) => ["push", type]));
 });
 
+test("a name that the server refuses is told, and not asked for again", async () => {
+  await client.setName("?");
+  const faults = [];
+  client.addEventListener("fault", ({ detail }) => faults.push(detail.field));
+  const replies = {
+    help: () => ({ type: "help", actions: { name: {}, join: {} } }),
+    name: () => ({ type: "error", code: "bad_field", field: "name", message: "name must be visible" }),
+  };
+  const socket = await online(client, replies);
+  assert.deepEqual([faults, client.name], [["name"], ""]);
+  socket.end();
+  assert(!(await online(client, replies)).actions().includes("name"));
+});
+
 test("a frame that does not fit is one fault, and the connection goes on", async () => {
   const socket = await online(client);
   const faults = [];

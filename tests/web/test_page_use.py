@@ -72,6 +72,49 @@ def test_two_tabs_show_the_same_order(gateway: Gateway, driver: Chrome) -> None:
     assert tabs[0].messages() == tabs[1].messages()
 
 
+def test_name_given_offline_that_the_server_refuses_is_told(
+    gateway: Gateway, driver: Chrome
+) -> None:
+    tab = Tab(driver, gateway.page)
+    tab.run("localStorage.clear()")
+    tab.visit(gateway.page)
+    wait_until(lambda: tab.visible("#name-input"), lambda: "no welcome")
+    tab.offline(True)
+    wait_until(lambda: tab.visible("#retry"), lambda: tab.texts("#state"))
+    tab.run("document.querySelector('#name-input').value = 'a\u200bb\u0416z'")
+    tab.run("document.querySelector('#name-form').requestSubmit()")
+    wait_until(lambda: tab.texts("#profile-name") != ["You"], lambda: "not named")
+    tab.offline(False)
+    tab.wait_for("#state", "Online")
+    wait_until(lambda: "name must" in tab.texts("#status")[0], lambda: tab.texts("#status"))
+    assert tab.texts("#profile-name") == ["You"]
+    other = Tab(driver, gateway.page)
+    assert other.texts("#profile-name") == ["You"]
+
+
+def test_channel_that_is_joined_by_name_is_told_from_others(
+    gateway: Gateway, driver: Chrome
+) -> None:
+    tab = Tab(driver, gateway.page)
+    tab.enter("#channel-input", "#tea")
+    tab.wait_for("#title", "tea")
+    for end in "12":
+        tab.join("long-" * 12 + end)
+    names = "[...document.querySelectorAll('#channels .name')]"
+    cut = f"return {names}.filter(e => e.scrollWidth > e.clientWidth)"
+    assert driver.execute_script(cut) == []
+    # A drawer would cover the reason of a refusal.
+    tab.resize(390, 844)
+    tab.click("#open-channels")
+    tab.run("document.querySelector('#channel-input').removeAttribute('pattern')")
+    tab.enter("#channel-input", "no spaces")
+    wait_until(lambda: tab.hidden("#sidebar"), lambda: "the drawer is open")
+    assert "channel must be" in tab.texts("#status")[0]
+    value = "return document.querySelector('#channel-input').value"
+    assert driver.execute_script(value) == "no spaces"
+    assert tab.console() == []
+
+
 def test_composer_keeps_lines_and_a_draft_for_each_channel(
     gateway: Gateway, driver: Chrome
 ) -> None:

@@ -125,9 +125,9 @@ class Client(Connection):
         """Return a stream of frames of a type from now on, or of all types.
 
         The client adds three types to the server's pushes. {"type": "gap", "channel"}: messages
-        may be missing after a cut, since the server did not keep them. {"type": "error",
-        "channel", "code"}: the server does not let the client join the channel again. {"type":
-        "close", "code", "reason"}: the server has closed a connection.
+        may be missing after a cut, since the server did not keep them. {"type": "error", "code"}:
+        the server refuses the name, or to join the `channel` again. {"type": "close", "code",
+        "reason"}: the server has closed a connection.
         """
 
         def wants(frame: Frame) -> bool:
@@ -194,9 +194,11 @@ class Client(Connection):
         if self.user:
             self._subscriptions.add(f"@{self.user}")
         if self.name:
-            # The server refuses if the name comes from the token, or if the action is switched off.
-            with suppress(RequestError):
+            try:
                 await self.insist("name", name=self.name)
+            except RequestError as error:
+                # The name comes from the token, say, or the action is switched off.
+                self._streams.put(error.reply)
         await self.beat()
 
     async def beat(self) -> None:

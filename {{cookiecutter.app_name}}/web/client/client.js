@@ -184,7 +184,12 @@ export class Client extends Connection {
       this.emit("actions", this.actions);
       this.#subscriptions.setUser(this.user);
       if (this.name && this.can("name")) {
-        await this.setName(this.name).catch((error) => isLost(error) || this.fault(error));
+        await this.setName(this.name).catch((error) => {
+          if (isLost(error)) return;
+          // One that was given offline would be refused each time.
+          if (["bad_field", "forbidden"].includes(error.code)) this.name = "";
+          this.fault(error);
+        });
       }
       if (this.can("join")) await this.#resumeAll(wasCut);
       else this.#subscriptions.release();

@@ -31,6 +31,8 @@ const EXPLAINED_FAILURES = 2;
 export class Page {
   current = LOBBY;
   kind = "";
+  /** What the server has refused on this connection. */
+  refusal = "";
 
   /** @param {string} url the server's @param {SignIn} signIn */
   constructor(url, signIn) {
@@ -130,6 +132,8 @@ export class Page {
     }
     this.choose(name);
     this.sidebar.focus(name);
+    // The user may have written another one meanwhile.
+    if (this.sidebar.wanted === name) $("channel-input").value = "";
     await this.sidebar.refresh();
   }
 
@@ -158,7 +162,12 @@ export class Page {
   listen() {
     const { client, sidebar, session } = this;
     client.addEventListener("frame", ({ detail }) => inspector.show(detail));
-    client.addEventListener("fault", ({ detail }) => status.report(detail.message));
+    client.addEventListener("fault", ({ detail }) => {
+      this.refusal = detail.message;
+      status.report(detail.message);
+      // Other tabs would begin with it.
+      if (detail.field === "name") session.name = "";
+    });
     client.addEventListener("actions", () => {
       this.setKind(kindOf(client));
       this.sidebar.label();
@@ -174,11 +183,12 @@ export class Page {
     const isRefused = ["signed_out", "refused"].includes(detail.state);
     if (isRefused && !this.kind) this.setKind("chat");
     this.signIn.show(isRefused);
+    if (detail.state === "connecting") this.refusal = "";
     if (detail.state === "online") {
-      status.report("");
       this.sidebar.keepJoined();
       this.arrivals.announceMissed();
       await attempt(() => Promise.all([this.members.refresh(), this.sidebar.refresh()]));
+      if (this.refusal) status.report(this.refusal);
       return;
     }
     const failures = detail.failures ?? 0;
@@ -200,11 +210,7 @@ export class Page {
       showName();
       client.connect();
     });
-    on("join-form", "submit", async () => {
-      await this.join($("channel-input").value.trim());
-      $("channel-input").value = "";
-      await this.sidebar.refresh();
-    });
+    on("join-form", "submit", () => this.join(this.sidebar.wanted));
     on("leave", "click", () => this.leave());
     on("retry", "click", () => {
       client.connect();

@@ -2,6 +2,7 @@
 
 import { RequestError } from "../client/client.js";
 import { $ } from "./dom.js";
+import { closePanels } from "./layout.js";
 import { report } from "./status.js";
 
 /** @param {() => unknown} work */
@@ -11,6 +12,8 @@ export async function attempt(work) {
     await work();
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
+    // A drawer would cover it.
+    closePanels();
     report(error.message);
   }
 }

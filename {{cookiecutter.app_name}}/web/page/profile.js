@@ -16,6 +16,8 @@ import { endWelcome } from "./welcome.js";
 export function serveName(client, session, user, onNamed) {
   const show = () => showName(client, user());
   show();
+  // The server may have refused a name that was given offline.
+  client.addEventListener("state", show);
   on("name-form", "submit", async () => {
     await client.setName($("name-input").value.trim());
     session.name = client.name;

@@ -95,9 +95,14 @@ export class Sidebar {
     return item;
   }
 
+  /** The name in the field. Many write it with the sign that stands before it. */
+  get wanted() {
+    return $("channel-input").value.trim().replace(/^#/, "");
+  }
+
   /** Show the channels of the directory whose names have the text of the field. */
   #filter() {
-    const wanted = $("channel-input").value.trim().toLowerCase();
+    const wanted = this.wanted.toLowerCase();
     let shown = 0;
     for (const item of $("directory").querySelectorAll("[data-name]")) {
       item.hidden = !item.dataset.name.includes(wanted);
