@@ -6,8 +6,10 @@ APP = {{cookiecutter.app_name}}
 REQUIREMENTS = tests/requirements.txt '$(APP)/requirements-dev.txt' '$(APP)/requirements.txt'
 
 # tests/conftest.py says which tests one process runs, and in which order.
-# Tests wait half of their time: two processes for each processor.
-WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 2)))
+# Tests wait half of their time, and those of `make test-all` longer: two or three processes for each
+# processor.
+PER_PROCESSOR = 2
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * $(PER_PROCESSOR))))
 PYTEST = $(RUN) pytest -n $(WORKERS) --no-loadscope-reorder
 
 # The template's folder is copied into apps: nothing may be left in it.
@@ -34,6 +36,7 @@ demo: install ## bake an app with the defaults under build/ and run it
 test: install lint ## run what a commit needs: lint, types, and the tests that take minutes at most
 	$(PYTEST)
 
+test-all: PER_PROCESSOR = 3
 test-all: install ## run the other tests: browsers, Node clients, ministack, fresh installs, long runs
 	$(PYTEST) -m full
 

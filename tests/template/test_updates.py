@@ -61,26 +61,6 @@ def test_each_version_of_the_changelog_has_its_commit_and_its_update() -> None:
 
 
 @pytest.mark.full
-def test_update_from_the_last_version_keeps_the_owners_action(
-    template: Path, tmp_path: Path, bake: Bake
-) -> None:
-    repo = tmp_path / "repo"
-    publish(repo, commit_of(next(iter(COMMITS))))
-    app = create(repo, tmp_path)
-    owner.add_action(app)
-    commit(app, "mine")
-    publish_current(repo, template)
-    update(app)
-    git(app, "checkout", "--theirs", ACTIONS)
-    owner.add_action(app)
-    expected = bake({"output_dir": str(tmp_path / "expected")})
-    owner.add_action(expected)
-    assert own_files(app) == files(expected)
-    link = json.loads((app / ".cruft.json").read_text())
-    assert link["commit"] == git(repo, "rev-parse", "v2").strip()
-
-
-@pytest.mark.full
 @pytest.mark.parametrize("version", CONFLICTS)
 def test_update_keeps_the_owners_changes_but_for_known_conflicts(
     template: Path, tmp_path: Path, bake: Bake, version: str
@@ -109,6 +89,8 @@ def test_update_keeps_the_owners_changes_but_for_known_conflicts(
     for change in changes:
         change(expected)
     assert own_files(app) == files(expected)
+    link = json.loads((app / ".cruft.json").read_text())
+    assert link["commit"] == git(repo, "rev-parse", "v2").strip()
     run(app, "python", "-B", "-m", "chalice_ws", "check")
 
 

@@ -85,6 +85,8 @@ def test_connections_end_while_messages_flow(
 ) -> None:
     with serving(app, app, tmp_path, "--max-duration=3") as gateway:
         ann, bob = two_in("tea", driver, gateway.page)
+        bob.click("#open-profile")
+        bob.run("document.querySelector('#name-input').focus()")
         said: list[str] = []
         while gateway.printed().count("$disconnect") < ends:
             for each in (ann, bob):
@@ -128,6 +130,8 @@ def test_a_connection_is_renewed_before_it_ends(bake: Bake, tmp_path: Path, driv
     change(app / "web" / "client" / "connection.js", "90 * 60_000", "2_000")
     with serving(app, app, tmp_path) as gateway:
         ann, bob = two_in("tea", driver, gateway.page)
+        bob.click("#open-profile")
+        bob.run("document.querySelector('#name-input').focus()")
         said: list[str] = []
         while gateway.printed().count("$disconnect") < 4:
             said.append(f"message {len(said)}")
@@ -137,6 +141,7 @@ def test_a_connection_is_renewed_before_it_ends(bake: Bake, tmp_path: Path, driv
                 assert tab.texts("#state") == ["Online"]
         for tab in (ann, bob):
             tab.hears(*said)
+        bob.run("if (document.activeElement.id !== 'name-input') throw 'the focus is lost'")
 
 
 def test_offline_and_online(app: Path, tmp_path: Path, driver: Chrome) -> None:

@@ -4,7 +4,9 @@ import { $ } from "./dom.js";
 
 /** Put the form of the name where it belongs: in the welcome, and later behind the avatar. */
 function placeForm() {
-  $($("welcome").hidden ? "profile-form" : "welcome-form").append($("name-form"));
+  const place = $($("welcome").hidden ? "profile-form" : "welcome-form");
+  // An element that is inserted again loses the focus.
+  if (!place.contains($("name-form"))) place.append($("name-form"));
 }
 
 /**
