@@ -169,6 +169,13 @@ def test_drawers_open_and_close_by_keyboard(gateway: Gateway, driver: Chrome) ->
     driver.switch_to.active_element.send_keys(Keys.ESCAPE)
     assert not tab.visible("#inspector")
     assert driver.switch_to.active_element.get_attribute("id") == "inspect"
+    # What led to a channel, or out of it, is gone.
+    tab.click("#open-channels")
+    tab.join("tea")
+    wait_until(lambda: tab.texts("#messages:focus") != [], lambda: "no focus after the join")
+    driver.find_element(By.CSS_SELECTOR, "#leave").send_keys(Keys.ENTER)
+    tab.wait_for("#title", "lobby")
+    wait_until(lambda: tab.texts("#messages:focus") != [], lambda: "no focus after the leave")
 
 
 def test_frames_take_the_place_of_members_where_space_is_short(

@@ -118,6 +118,7 @@ def test_failed_message_is_edited_or_sent_again(bake: Bake, tmp_path: Path, driv
         tab.say("coffee")
         tab.wait_for(".message.failed .data", "coffee")
         tab.click(".failed .receipt button")
+        assert tab.texts("#message-input:focus") != []
         tab.wait_for(".message.failed .data", "coffee")
         tab.click(".failed .receipt button:last-child")
         assert tab.texts(".message.failed") == []

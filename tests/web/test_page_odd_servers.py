@@ -184,3 +184,7 @@ def test_unread_notifications_that_are_left_out_are_not_counted(
     driver.find_element(By.CSS_SELECTOR, "#read-all").click()
     tab.wait_for("title", "Notifications")
     assert set(tab.texts("#channels .badge")) == {""}
+    page = {"type": "joined", "messages": [], "more": False, "complete": False}
+    server.replies["join"] = lambda request: {**page, "channel": request["channel"]}
+    server.close_all()
+    tab.wait_for("#announcement", "Some notifications are no longer kept.")

@@ -223,6 +223,12 @@ def test_inbox_marks_one_and_all_as_read(bake: Bake, tmp_path: Path, driver: Chr
         gateway.invoke("notify", {"channel": "lobby", "data": json.dumps("while away")})
         tab.visit(gateway.page)
         tab.wait_for("#announcement", "1 new notification while you were away.")
+        # The button goes, and the focus stays in the page.
+        tab.offline(True)
+        wait_until(lambda: tab.visible("#retry"), lambda: tab.texts("#state"))
+        tab.run("document.querySelector('#retry').focus()")
+        driver.switch_to.active_element.send_keys(Keys.ENTER)
+        wait_until(lambda: tab.texts("#messages:focus") != [], lambda: "no focus in the inbox")
 
 
 def test_unreachable_server_is_explained(gateway: Gateway, driver: Chrome) -> None:

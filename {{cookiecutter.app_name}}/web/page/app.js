@@ -7,7 +7,7 @@ import * as attention from "./attention.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { ask } from "./dialog.js";
-import { $, isolated, showChannel } from "./dom.js";
+import { $, focusShown, isolated, showChannel } from "./dom.js";
 import { echo } from "./echo.js";
 import { Inbox } from "./inbox.js";
 import * as inspector from "./inspector.js";
@@ -214,7 +214,7 @@ export class Page {
     on("leave", "click", () => this.leave());
     on("retry", "click", () => {
       client.connect();
-      $("message-input").focus();
+      focusShown($("message-input"), $("messages"));
     });
     $("all").addEventListener("click", () => this.choose(""));
     const showStorage = () => { $("storage-note").hidden = tab.isKept; };

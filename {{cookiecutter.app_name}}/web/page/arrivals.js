@@ -14,6 +14,8 @@ export class Arrivals {
   #page;
   /** The messages that came while the client was away. */
   #missed = 0;
+  /** Whether the server did not keep others. */
+  #hasGap = false;
 
   /** @param {import("./app.js").Page} page */
   constructor(page) {
@@ -21,7 +23,10 @@ export class Arrivals {
     const { client, sidebar } = page;
     client.addEventListener("message", ({ detail }) => this.#receive(detail));
     client.addEventListener("ephemeral", ({ detail }) => page.typing.receive(detail));
-    client.addEventListener("gap", ({ detail }) => sidebar.channels.get(detail.channel)?.messages.gap());
+    client.addEventListener("gap", ({ detail }) => {
+      this.#hasGap = true;
+      sidebar.channels.get(detail.channel)?.messages.gap();
+    });
     client.addEventListener("resumed", ({ detail }) => {
       const channel = sidebar.add(detail.channel);
       this.#startMark(channel);
@@ -45,8 +50,9 @@ export class Arrivals {
   /** Say how many messages came while the client was away. */
   announceMissed() {
     const isInbox = this.#page.kind === "notifications";
-    announceMissed(this.#missed, isInbox ? "notification" : "message", !isInbox);
+    announceMissed(this.#missed, isInbox ? "notification" : "message", this.#hasGap, !isInbox);
     this.#missed = 0;
+    this.#hasGap = false;
   }
 
   get #view() {

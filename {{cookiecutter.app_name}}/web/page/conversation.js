@@ -81,7 +81,10 @@ export class Conversation {
       ({ message_id }) => this.#deliver(channel, nonce, message_id, data),
       ({ message }) => {
         if (!channel.unsent.delete(nonce)) return;
-        const again = () => this.send(channel, data);
+        const again = () => {
+          this.send(channel, data);
+          $("message-input").focus();
+        };
         fail(item, message, { again, edit: () => this.#events.onEdit(readable(data)) });
       },
     );

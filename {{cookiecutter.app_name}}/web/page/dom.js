@@ -23,6 +23,10 @@ export function button(text, onClick) {
   return element;
 }
 
+/** Move the focus to the first of these that is shown. @param {...any} elements */
+export const focusShown = (...elements) =>
+  elements.find((element) => element?.getClientRects().length)?.focus();
+
 /** @param {string} name @returns {HTMLElement} a name that does not change the direction of the text around it */
 export const isolated = (name) => line("bdi", "", name);
 

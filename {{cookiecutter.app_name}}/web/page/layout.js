@@ -1,6 +1,6 @@
 /** Panels that are columns on a wide screen and drawers on a small one. */
 
-import { $ } from "./dom.js";
+import { $, focusShown } from "./dom.js";
 
 // As in layout.css.
 const DRAWERS = [["sidebar", "(width < 43.75rem)"], ["members-panel", "(width < 56.25rem)"]];
@@ -20,9 +20,7 @@ export function servePanels() {
     small.addEventListener("change", change);
     change();
     panel.addEventListener("toggle", (/** @type {any} */ { newState }) => {
-      const isShown = (/** @type {Element} */ element) => element.getClientRects().length > 0;
-      const controls = [...panel.querySelectorAll("button, input, [tabindex]")];
-      if (newState === "open") controls.find(isShown)?.focus();
+      if (newState === "open") focusShown(...panel.querySelectorAll("button, input, [tabindex]"));
     });
     closeOnLeave(panel);
   }

@@ -2,7 +2,7 @@
 
 import { inView } from "../client/device.js";
 import { Channel, counted } from "./channel.js";
-import { $, clone, line } from "./dom.js";
+import { $, clone, focusShown, line } from "./dom.js";
 
 /** @typedef {import("../client/client.js").Client} Client */
 
@@ -65,9 +65,9 @@ export class Sidebar {
     button.setAttribute("aria-current", "true");
   }
 
-  /** Move the focus to a channel: what led here may be gone. @param {string} name */
+  /** Move the focus to a channel: what led here may be gone, and the drawer closed. @param {string} name */
   focus(name) {
-    /** @type {HTMLElement | undefined} */ (this.channels.get(name)?.item.firstElementChild)?.focus();
+    focusShown(this.channels.get(name)?.item.firstElementChild, $("messages"));
   }
 
   /** @returns {Promise<void>} */

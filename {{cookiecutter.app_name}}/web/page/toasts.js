@@ -43,8 +43,11 @@ export function announce(text, unseen = false) {
 /**
  * @param {number} count of what came while the client was away
  * @param {"message" | "notification"} what
+ * @param {boolean} hasGap whether there were others
  * @param {boolean} unseen only to screen readers
  */
-export function announceMissed(count, what, unseen) {
-  if (count) announce(`${count} new ${what}${count === 1 ? "" : "s"} while you were away.`, unseen);
+export function announceMissed(count, what, hasGap, unseen) {
+  const missed = count ? `${count} new ${what}${count === 1 ? "" : "s"} while you were away.` : "";
+  const gap = hasGap ? `Some ${what}s are no longer kept.` : "";
+  if (missed || gap) announce(`${missed} ${gap}`.trim(), unseen);
 }
