@@ -55,7 +55,10 @@ const box = (css) => document.querySelector(css).getBoundingClientRect();
 return [document.documentElement.scrollHeight - end, box("#composer").bottom <= end,
   box("#status").bottom <= box("#composer").top + 1, box(".view").height >= 60];
 """
-OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+OVERFLOW = """
+const parts = [document.documentElement, document.querySelector(".conversation")];
+return Math.max(...parts.map((part) => part.scrollWidth - part.clientWidth));
+"""
 
 
 @contextmanager

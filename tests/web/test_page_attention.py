@@ -136,6 +136,7 @@ def test_messages_that_wait_are_counted(gateway: Gateway, driver: Chrome) -> Non
     for number in range(2):
         tab.say(f"waits {number}")
     tab.wait_for("#progress", "Not sent yet: 2 messages. Sent when online.")
+    assert tab.texts(".pending .receipt") == ["Waiting for the connection"] * 2
     tab.offline(False)
     tab.wait_for(".message.own .receipt", "Delivered")
     tab.wait_for("#progress", "")

@@ -180,6 +180,7 @@ export class Page {
   /** @param {import("../client/client.js").State} detail */
   async showState(detail) {
     status.show(detail);
+    for (const channel of this.sidebar.channels.values()) channel.labelUnsent(this.client.online);
     const isRefused = ["signed_out", "refused"].includes(detail.state);
     if (isRefused && !this.kind) this.setKind("chat");
     this.signIn.show(isRefused);

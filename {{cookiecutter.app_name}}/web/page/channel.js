@@ -1,6 +1,7 @@
 /** A channel of the user's, as the page shows it. */
 
 import { clone, isolated, nameOf, short, showChannel } from "./dom.js";
+import { setReceipt } from "./message.js";
 import { Messages } from "./messages.js";
 
 /** @typedef {import("../client/frames.js").Member} Member */
@@ -67,6 +68,13 @@ export class Channel {
 
   #showUnread() {
     this.item.querySelector(".badge").textContent = this.unread ? `${short(this.unread)} new` : "";
+  }
+
+  /** Say what the messages on their way wait for. @param {boolean} online */
+  labelUnsent(online) {
+    for (const { item, id } of this.unsent.values()) {
+      if (!id) setReceipt(item, online ? "Sending…" : "Waiting for the connection");
+    }
   }
 
   /** @param {Member[]} members @param {boolean} more @param {string} [you] */

@@ -77,6 +77,7 @@ export class Conversation {
   showUnsent(channel, { nonce, data, sent }) {
     const item = channel.messages.addPending(data);
     channel.unsent.set(nonce, { item, data: JSON.stringify(data) });
+    channel.labelUnsent(this.#client.online);
     sent.then(
       ({ message_id }) => this.#deliver(channel, nonce, message_id, data),
       ({ message }) => {

@@ -58,7 +58,6 @@ export class Messages {
   addPending(data) {
     const item = newMessage("own", "You", data, Date.now());
     item.classList.add("pending");
-    setReceipt(item, "Sending…");
     this.element.append(item);
     this.#arrange(item);
     return item;
