@@ -55,6 +55,11 @@ const box = (css) => document.querySelector(css).getBoundingClientRect();
 return [document.documentElement.scrollHeight - end, box("#composer").bottom <= end,
   box("#status").bottom <= box("#composer").top + 1, box(".view").height >= 60];
 """
+FITS = """
+const panel = document.querySelector(arguments[0]);
+const {bottom} = panel.getBoundingClientRect();
+return bottom <= document.documentElement.clientHeight && panel.scrollWidth <= panel.clientWidth;
+"""
 OVERFLOW = """
 const parts = [document.documentElement, document.querySelector(".conversation")];
 return Math.max(...parts.map((part) => part.scrollWidth - part.clientWidth));
@@ -155,6 +160,8 @@ def test_messages_have_room_on_a_small_screen(
     driver.execute_script(SPACING)
     driver.execute_async_script(REPORT)
     assert driver.execute_script(SEEN) == [0, True, True, True]
+    tab.run("document.querySelector('#profile').showPopover()")
+    assert driver.execute_script(FITS, "#profile")
     assert driver.execute_script(OVERFLOW) <= 0
 
 
