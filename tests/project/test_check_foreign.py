@@ -242,3 +242,18 @@ def test_check_writes_nothing_and_needs_no_network(tmp_path: Path) -> None:
     nowhere = "http://127.0.0.1:9"
     assert check(project, HTTPS_PROXY=nowhere, HTTP_PROXY=nowhere, AWS_ENDPOINT_URL=nowhere) == []
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_app_that_makes_clients_asks_for_no_credentials(tmp_path: Path) -> None:
+    """A credential_process may wait for the user. A call at the import needs its answer."""
+    asked, config = tmp_path / "asked", tmp_path / "config"
+    config.write_text(f"[default]\ncredential_process = touch '{asked}'\n")
+    project = make_app(tmp_path / "app")
+    assert check(project, AWS_CONFIG_FILE=str(config)) == []
+    assert not asked.exists()
+    (project / "app.py").write_text(f"{APP}\ntable.load()\n")
+    check(project, AWS_CONFIG_FILE=str(config))
+    assert asked.exists()
+    (line,) = check(project)
+    assert "NoCredentialsError" in line
+    assert "call AWS in a function, not while app.py is imported, or sign in" in line

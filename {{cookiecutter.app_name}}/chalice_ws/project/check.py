@@ -28,7 +28,7 @@ from chalice_ws.project import (
     check_sign_in,
     policy_files,
 )
-from chalice_ws.project.aws_settings import hide_wrong_settings
+from chalice_ws.project.aws_settings import defer_credentials, hide_wrong_settings
 from chalice_ws.project.config import CONFIG, AppError, read_config, read_json
 from chalice_ws.project.python_version import check_python
 from chalice_ws.project.resources import makefile_extras, read_resource_file, resource_files
@@ -142,6 +142,7 @@ def _check_stage(project_dir: Path, name: str, extras: Sequence[str]) -> Finding
         os.environ[variable] = os.environ.get(variable) or value
     # A check asks nothing of AWS, and an app may make a session when it is imported.
     hide_wrong_settings()
+    defer_credentials()
     problems = list(_check_files(project_dir))
     try:
         content = read_config(project_dir, name).config_from_disk
