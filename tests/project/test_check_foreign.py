@@ -81,7 +81,7 @@ def test_missing_session_is_reported(tmp_path: Path) -> None:
     assert line.startswith(told)
     # A module of the app sets it in a handler.
     late = "def start(api, session):\n    api.session = session\n"
-    files = {"app.py": f"import late\n{app}", "late.py": late}
+    files = {"app.py": f"from chalicelib import late\n{app}", "chalicelib/late.py": late}
     assert check(make_app(tmp_path, files)) == []
 
 
@@ -109,6 +109,47 @@ def test_app_that_cannot_be_imported_is_explained(
     files["rooms/__init__.py"] = ""
     (line,) = check(make_app(tmp_path, files), HOME=str(tmp_path))
     assert told in line
+
+
+FAILING = """
+import helpers
+
+@app.route("/rooms/{room}")
+def show():
+    return {}
+
+@app.schedule("rate(5 minute)")
+def tock():
+    pass
+
+@app.lambda_function()
+async def work(event):
+    pass
+
+def with_user(function):
+    return functools.wraps(function)(lambda *arguments: function(*arguments, "ann"))
+
+@app.lambda_function()
+@with_user
+def rest(event, context, user):
+    pass
+"""
+
+
+def test_functions_that_fail_at_each_event_are_reported(tmp_path: Path) -> None:
+    files = {"app.py": f"import functools\n{APP}{FAILING}", "helpers.py": ""}
+    lines = check(make_app(tmp_path, files))
+    for message in (
+        "app.show has other parameters than AWS passes (got ()); use def show(room)",
+        "app.tock has other parameters than AWS passes (got ()); use def tock(event)",
+        "app.work is async, and nothing waits for it; use def",
+        "app.work has other parameters than AWS passes (got (event)); use def work(event, context)",
+        "tock: the schedule is not valid (got 'rate(5 minute)'); use rate(5 minutes)",
+        "the app imports helpers, which is not deployed (got helpers.py); move it into chalicelib/",
+    ):
+        (line,) = [each for each in lines if message in each]
+        lines.remove(line)
+    assert not [each for each in lines if each.startswith("error")], lines
 
 
 def test_wrong_aws_settings_are_not_used(tmp_path: Path) -> None:
