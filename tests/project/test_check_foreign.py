@@ -59,13 +59,14 @@ def make_app(folder: Path, files: dict[str, Any] | None = None, **settings: Any)
     return folder
 
 
-def check(project: Path, **variables: str) -> list[str]:
+def check(project: Path, *arguments: str, **variables: str) -> list[str]:
     """Check an app with the template's toolkit, on a machine without AWS settings."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     done = run_module(
         "chalice_ws",
         "check",
         f"--project-dir={project}",
+        *arguments,
         cwd=project.parent,
         env={**own, "PYTHONPATH": str(RAW), "PYTHONDONTWRITEBYTECODE": "1", **variables},
     )
@@ -150,6 +151,14 @@ def test_functions_that_fail_at_each_event_are_reported(tmp_path: Path) -> None:
         (line,) = [each for each in lines if message in each]
         lines.remove(line)
     assert not [each for each in lines if each.startswith("error")], lines
+
+
+def test_resource_file_that_does_not_exist_is_reported(tmp_path: Path) -> None:
+    lines = check(make_app(tmp_path), "--extras=dev=lost")
+    assert any(
+        "the resource file does not exist (got 'resources/lost.json')" in each for each in lines
+    )
+    assert all(each.startswith(("error: ", "warning: ")) for each in lines), lines
 
 
 def test_wrong_aws_settings_are_not_used(tmp_path: Path) -> None:

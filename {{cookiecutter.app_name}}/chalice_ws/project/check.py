@@ -168,7 +168,7 @@ def _check_stage(project_dir: Path, name: str, extras: Sequence[str]) -> Finding
                 found.append(problem)
         except AppError as error:
             problems.append(str(error))
-    return Findings(problems, warnings, [_describe(stage)])
+    return Findings(problems, warnings, [] if problems else [_describe(stage)])
 
 
 def _describe(stage: Stage) -> str:
