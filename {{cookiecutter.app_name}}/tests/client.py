@@ -216,7 +216,7 @@ class Api:
         with patch.dict(os.environ, variables):
             answer = self.run("connect", peer.connect(headers, query.items()))
         if not 200 <= answer["statusCode"] < 300:
-            use = "if access.py refuses guests, the fixture person of tests/conftest.py is one line"
+            use = "if it refuses guests, return claims in the fixture person of tests/conftest.py"
             raise Rejected(answer["statusCode"], *([use] if user is None else []))
         return self._attach(peer, answer, variables)
 
