@@ -20,7 +20,6 @@ from chalicelib import secret, settings
 from chalicelib.actions import router
 from chalicelib.storage import table
 from tests.client import Api, Client, Frame
-from tests.support import aws
 from tests.support.local_server import LocalServer
 from tests.support.network import this_machine_only
 from tests.support.policies import recorder, report_missing
@@ -93,6 +92,9 @@ def person() -> dict[str, Any] | None:
 @pytest.fixture(scope="session")
 def database() -> Iterator[None]:
     """DynamoDB and SQS in this process. No AWS settings of this machine are used."""
+    # moto takes half a second to import, and the process that starts the others needs none.
+    from tests.support import aws
+
     with aws.serving_in_process():
         os.environ.update(read_config(PROJECT, "dev").environment_variables)
         for name in SIGN_IN_VARIABLES:
@@ -121,6 +123,8 @@ def api(
     """
     for name, value in SWITCHED_ON.items():
         monkeypatch.setenv(name, value)
+    from tests.support import aws
+
     aws.reset(create_own_tables)
     shared_api.reset(person)
     secret.forget()

@@ -1,9 +1,6 @@
 """The local gateway: frames at once, clients of boto3, sign-in and sign-out."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -60,17 +57,10 @@ def test_two_people_see_each_other(gateway: LocalServer) -> None:
         client.disconnect()
 
 
-def test_sign_out_closes_the_devices_of_a_person(gateway: LocalServer, tmp_path: Path) -> None:
+def test_sign_out_closes_the_devices_of_a_person(gateway: LocalServer) -> None:
     devices = [gateway.connect(user="carl") for _ in range(3)]
     other, old = gateway.connect(user="dora"), gateway.token("carl")
-    event = tmp_path / "event.json"
-    event.write_text('{"user": "carl"}')
-    port = gateway.url.split(":")[2].split("/")[0]
-    command = ["-m", "chalice_ws", "invoke", "sign_out", f"--event={event}", f"--port={port}"]
-    done = subprocess.run(
-        [sys.executable, "-B", *command], cwd=PROJECT, capture_output=True, text=True
-    )
-    assert (done.returncode, json.loads(done.stdout)) == (0, {"closed": 3}), done.stderr
+    assert gateway.run("sign_out", {"user": "carl"}) == {"closed": 3}
     for device in devices:
         while device.push()["type"] != "bye":
             pass

@@ -54,7 +54,8 @@ class LocalServer:
 
     def __init__(self, project: Path, folder: Path, *options: str) -> None:
         self.log = folder / "gateway.log"
-        command = [sys.executable, "-m", "chalice_ws.local", "--port=0"]
+        # Two workers for each function run events at once. Each more loads the app and boto3 again.
+        command = [sys.executable, "-m", "chalice_ws.local", "--port=0", "--workers=2"]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [*command, f"--project-dir={project}", *options], stdout=log, stderr=log
