@@ -33,7 +33,7 @@ class Origins:
         host, origin = (host or "").lower(), origin and origin.lower()
         if not self._is_host_allowed(host):
             return f"the host is not allowed (got {host!r}); use 127.0.0.1 or --allow-origin"
-        # A page of this server. Its origin may have another name of this machine than Host has.
+        # A page of this server. Origin and Host may name this machine differently.
         if not origin or _is_same_server(origin, host):
             return None
         if origin in self._origins:

@@ -1,9 +1,9 @@
 """Load an app again after each change of its files.
 
-Strategy: the times of all files are compared again and again, since systems tell of changes in
-different ways. An app consists of app.py, chalicelib/, vendor/, the other modules that it has
-loaded, and its settings. The gateway reads the resource files and some settings at its start alone.
-After a change of these it prints a line.
+Strategy: the times of all files are compared at intervals, since each operating system reports
+changes in another way. An app consists of app.py, chalicelib/, vendor/, the other modules that it
+has loaded, and its settings. The gateway reads the resource files and some settings at its start
+alone. After a change of these it prints a line.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ class Files:
         self._loaded = file_times(self._project)
 
     def add_modules(self, paths: Iterable[str]) -> None:
-        """Watch modules too that the app has loaded from elsewhere in its folder."""
+        """Watch further modules, which the app has loaded from its folder."""
         new = set(map(Path, paths)) - self._modules
         self._modules |= new
         self._loaded = {**read_times(new), **self._loaded}

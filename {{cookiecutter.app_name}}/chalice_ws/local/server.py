@@ -29,8 +29,8 @@ from chalice_ws.local.definitions import Definitions, read_definitions
 from chalice_ws.local.functions.endpoints import endpoint_variable
 from chalice_ws.local.functions.workers import InProcess, Lambda, Workers
 from chalice_ws.local.isolation import isolate
-from chalice_ws.local.issuer.api import TOKEN_PATH, IssuerApi
-from chalice_ws.local.issuer.tokens import ADDRESS_VARIABLE, PATH, Issuer
+from chalice_ws.local.issuer.api import IssuerApi
+from chalice_ws.local.issuer.tokens import ADDRESS_VARIABLE, PATH, TOKEN_PATH, Issuer
 from chalice_ws.local.listeners import listen, local_address
 from chalice_ws.local.origins import Origins
 from chalice_ws.local.overview import Overview

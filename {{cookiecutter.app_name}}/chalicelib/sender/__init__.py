@@ -2,7 +2,8 @@
 
 from chalicelib import settings
 
-# Both are imported at the start. Every function sends, except connect, which does not import this.
+# The connect function sends nothing, and does not import this package. Every other function sends,
+# so it imports both senders at its start.
 from chalicelib.sender import boto, concurrent
 from chalicelib.sender.types import Forbidden, Outcome, Recipients
 
@@ -17,8 +18,8 @@ def send(payload: bytes, recipients: Recipients, deadline: float) -> Outcome:
 
     Args:
         payload: at most frames.MAX_BYTES bytes.
-        recipients: connection ids, each with the URL of its management API. They are read
-            while the first of them are sent to.
+        recipients: connection ids, each with the URL of its management API. Sending begins
+            before all of them are read.
         deadline: when to stop, in seconds of time.monotonic().
 
     Raises:

@@ -22,8 +22,8 @@ MAX_THREADS = 16
 def send(payload: bytes, recipients: Recipients, deadline: float, on_result: OnResult) -> None:
     """Send as chalicelib.sender.send does, and report each status with `on_result`."""
     idle_threads, lock = BoundedSemaphore(MAX_THREADS), Lock()
-    # A call that starts later could end after the deadline. If little time is left, calls start in
-    # the first half of it all the same.
+    # A call that starts later could end after the deadline. If less time is left than a call may
+    # take, calls start in its first half.
     now = time.monotonic()
     last_start = max(deadline - MAX_CALL_SECONDS, now + (deadline - now) / 2)
     statuses: set[Status] = set()
@@ -67,7 +67,7 @@ def _post(client: Any, connection_id: str, payload: bytes) -> None:
     try:
         client.post_to_connection(ConnectionId=connection_id, Data=payload)
     except ConnectionClosedError:
-        # All attempts of boto3 took idle connections that had ended. None of those is left now.
+        # Each attempt of boto3 used an idle connection that had ended. No such connection is left.
         client.post_to_connection(ConnectionId=connection_id, Data=payload)
 
 

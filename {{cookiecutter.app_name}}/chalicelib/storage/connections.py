@@ -3,7 +3,7 @@
 Strategy: a connection has one connection row, under the key of the lobby. The row has its name and
 its channels. For each joined channel there is one membership row, under the key of that channel.
 The transaction that registers a user's connection also joins it to the user's own channel. Each
-write can be repeated, and is safe concurrently with any other. Comments name the failure that a
+write can be repeated, and can run at the same time as any other. Comments name the failure that a
 simpler write would cause.
 """
 
@@ -118,7 +118,7 @@ def join(connection: Connection, channel: str) -> None:
         NotConnected: the connection has ended.
     """
     membership = {**row_key(channel, connection), "expires_at": {"N": str(connection.expires_at)}}
-    # The write itself counts: concurrent joins that count before they write would pass the limit.
+    # The condition counts the channels. Concurrent joins could all read a count below the limit.
     has_room = "attribute_not_exists(channels) OR size(channels) < :max"
     update = {
         **_update_channels("ADD", connection, channel),
@@ -186,7 +186,7 @@ def remove_gone(connection_ids: list[str], channel: str, deadline: float | None 
 
     Args:
         channel: the channel that they were found in. Their membership rows in it are deleted,
-            also where the connection row is missing.
+            even if the connection row is missing.
         deadline: the end of retries, in seconds of time.monotonic().
     """
     before_grace = {":before": {"N": str(int((time.time() - GRACE_SECONDS) * 1000))}}
@@ -201,7 +201,7 @@ def remove_gone(connection_ids: list[str], channel: str, deadline: float | None 
         except ConditionFailed:
             return []
         except Exception:
-            # The next message to this channel meets the connection again.
+            # The next message to this channel gets 410 for it, and removes it.
             log.exception("connection %s was not removed", connection_id)
             return []
         joined = connection.channels if connection else ()

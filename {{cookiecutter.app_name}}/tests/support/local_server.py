@@ -18,7 +18,7 @@ import boto3
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection as WebSocket
 
-from chalice_ws.local.issuer.api import TOKEN_PATH
+from chalice_ws.local.issuer.tokens import TOKEN_PATH
 from tests.client import ANYONE, Connection, Frame
 
 # A stuck gateway fails the test after this time. A busy machine needs much less.

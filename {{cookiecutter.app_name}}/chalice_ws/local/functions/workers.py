@@ -1,8 +1,8 @@
 """The execution environments of Lambda: processes that each run one function.
 
 Strategy: a worker loads the app, and belongs to the function of its first event. It runs one
-event at a time, and is kept for the next one. One spare worker is always loaded ahead. So
-globals, crashes and endless loops of a function harm no other, and a new worker costs little.
+event at a time, and is kept for the next one. So the globals, crashes and endless loops of a
+function affect no other. One spare worker is always loaded ahead, so that a new one costs little.
 
 After a change of the app's files a new spare worker is loaded. If it loads, no event goes to a
 worker with the old code, and busy ones end after their event. If it does not load, the old

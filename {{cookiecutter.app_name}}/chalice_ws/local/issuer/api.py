@@ -8,14 +8,18 @@ from aiohttp import web
 
 from chalice_ws.local.functions.runtime import ROUTES
 from chalice_ws.local.issuer.code_flow import CodeFlow, OAuthError
-from chalice_ws.local.issuer.tokens import LIFETIME_SECONDS, PATH, Issuer, sign_in_variables
+from chalice_ws.local.issuer.tokens import (
+    LIFETIME_SECONDS,
+    PATH,
+    TOKEN_PATH,
+    Issuer,
+    sign_in_variables,
+)
 from chalice_ws.local.origins import Origins
 from chalice_ws.project.config import AppError, read_config
 from chalice_ws.project.page import SETTINGS, read_page_settings
 
 log = logging.getLogger("chalice_ws")
-
-TOKEN_PATH = f"{PATH}/token"
 
 AUTHORIZE_PATH = f"{PATH}/authorize"
 

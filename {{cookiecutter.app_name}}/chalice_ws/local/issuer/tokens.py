@@ -13,8 +13,9 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-# The path of the issuer at the gateway's address.
+# The paths of the issuer and of its tokens, at the gateway's address.
 PATH = "/issuer"
+TOKEN_PATH = f"{PATH}/token"
 AUDIENCE = "local"
 LIFETIME_SECONDS = 3600
 

@@ -1,8 +1,8 @@
-"""The actions. Each function with the decorator is one, and the decorator names its fields.
+"""The actions, which clients may ask for. Each function with `@router.action` is one.
 
 To add one, write a function that returns the reply, name its fields in the decorator, and switch
-it on in .chalice/config.json under WS_ACTIONS. Then `make protocol` describes it in docs/: its
-docstring is the summary, and its return type, from chalicelib/replies.py, the reply.
+it on in .chalice/config.json under WS_ACTIONS. Then `make protocol` describes it in docs/. The
+summary is its docstring. The reply is its return type, from chalicelib/replies.py.
 """
 
 from __future__ import annotations

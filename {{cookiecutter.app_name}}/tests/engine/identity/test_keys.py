@@ -19,7 +19,7 @@ def refused(api: Api, token: str) -> bool:
     try:
         connect(api, token)
     except Rejected as rejected:
-        return str(rejected) == "401"
+        return bool(rejected.args[0] == 401)
     return False
 
 
