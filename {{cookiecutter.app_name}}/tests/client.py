@@ -217,7 +217,7 @@ class Api:
             answer = self.run("connect", peer.connect(headers, query.items()))
         if not 200 <= answer["statusCode"] < 300:
             use = "if it refuses guests, return claims in the fixture person of tests/conftest.py"
-            raise Rejected(answer["statusCode"], *([use] if user is None else []))
+            raise Rejected(answer["statusCode"]) from PermissionError(use) if user is None else None
         return self._attach(peer, answer, variables)
 
     def attach(self) -> Client:
