@@ -1,5 +1,6 @@
 """The calls in the source of apps that are not from the template, and their policies."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -189,5 +190,10 @@ def test_app_for_which_chalice_cannot_guess_a_policy_is_an_error(tmp_path: Path)
     """https://github.com/aws/chalice/issues/1798"""
     source = "from chalice import Chalice\n\napp = Chalice(app_name='rooms')\n"
     route = "\n\n@app.route('/')\ndef index():\n    return sorted({int(each) for each in '12'})\n"
-    (line,) = check(make_app(tmp_path, {"app.py": source + route}))
-    assert "Chalice cannot guess a policy for app.py (got KeyError: 'int'); use" in line
+    found = check(make_app(tmp_path, {"app.py": source + route}))
+    # From Python 3.12 on, such an expression is part of its function: Chalice can read it.
+    if sys.version_info >= (3, 12):
+        assert found == []
+    else:
+        (line,) = found
+        assert "Chalice cannot guess a policy for app.py (got KeyError: 'int'); use" in line
