@@ -114,6 +114,7 @@ def test_client_with_the_marks_of_an_earlier_one_gets_what_it_missed(people: Peo
     run(story())
 
 
+@pytest.mark.full
 def test_connection_is_renewed_without_a_gap(people: People) -> None:
     async def story() -> None:
         bob = people.client("bob", channels=["cup"], times={"renew_seconds": 1})

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from zipfile import ZipFile
 
+import pytest
+
 from tests.deploy.aws.account import OFFLINE
 
 LEFT_BY_OTHERS = [
@@ -32,6 +34,7 @@ def package(app: Path, umask: int) -> Path:
     return app / "build" / "dev" / "deployment.zip"
 
 
+@pytest.mark.full
 def test_zip_has_same_bytes_for_other_umask_times_and_extra_files(
     app: Path, tmp_path: Path
 ) -> None:

@@ -107,6 +107,7 @@ def test_chalice_deploy_does_not_serve_added_handler(aws: Account, bake: Bake) -
     assert set(aws.served()) == set(ROUTES)
 
 
+@pytest.mark.full
 def test_chalice_deploy_of_too_long_name_fails(aws: Account, bake: Bake) -> None:
     app = bake()
     config = app / ".chalice" / "config.json"

@@ -164,6 +164,7 @@ def test_deploy_again_changes_nothing_and_destroy_deletes_the_pool(
     assert pools == []
 
 
+@pytest.mark.full
 def test_check_knows_the_settings_of_the_user_pool(aws: Account, bake: Bake) -> None:
     """AUTH jwt is half on without the extra."""
     app = bake()

@@ -242,6 +242,7 @@ def test_table_creates_missing_table_and_log_groups(scripted_aws: ScriptedAws, d
     assert set(scripted_aws.changes()) == {"CreateLogGroup"}
 
 
+@pytest.mark.full
 def test_deploy_waits_when_account_update_is_limited(
     scripted_aws: ScriptedAws, deploy: Run
 ) -> None:

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.deploy.scripted import NO_CREDENTIALS, Run, ScriptedAws
 
 
@@ -28,6 +30,7 @@ def deployment(template: dict[str, Any]) -> str:
     return str(name)
 
 
+@pytest.mark.full
 def test_deployment_is_renamed_when_routes_change(
     scripted_aws: ScriptedAws, copy: Path, deploy: Run
 ) -> None:
@@ -43,6 +46,7 @@ def test_deployment_is_renamed_when_routes_change(
     assert scripted_aws.requests == []
 
 
+@pytest.mark.full
 def test_deployment_waits_for_owners_own_routes(copy: Path, deploy: Run) -> None:
     api = {"ApiId": {"Ref": "WebsocketAPI"}}
     kinds = {
@@ -72,6 +76,7 @@ def test_stages_share_no_names(copy: Path, deploy: Run) -> None:
     assert "app-dev" not in prod
 
 
+@pytest.mark.full
 def test_extras_are_merged_for_all_functions(copy: Path, deploy: Run) -> None:
     plain = package(deploy, copy, "--stage", "prod")["Resources"]
     full = package(deploy, copy, "--stage", "prod", "production", "xray")["Resources"]

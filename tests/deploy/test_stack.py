@@ -33,6 +33,7 @@ def remove_disconnect(app: Path) -> str:
     return source
 
 
+@pytest.mark.full
 def test_deploy_creates_all_resources_and_destroy_deletes_them(aws: Account, bake: Bake) -> None:
     app = bake()
     aws.make(app, "deploy", STAGE="dev")

@@ -110,6 +110,7 @@ def test_architecture_and_domain_settings_reach_template(bake: Bake) -> None:
     assert mapping["Properties"]["ApiMappingKey"] == "v1"
 
 
+@pytest.mark.full
 def test_lint_after_transform_finds_errors_in_functions_and_roles(packaged: Template) -> None:
     wrong = copy.deepcopy(packaged)
     role = wrong["Resources"]["WebsocketMessageRole"]["Properties"]

@@ -209,6 +209,7 @@ def test_emulator_that_the_app_names_is_used(proxied: Gateway, proxy: Recorder) 
     assert (len(emulator.seen), proxy.seen) == (1, [])
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("endpoint", ["None", "'https://s3.us-east-1.amazonaws.com'"])
 def test_emulator_of_the_option_is_used(
     app: Path, tmp_path: Path, proxy: Recorder, endpoint: str
@@ -295,6 +296,7 @@ def test_request_of_the_app_to_another_host_uses_the_proxy(
 # A DynamoDB elsewhere
 
 
+@pytest.mark.full
 def test_database_is_used_without_resources(app: Path, tmp_path: Path) -> None:
     with (
         dynamodb(app) as url,
@@ -322,6 +324,7 @@ def test_database_with_more_than_100_tables_is_used(app: Path, tmp_path: Path) -
                 assert outcome(gateway, code) == "0"
 
 
+@pytest.mark.full
 def test_queues_beside_a_database_elsewhere_are_served(app: Path, tmp_path: Path) -> None:
     project = copytree(APPS / "bare", tmp_path / "bare")
     queue = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "jobs"}}

@@ -170,6 +170,7 @@ def test_app_without_sign_in_gives_no_token(app: Path, tmp_path: Path) -> None:
     assert "tokens" not in config
 
 
+@pytest.mark.full
 def test_app_with_another_issuer_gets_no_token_here(app: Path, tmp_path: Path) -> None:
     issuer = "https://issuer.example.com/"
     project = with_variables(app, tmp_path, AUTH="jwt", AUTH_ISSUER=issuer, AUTH_AUDIENCE="a")
@@ -178,6 +179,7 @@ def test_app_with_another_issuer_gets_no_token_here(app: Path, tmp_path: Path) -
     assert done.stderr == f"error: the app takes tokens of {issuer}; sign in there\n"
 
 
+@pytest.mark.full
 def test_sign_in_switched_on_later_works_after_reload(app: Path, tmp_path: Path) -> None:
     project = with_variables(app, tmp_path)
     with serving(project, project, tmp_path) as gateway:

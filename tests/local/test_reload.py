@@ -92,6 +92,7 @@ def test_handler_during_a_reload_completes(edited: Gateway) -> None:
         assert ask(guest, "eval VERSION") == "new"
 
 
+@pytest.mark.full
 def test_reload_during_the_load_of_a_spare_worker_loses_no_message(edited: Gateway) -> None:
     hold = "Path('hold').exists() and (Path('hold').rename('held'), spin())\nVERSION = "
     with reloaded(edited):
@@ -111,6 +112,7 @@ def test_reload_during_the_load_of_a_spare_worker_loses_no_message(edited: Gatew
         assert ask(guest, "eval VERSION") == "new"
 
 
+@pytest.mark.full
 def test_reload_loses_no_message(edited: Gateway) -> None:
     with client(edited.url) as guest, client(edited.url) as other:
         before = edited.printed().count(RELOADED)
@@ -167,6 +169,7 @@ def check_old_code(gateway: Gateway, guest: ClientConnection, other: ClientConne
         gateway.wait_for_disconnect(connection_id)
 
 
+@pytest.mark.full
 def test_change_that_imports_after_two_that_do_not_is_loaded(edited: Gateway) -> None:
     with client(edited.url) as guest, client(edited.url) as other:
         with reloaded(edited, NOT_RELOADED):
@@ -205,6 +208,7 @@ def test_app_that_did_not_load_is_tried_again_without_workers(
         assert guest.recv(timeout=SECONDS) == "new"
 
 
+@pytest.mark.full
 def test_reload_ends_the_old_workers(edited: Gateway) -> None:
     with reloaded(edited):
         edit(edited, "app.py", "VERSION = 'old'", "VERSION = '0'")

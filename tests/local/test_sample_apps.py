@@ -57,6 +57,7 @@ def test_chat_with_rooms(app: Path, tmp_path: Path) -> None:
         assert ann.recv(SECONDS) == "Bob leaves"
 
 
+@pytest.mark.full
 def test_login_over_rest_opens_the_websocket(app: Path, tmp_path: Path) -> None:
     with running(app, "login", tmp_path) as gateway:
         ann = {"name": "ann", "password": "secret"}
@@ -124,6 +125,7 @@ def test_blueprints_and_middleware(app: Path, tmp_path: Path) -> None:
         assert result == {"reset": "all", "left": True}
 
 
+@pytest.mark.full
 def test_pydantic_layers_and_vendor(app: Path, tmp_path: Path) -> None:
     with running(app, "models", tmp_path) as gateway, client(gateway.url) as guest:
         assert ask(guest, '{"action": "draw", "width": 3, "height": 4}') == "12 cm2"

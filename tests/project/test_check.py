@@ -297,6 +297,7 @@ def test_check_with_faults_reports_each(app: Path, tmp_path: Path, group: str) -
         assert any(re.search(message, line) for line in lines), (message, lines)
 
 
+@pytest.mark.full
 def test_check_of_one_stage_ignores_the_other(app: Path, tmp_path: Path) -> None:
     copy = copy_with(app, tmp_path, set_variables("prod", FANOUT_RPS="fast"))
     assert check(copy, "--stage", "dev") == (0, [])
@@ -304,6 +305,7 @@ def test_check_of_one_stage_ignores_the_other(app: Path, tmp_path: Path) -> None
     assert "use one of dev, prod" in check(copy, "--stage", "pord")[1][0]
 
 
+@pytest.mark.full
 def test_check_of_rate_above_quota_of_region_warns(app: Path, tmp_path: Path) -> None:
     status, lines = check(app, AWS_REGION="eu-south-1")
     assert status == 0
@@ -319,6 +321,7 @@ def test_check_of_rate_above_quota_of_region_warns(app: Path, tmp_path: Path) ->
     assert check(copy_with(app, tmp_path / "2", *unlimited), AWS_REGION="eu-south-1") == (0, [])
 
 
+@pytest.mark.full
 def test_rate_of_app_baked_for_region_with_low_quota_fits(bake: Bake) -> None:
     assert check(bake(aws_region="mx-central-1"), AWS_REGION="mx-central-1") == (0, [])
 
@@ -354,6 +357,7 @@ def test_check_ignores_installed_files(app: Path, tmp_path: Path) -> None:
     assert check(copy_with(app, tmp_path, *edits)) == (0, [])
 
 
+@pytest.mark.full
 def test_check_of_handler_in_other_file_knows_it(app: Path, tmp_path: Path) -> None:
     blueprint = "\n\nfrom chalicelib.jobs import jobs\n\napp.register_blueprint(jobs)\n"
     flags = replace("app.py", '["WEBSOCKETS"]', '["WEBSOCKETS", "BLUEPRINTS"]')

@@ -89,6 +89,7 @@ def run_test(app: Path, text: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+@pytest.mark.full
 def test_example_of_channels_by_a_claim_works(bake: Bake) -> None:
     app = bake()
     path = app / "chalicelib" / "access.py"
