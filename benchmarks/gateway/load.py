@@ -137,8 +137,9 @@ class Load:
         address = urlsplit(self._url)
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         for connection_id in ids:
-            head = f"POST {address.path}/@connections/{connection_id} HTTP/1.1\r\nHost: any\r\n"
-            writer.write(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
+            head = f"POST {address.path}/@connections/{connection_id} HTTP/1.1\r\n"
+            head += f"Host: {address.netloc}\r\nContent-Length: {len(data)}\r\n\r\n"
+            writer.write(head.encode() + data)
             answer = await reader.readuntil(b"\r\n\r\n")
             assert answer.split()[1].startswith(b"2"), answer
         writer.close()
