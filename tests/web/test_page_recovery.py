@@ -85,8 +85,6 @@ def test_connections_end_while_messages_flow(
 ) -> None:
     with serving(app, app, tmp_path, "--max-duration=3") as gateway:
         ann, bob = two_in("tea", driver, gateway.page)
-        bob.click("#open-profile")
-        bob.run("document.querySelector('#name-input').focus()")
         said: list[str] = []
         while gateway.printed().count("$disconnect") < ends:
             for each in (ann, bob):

@@ -25,7 +25,10 @@ def check_parameters(stage: Stage) -> Iterator[str]:
         # A decorator may pass other arguments on.
         parameters = signature(function, follow_wrapped=False)
         try:
-            parameters.bind(*([] if is_by_name else names), **dict.fromkeys(names * is_by_name))
+            if is_by_name:
+                parameters.bind(**dict.fromkeys(names))
+            else:
+                parameters.bind(*names)
         except TypeError:
             use = f"use def {function.__name__}({', '.join(names)})"
             yield f"{where} has other parameters than AWS passes (got {parameters}); {use}"

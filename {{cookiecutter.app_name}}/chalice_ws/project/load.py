@@ -3,9 +3,10 @@
 import importlib
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from chalice import Chalice
 
@@ -57,6 +58,16 @@ def own_modules(project_dir: Path) -> Iterator[tuple[Path, ModuleType]]:
         is_own = path.is_relative_to(project_dir) and not path.is_relative_to(toolkit)
         if is_own and "site-packages" not in path.parts:
             yield path, module
+
+
+def setting_readers() -> Mapping[str, Callable[[], Any]]:
+    """Return the imported app's functions that read an environment variable, by its name.
+
+    An app that follows the template has them in chalicelib/settings.py, and others have none.
+    """
+    readers: Mapping[str, Callable[[], Any]]
+    readers = getattr(sys.modules.get("chalicelib.settings"), "READERS", {})
+    return readers
 
 
 def _put_first(project_dir: Path) -> None:

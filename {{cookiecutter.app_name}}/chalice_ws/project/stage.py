@@ -1,7 +1,6 @@
 """A stage of an app, as Chalice would deploy it."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from chalice.deploy.models import LambdaFunction, Model
 
 from chalice_ws.project.actions import registered_actions
 from chalice_ws.project.config import CONFIG, AppError, read_config
-from chalice_ws.project.load import load_app
+from chalice_ws.project.load import load_app, setting_readers
 from chalice_ws.project.resources import Resources, read_resources
 
 
@@ -26,8 +25,7 @@ class Stage:
         config: the settings of the stage.
         app: the imported app.
         functions: the Lambda functions by the name that Chalice gives to each.
-        readers: the functions of chalicelib/settings.py that read an environment variable, by its
-            name. Only an app that follows the template has some.
+        readers: the functions that read an environment variable, as `setting_readers` returns them.
         actions: the names of the actions that chalicelib/actions.py registers.
         extras: the names of the resource files that the stage gets beside resources.json.
     """
@@ -92,8 +90,7 @@ def load_stage(project_dir: Path, name: str, extras: Sequence[str] = ()) -> Stag
         got = f"{type(error).__name__}: {error}"
         raise AppError(f"Chalice cannot read the settings (got {got}); correct {CONFIG}") from None
     functions = {each.resource_name: each for each in _functions(application)}
-    readers = getattr(sys.modules.get("chalicelib.settings"), "READERS", {})
-    return Stage(config, app, functions, readers, registered_actions(), extras)
+    return Stage(config, app, functions, setting_readers(), registered_actions(), extras)
 
 
 def _functions(model: Model) -> Iterator[LambdaFunction]:

@@ -64,14 +64,17 @@ class Field:
         A default is as `convert` returns it, so only a field that returns its example as it is
         can tell.
         """
+        if self.convert is not _same:
+            try:
+                if self.parse(self.example) != self.example:
+                    return True
+            except Exception:
+                return True
         try:
-            is_same = self.convert is _same or self.parse(self.example) == self.example
-        except Exception:
-            is_same = False
-        try:
-            return not is_same or bool([self.parse(default)])
+            self.parse(default)
         except Exception:
             return False
+        return True
 
     def parse(self, value: Any) -> Any:
         """Return the value to use.

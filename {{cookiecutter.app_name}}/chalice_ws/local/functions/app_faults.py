@@ -1,7 +1,6 @@
 """Faults that do not keep an app from running on this machine, and that its owner should know."""
 
 import importlib
-import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from chalice.app import EventSourceHandler
 
 from chalice_ws.project.actions import find_unknown_now
 from chalice_ws.project.config import CONFIG, AppError
-from chalice_ws.project.load import own_modules
+from chalice_ws.project.load import own_modules, setting_readers
 
 DECORATORS = {
     "$connect": "on_ws_connect",
@@ -79,8 +78,7 @@ def _find_unregistered(project_dir: Path) -> Iterator[str]:
 
 def _find_wrong_settings(tables: Collection[str]) -> Iterator[str]:
     # A generated app reads its settings at each event, which would fail.
-    readers = getattr(sys.modules.get("chalicelib.settings"), "READERS", {})
-    for name, read in readers.items():
+    for name, read in setting_readers().items():
         try:
             value = read()
         except ValueError as error:
