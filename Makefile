@@ -10,7 +10,8 @@ REQUIREMENTS = tests/requirements.txt '$(APP)/requirements-dev.txt' '$(APP)/requ
 # processor.
 PER_PROCESSOR = 2
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * $(PER_PROCESSOR))))
-PYTEST = $(RUN) pytest -n $(WORKERS) --no-loadscope-reorder
+# A process that has ended is not replaced: pytest-xdist 3.8 then waits without end for the last tests.
+PYTEST = $(RUN) pytest -n $(WORKERS) --no-loadscope-reorder --max-worker-restart=0
 
 # The template's folder is copied into apps: nothing may be left in it.
 export PYTHONDONTWRITEBYTECODE = 1

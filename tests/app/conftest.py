@@ -19,5 +19,12 @@ def clients(app: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def run(story: Coroutine[Any, Any, None]) -> None:
-    """Run a test's coroutine, and end it if it hangs."""
-    asyncio.run(asyncio.wait_for(story, SECONDS))
+    """Run a test's coroutine, and fail if it hangs."""
+
+    async def run_in_time() -> None:
+        task = asyncio.create_task(story)
+        await asyncio.wait({task}, timeout=SECONDS)
+        assert task.done(), f"no end within {SECONDS} s"
+        await task
+
+    asyncio.run(run_in_time())

@@ -12,6 +12,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from tests.app.conftest import run
+from tests.local.gateway import SECONDS
 
 
 def test_request_that_is_too_fast_is_sent_again_at_the_time_that_the_server_names(
@@ -133,6 +134,35 @@ def test_close_and_gap_are_told_after_a_cut_and_no_push_passes_for_them(clients:
                 assert await anext(gaps) == {"type": "gap", "channel": "lobby"}
                 await client.wait_online()
             assert [frame async for frame in gaps] == []
+
+    run(story())
+
+
+@pytest.mark.parametrize("moment", ["reply", "end"])
+def test_client_can_be_closed_in_the_moment_of_a_reply_or_of_the_connections_end(
+    clients: Any, moment: str
+) -> None:
+    async def close_after(turns: int, client: Any) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await client.close()
+
+    async def story() -> None:
+        async with odd_server([{"type": "reply comes"}], PAGE) as address:
+            for turns in range(8):
+                client = clients.Client(address, timing=clients.Timing(first_pause_seconds=0.01))
+                await client.__aenter__()
+                await client.wait_online()
+                stream = client.events("reply comes" if moment == "reply" else "close")
+                asking = asyncio.ensure_future(
+                    client.broadcast("lobby", 1) if moment == "reply" else client.request("end")
+                )
+                await anext(stream)
+                closing = asyncio.create_task(close_after(turns, client))
+                await asyncio.wait({closing}, timeout=SECONDS)
+                assert closing.done(), f"{turns} turns later"
+                await asyncio.wait({asking})
+                asking.exception()
 
     run(story())
 

@@ -186,8 +186,7 @@ class Connection:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             beat_seconds = self._timing.heartbeat_seconds * random.uniform(0.75, 1.25)
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(link.wait_closed(), min(left, beat_seconds))
+            await link.wait_closed(min(left, beat_seconds))
             if not link.is_open:
                 return False
             if left > beat_seconds:

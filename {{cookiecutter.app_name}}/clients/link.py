@@ -62,23 +62,26 @@ class Link:
             if not self.is_open:
                 raise Offline("not connected; wait for wait_online()")
             await self._socket.send(text)
-            frame = await asyncio.wait_for(reply, self._reply_timeout_seconds)
+            # asyncio.wait_for loses a cancellation that comes with the reply, before Python 3.12.
+            await asyncio.wait({reply}, timeout=self._reply_timeout_seconds)
+            if reply.done():
+                frame = reply.result()
+            elif self._heard_at < asked_at:
+                self.abort()
+                raise Offline("the server does not answer")
+            else:
+                raise TimeoutError(f"no reply to {action}")
         except ConnectionClosed:
             raise Offline("the connection has ended") from None
-        except asyncio.TimeoutError:
-            if self._heard_at < asked_at:
-                self.abort()
-                raise Offline("the server does not answer") from None
-            raise TimeoutError(f"no reply to {action}") from None
         finally:
             del self._replies[request_id]
         if frame.get("type") == "error":
             raise RequestError(frame)
         return {name: value for name, value in frame.items() if name != "id"}
 
-    async def wait_closed(self) -> None:
-        """Wait until the connection has ended."""
-        await asyncio.wait({self._reading})
+    async def wait_closed(self, timeout_seconds: float | None = None) -> None:
+        """Wait until the connection has ended, or for `timeout_seconds`."""
+        await asyncio.wait({self._reading}, timeout=timeout_seconds)
 
     async def close(self) -> None:
         """Close the connection."""

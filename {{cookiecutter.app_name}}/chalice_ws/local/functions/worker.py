@@ -73,11 +73,12 @@ class Worker(asyncio.Protocol):
         assert self._transport
         self._number += 1
         self._transport.write(json.dumps([self._number, name, text]).encode() + b"\n")
-        try:
-            answer = await asyncio.wait_for(self._answer, timeout_seconds)
-        except asyncio.TimeoutError:
+        # asyncio.wait_for loses a cancellation that comes with the answer, before Python 3.12.
+        await asyncio.wait({self._answer}, timeout=timeout_seconds)
+        if not self._answer.done():
             # Lambda's own message.
-            raise WorkerEnded(f"Task timed out after {timeout_seconds:.2f} seconds") from None
+            raise WorkerEnded(f"Task timed out after {timeout_seconds:.2f} seconds")
+        answer = self._answer.result()
         if not answer:
             raise WorkerEnded("Runtime exited")
         try:

@@ -137,8 +137,9 @@ class Workers:
             if worker := await self._take_spare() or self._take_any_idle():
                 return worker
             self._released.clear()
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._released.wait(), RETRY_SECONDS)
+            retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._released.set)
+            await self._released.wait()
+            retry.cancel()
             # The last load may have failed for another reason than the code, such as memory.
             if self._spare is None:
                 self._spare = asyncio.create_task(self._start())
