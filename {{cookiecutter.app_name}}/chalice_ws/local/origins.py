@@ -7,6 +7,7 @@ server. Where a page's name leads to 127.0.0.1 (DNS rebinding), Host has that na
 import ipaddress
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -82,6 +83,7 @@ def _is_same_server(origin: str, host: str) -> bool:
     return ports[0] == ports[1] and all(map(_is_loopback, names))
 
 
+@lru_cache
 def _is_loopback(name: str) -> bool:
     name = name.rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):

@@ -8,7 +8,8 @@ import re
 from typing import Any
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+
+from chalice_ws.local.checks import Check
 
 # Such as /user/ann/proxy/absolute/8000, /absproxy/8000 and /codeeditor/default/absports/8000.
 _PREFIX = re.compile(r"(/.*?)??/((abs)?proxy|proxy/absolute|(abs)?ports)/\d+")
@@ -41,7 +42,7 @@ def _without_prefix(path: str, stage: str) -> str:
     return rest if rest.startswith("/") else path
 
 
-def add_slash(stage: str) -> Middleware:
+def add_slash(stage: str) -> Check:
     """Return a check that redirects /proxy/8000 to /proxy/8000/.
 
     The addresses in the page are relative, and need the slash.
@@ -50,10 +51,8 @@ def add_slash(stage: str) -> Middleware:
         stage: the API's stage. A path that begins with it is a route of the app.
     """
 
-    @web.middleware
-    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+    def check(request: web.Request) -> None:
         if _PREFIX.fullmatch(request.path) and not request.path.startswith(f"/{stage}/"):
             raise web.HTTPFound(request.path.rpartition("/")[2] + "/")
-        return await handler(request)
 
     return check

@@ -7,7 +7,7 @@ import logging
 import os
 import shlex
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from aiohttp import web
@@ -19,11 +19,11 @@ from chalice_ws.local.authorizers.websocket import Authorizer
 from chalice_ws.local.checks import (
     NO_CACHE,
     add_page_headers,
-    limit_body_time,
     refuse_large_headers,
     refuse_other_hosts,
     refuse_other_paths,
     refuse_web_pages,
+    run_checks,
 )
 from chalice_ws.local.definitions import Definitions, read_definitions
 from chalice_ws.local.functions.endpoints import endpoint_variable
@@ -102,14 +102,14 @@ async def run(options: argparse.Namespace) -> None:
     rest = Rest(gateway, origins, limits.integration_seconds, compress_from_bytes)
     checks = [
         refuse_large_headers,
-        limit_body_time(options.keepalive_timeout),
         refuse_other_hosts(origins, rest.serves),
         refuse_web_pages(lambda request: rest.serves(request) or request.path == TOKEN_PATH),
         refuse_other_paths(stage),
         add_slash(stage),
     ]
     tokens = IssuerApi(issuer, project, options.stage, origins)
-    application = routes(gateway, rest, management, invoke, project / "web", tokens, checks)
+    middleware = run_checks(checks, options.keepalive_timeout)
+    application = routes(gateway, rest, management, invoke, project / "web", tokens, middleware)
     runner = web.AppRunner(
         application,
         access_log=None,
@@ -189,10 +189,10 @@ def routes(
     invoke: Invoke,
     pages: Path,
     tokens: IssuerApi,
-    checks: Sequence[Middleware],
+    middleware: Middleware,
 ) -> web.Application:
     """Return the HTTP application: the WebSocket and REST API, the AWS APIs, the web page."""
-    app = web.Application(client_max_size=MAX_INVOKE_BYTES, middlewares=checks)
+    app = web.Application(client_max_size=MAX_INVOKE_BYTES, middlewares=[middleware])
     app.on_response_prepare.append(add_page_headers)
     for path in (f"/{gateway.stage}", f"/{gateway.stage}/"):
         app.router.add_route("*", path, rest.handle_root)
