@@ -13,7 +13,12 @@ from tests.project.test_check import CONFIG, check, copy_with
 PROJECT = RAW / "chalice_ws" / "project"
 NEEDED = {
     *(f"ec2:{each}NetworkInterface" for each in ("Create", "Delete")),
-    *("ec2:DescribeNetworkInterfaces", "xray:PutTelemetryRecords", "xray:PutTraceSegments"),
+    *(
+        "ec2:DescribeNetworkInterfaces",
+        "ssm:GetParameter",
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
+    ),
     *(f"sqs:{each}" for each in ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")),
     *(
         f"{service}:{each}"

@@ -139,6 +139,15 @@ def test_check_names_the_parameter_to_grant(copy: Path, grants: tuple[Any, ...])
     )
 
 
+def test_check_takes_the_policies_of_the_role_for_the_secret(copy: Path) -> None:
+    change(copy, SECRET, PLAIN)
+    arn = {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/AmazonSSMReadOnlyAccess"}
+    resources = json.loads((copy / "resources.json").read_text())
+    resources["Resources"]["WebsocketConnectRole"] = {"Properties": {"ManagedPolicyArns": [arn]}}
+    (copy / "resources.json").write_text(json.dumps(resources))
+    assert check(copy, "--stage=prod") == (0, [])
+
+
 @pytest.mark.parametrize("function", ["websocket_connect", "websocket_message"])
 def test_check_reports_sign_in_of_one_function_alone(copy: Path, function: str) -> None:
     change(copy, {}, CRYPTO)

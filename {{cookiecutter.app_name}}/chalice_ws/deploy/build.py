@@ -16,6 +16,7 @@ from chalice_ws.deploy.archive import normalize
 from chalice_ws.deploy.errors import DeployError
 from chalice_ws.project.aws_settings import without_settings
 from chalice_ws.project.check import check_app
+from chalice_ws.project.config import as_list
 from chalice_ws.project.resources import merge, read_resource_file, resource_files
 
 Template = dict[str, Any]
@@ -127,7 +128,7 @@ def _with_named_deployment(template: Template) -> Template:
     # CloudFormation creates resources in any order. The snapshot must come after its parts, also
     # after those of the resource files.
     deployment = template["Resources"][DEPLOYMENT]
-    deployment["DependsOn"] = [*_as_list(deployment.get("DependsOn", [])), *parts]
+    deployment["DependsOn"] = [*as_list(deployment.get("DependsOn")), *parts]
     deployment["DependsOn"] = list(dict.fromkeys(deployment["DependsOn"]))
     # Chalice's deployment has one fixed name, so CloudFormation creates it once and a handler that
     # is added later never goes live. With a hash of its snapshot in the name, a change of the
@@ -142,11 +143,6 @@ def _is_of_api(resource: Template) -> bool:
     # The owner may have another API in the same stack.
     api = json.dumps(resource.get("Properties", {}).get("ApiId"))
     return API in re.findall(r"\w+", api)
-
-
-def _as_list(value: Any) -> list[Any]:
-    """Return a value of a template as a list: DependsOn may have one name without its list."""
-    return value if isinstance(value, list) else [value]
 
 
 def _with_json_as_text(template: Template) -> Template:

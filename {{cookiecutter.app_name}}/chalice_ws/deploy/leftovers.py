@@ -82,9 +82,7 @@ def function_log_groups(config: Config) -> list[str]:
 
 def retained_ids(config: Config) -> set[str]:
     """Return the logical ids of the resources that outlive the stack, in any resource file."""
-    folder = Path(config.project_dir)
-    extras = [[path.stem] for path in sorted((folder / "resources").glob("*.json"))]
-    contents = [Resources(resource_files(folder, each), "").content for each in [[], *extras]]
+    contents = [each.content for each in _in_turn(config)]
     return {
         logical_id
         for content in contents
@@ -97,14 +95,19 @@ def _names(config: Config, extras: Iterable[str] | None) -> dict[str, dict[str, 
     if extras is not None:
         files = resource_files(Path(config.project_dir), extras)
         return _names_of(config, [Resources(files, _stack(config))])
-    folder = Path(config.project_dir) / "resources"
-    # Files that are not used together may define the same resource in two ways.
-    single = [[path.stem] for path in sorted(folder.glob("*.json"))]
-    files_in_turn = [resource_files(Path(config.project_dir), each) for each in single]
-    every = [Resources(files, _stack(config)) for files in files_in_turn]
-    names = _names_of(config, [read_resources(config), *every])
+    names = _names_of(config, [read_resources(config), *_in_turn(config)])
     names[LOG_GROUP] |= dict.fromkeys(function_log_groups(config), False)
     return names
+
+
+def _in_turn(config: Config) -> list[Resources]:
+    """Return the resources of resources.json, alone and with each of the other files.
+
+    Files that are not used together may define the same resource in two ways.
+    """
+    folder = Path(config.project_dir)
+    extras = [[path.stem] for path in sorted((folder / "resources").glob("*.json"))]
+    return [Resources(resource_files(folder, each), _stack(config)) for each in [[], *extras]]
 
 
 def _names_of(config: Config, every: list[Resources]) -> dict[str, dict[str, bool]]:

@@ -8,7 +8,6 @@ from chalice.config import Config
 
 from chalice_ws.deploy.errors import DeployError
 from chalice_ws.project import sign_in
-from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.resources import read_resources
 
 # The module of a generated app that reads AUTH.
@@ -28,20 +27,14 @@ def require_sign_in(config: Config, extras: Iterable[str]) -> None:
     """
     if not READER.exists():
         return
-    scope = config.scope(config.chalice_stage, sign_in.CONNECT)
     resources = read_resources(config, extras)
-    names = (sign_in.CONNECT, sign_in.MESSAGE)
-    variables, of_message = (sign_in.function_variables(config, resources, name) for name in names)
-    problems = [
-        *sign_in.find_other_mode(variables, of_message),
-        *sign_in.find_missing_settings(variables),
-        *sign_in.find_missing_packages(variables, Path()),
-    ]
-    problems = [f"{sign_in.where(config.chalice_stage)}: {each}" for each in problems]
-    policy = Path(".chalice", scope.iam_policy_file or f"policy-{config.chalice_stage}.json")
-    if scope.manage_iam_role and policy.exists():
-        statements = [*read_statements(policy), *sign_in.role_statements(resources.content)]
-        problems += sign_in.find_missing_grant(variables, statements, str(policy))
+    scope = config.scope(config.chalice_stage, sign_in.CONNECT)
+    name = scope.iam_policy_file or f"policy-{config.chalice_stage}.json"
+    policy = Path(config.project_dir, ".chalice", name) if scope.manage_iam_role else None
+    variables = sign_in.function_variables(config, resources, sign_in.CONNECT)
+    where = sign_in.where(config.chalice_stage)
+    problems = [f"{where}: {each}" for each in sign_in.find_missing_settings(variables)]
+    problems += sign_in.find_faults(config, resources, policy)
     if problems:
         *others, last = problems
         for problem in others:

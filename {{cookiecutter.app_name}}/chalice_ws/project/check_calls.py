@@ -16,7 +16,7 @@ from boto3.session import Session
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError
 from chalice.constants import POST_TO_WEBSOCKET_CONNECTION_POLICY
-from chalice.deploy.models import AutoGenIAMPolicy, FileBasedIAMPolicy
+from chalice.deploy.models import AutoGenIAMPolicy
 from chalice.policy import (
     load_api_policy_actions,
     load_custom_policy_actions,
@@ -69,12 +69,11 @@ def _find(stage: Stage) -> dict[str, list[str]]:
     calls, resources = Calls(folder), stage.read_resources()
     found: dict[str, dict[str, str]] = {}
     for name, function in stage.functions.items():
-        policy = getattr(function.role, "policy", None)
-        if isinstance(policy, AutoGenIAMPolicy):
+        path = stage.policy_file(name)
+        if isinstance(getattr(function.role, "policy", None), AutoGenIAMPolicy):
             shown_policy, statements = GUESSED, _guess(folder)
-        # check_functions reports a file that is missing.
-        elif isinstance(policy, FileBasedIAMPolicy) and Path(policy.filename).exists():
-            path = Path(policy.filename)
+        # check_policies reports a file that is missing.
+        elif path and path.exists():
             shown_policy, statements = str(shown(path)), read_statements(path)
         else:
             continue

@@ -13,16 +13,10 @@ from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.project import quotas
 from chalice_ws.project.actions import GENERATED, find_unknown, split_names
-from chalice_ws.project.config import CONFIG
+from chalice_ws.project.config import CONFIG, FUNCTION, STAGE, STAGE_FUNCTION, TOP, levels
 from chalice_ws.project.resources import Resources
-from chalice_ws.project.sign_in import CONNECT
+from chalice_ws.project.sign_in import CONNECT, MESSAGE
 from chalice_ws.project.stage import Stage
-
-# The function that runs the actions.
-MESSAGE = "websocket_message"
-
-# The levels of config.json.
-TOP, STAGE, FUNCTION, STAGE_FUNCTION = "top", "stage", "function", "function of a stage"
 
 
 class _Recorder(dict[str, Any]):
@@ -72,7 +66,7 @@ def check_names(
     """
     if not content.get("app_name"):
         yield f'{CONFIG}: app_name is missing; add "app_name": "NAME"'
-    for where, level, settings in _levels(content):
+    for where, level, settings in levels(content):
         for name in sorted(settings.keys() - accepted_names()[level]):
             yield f"{CONFIG}: Chalice ignores {where}{name}; {_advice(name, where, level)}"
         if python_names is None:
@@ -82,17 +76,6 @@ def check_names(
             use = known[0] if known else f"one of {', '.join(python_names)}"
             what = f"{where}lambda_functions has an unknown function (got {name!r})"
             yield f"{CONFIG}: {what}; use {use}"
-
-
-def _levels(content: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    # The path to each object of settings, its level, and the object.
-    yield "", TOP, content
-    for name, settings in content.get("lambda_functions", {}).items():
-        yield f"lambda_functions.{name}.", FUNCTION, settings
-    for stage, of_stage in content.get("stages", {}).items():
-        yield f"stages.{stage}.", STAGE, of_stage
-        for name, settings in of_stage.get("lambda_functions", {}).items():
-            yield f"stages.{stage}.lambda_functions.{name}.", STAGE_FUNCTION, settings
 
 
 def _advice(name: str, where: str, level: str) -> str:

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from chalice.app import EventSourceHandler
-from chalice.deploy.models import FileBasedIAMPolicy, ManagedIAMRole
+from chalice.deploy.models import ManagedIAMRole
 from chalice.deploy.validate import (
     ExperimentalFeatureError,
     validate_configuration,
     validate_feature_flags,
 )
 
-from chalice_ws.project.config import AppError, shown
+from chalice_ws.project.config import AppError, as_list, shown
 from chalice_ws.project.load import MISSING_FLAG, load_app, own_modules
 from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.stage import Stage
@@ -119,17 +119,15 @@ def check_policies(stage: Stage) -> Iterator[str]:
     """Yield policies that are missing, ignored or of no use."""
     folder = Path(stage.config.project_dir) / ".chalice"
     for name, python_name in stage.python_names().items():
-        role = stage.functions[name].role
-        if not isinstance(role, ManagedIAMRole):
+        if not isinstance(stage.functions[name].role, ManagedIAMRole):
             continue
-        given = stage.settings(name).iam_policy_file
-        if not isinstance(role.policy, FileBasedIAMPolicy):
+        given, path = stage.settings(name).iam_policy_file, stage.policy_file(name)
+        if path is None:
             # check_defaults reports it of a generated app.
             if given and not stage.follows_template:
                 what = f"Chalice ignores iam_policy_file of {name}"
                 yield f'{stage.where}: {what}; add "autogen_policy": false'
             continue
-        path = Path(role.policy.filename)
         # Functions that need the same may share a policy. A policy of another stage names that
         # stage's table.
         if stage.follows_template and not str(given).startswith(f"{stage.name}/"):
@@ -159,10 +157,7 @@ def check_tables(stage: Stage) -> Iterator[str]:
     # CloudFormation adds characters to a name that it makes.
     defined = [*names, *(f"{each}-" for each in names)]
     start = f"{stage.config.app_name}-{stage.name}-"
-    roles = [each.role for each in stage.functions.values()]
-    policies = [each.policy for each in roles if isinstance(each, ManagedIAMRole)]
-    paths = {Path(each.filename) for each in policies if isinstance(each, FileBasedIAMPolicy)}
-    for path in sorted(each for each in paths if each.exists()):
+    for path in stage.policy_files():
         for name in dict.fromkeys(_tables(read_statements(path))):
             if name.startswith(start) and not any(fnmatchcase(each, name) for each in defined):
                 likely = get_close_matches(name, names, 1)
@@ -173,7 +168,7 @@ def check_tables(stage: Stage) -> Iterator[str]:
 
 def _tables(statements: list[dict[str, Any]]) -> Iterator[str]:
     for statement in statements:
-        for resource in map(str, _list(statement.get("Resource"))):
+        for resource in map(str, as_list(statement.get("Resource"))):
             service, _, name = resource.partition(":table/")
             if ":dynamodb:" in service and name:
                 yield name.partition("/")[0]
@@ -231,10 +226,10 @@ def _check_connections(stage: Stage, name: str, path: Path) -> Iterator[str]:
 
 def _connection_resources(statements: list[dict[str, Any]]) -> Iterator[str]:
     for statement in statements:
-        actions = [str(each).lower() for each in _list(statement.get("Action"))]
+        actions = [str(each).lower() for each in as_list(statement.get("Action"))]
         allowed = any(fnmatchcase("execute-api:manageconnections", each) for each in actions)
         if allowed and statement.get("Effect") == "Allow":
-            yield from _list(statement.get("Resource", "*"))
+            yield from as_list(statement.get("Resource", "*"))
 
 
 def _methods(resource: str, api_stage: str | None = None) -> set[str]:
@@ -245,7 +240,3 @@ def _methods(resource: str, api_stage: str | None = None) -> set[str]:
     start = f"{api_id}/{api_stage or named_stage}"
     methods = ("POST", "DELETE", "GET")
     return {each for each in methods if fnmatchcase(f"{start}/{each}/@connections/id", pattern)}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from chalice_ws.project.config import CONFIG
+from chalice_ws.project.config import CONFIG, levels
 
 # What issuers of keys begin them with, and what each is.
 _KINDS = {
@@ -51,14 +51,12 @@ def find_likely_secrets(content: dict[str, Any], stage: str, folder: Path) -> It
 
 
 def _variables(content: dict[str, Any], stage: str) -> Iterator[tuple[str, str, str]]:
-    of_stage = content.get("stages", {}).get(stage, {})
-    for settings in (content, of_stage):
-        for each in (settings, *settings.get("lambda_functions", {}).values()):
-            for name, value in each.get("environment_variables", {}).items():
-                # The same for each stage, if it stands at the top.
-                where = CONFIG if settings is content else f"{CONFIG}, stage {stage}"
-                if isinstance(value, str):
-                    yield where, name, value
+    for path, _, settings in levels(content, stage):
+        # The same for each stage, if it stands at the top.
+        where = f"{CONFIG}, stage {stage}" if path.startswith("stages.") else CONFIG
+        for name, value in settings.get("environment_variables", {}).items():
+            if isinstance(value, str):
+                yield where, name, value
 
 
 def _is_random(value: str) -> bool:

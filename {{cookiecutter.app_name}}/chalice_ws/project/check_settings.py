@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from chalice.deploy.models import FileBasedIAMPolicy, ManagedIAMRole
 from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.project.check_values import MAX_VARIABLES_BYTES, check_values, variables_bytes
-from chalice_ws.project.config import CONFIG, read_json
+from chalice_ws.project.config import CONFIG, levels, read_json
 from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.references import references
 from chalice_ws.project.resources import needed_extras
@@ -28,25 +27,16 @@ VISIBILITY_SECONDS = 30
 MIN_TIMEOUT_SECONDS = 5
 
 
-def levels(content: dict[str, Any], stage: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the objects of settings that apply to a stage, each with its path in config.json."""
-    of_stage = content.get("stages", {}).get(stage, {})
-    for where, settings in (("", content), (f"stages.{stage}.", of_stage)):
-        yield where, settings
-        for name, of_function in settings.get("lambda_functions", {}).items():
-            yield f"{where}lambda_functions.{name}.", of_function
-
-
 def check_stage_values(content: dict[str, Any], stage: str) -> Iterator[str]:
     """Yield the values that Chalice or AWS would refuse or misread."""
-    for where, settings in levels(content, stage):
+    for where, _, settings in levels(content, stage):
         yield from check_values(where, settings)
 
 
 def check_unread(stage: Stage) -> Iterator[str]:
     """Yield the settings that have no effect, or not the one that they seem to have."""
     content, app = stage.config.config_from_disk, stage.app
-    for where, settings in levels(content, stage.name):
+    for where, _, settings in levels(content, stage.name):
         given = {name for name, value in settings.items() if value is not None}
         for name in REST_SETTINGS if not app.routes else ():
             if name in given:
@@ -120,12 +110,11 @@ def check_unknown_grants(stage: Stage) -> Iterator[str]:
 def _missing_grants(stage: Stage) -> Iterator[tuple[str, str, str, list[str]]]:
     # The function, what needs the actions, the actions, and policies that may allow them.
     resources = stage.read_resources()
-    for name, function in stage.functions.items():
-        role = function.role
-        if not isinstance(role, ManagedIAMRole) or not isinstance(role.policy, FileBasedIAMPolicy):
+    for name in stage.functions:
+        path = stage.policy_file(name)
+        if path is None:
             # Chalice adds the permissions to a policy that it generates.
             continue
-        path = Path(role.policy.filename)
         for cause, actions in needed_actions(stage.settings(name), resources).items():
             allowed = allowed_actions(read_statements(path), name, resources, actions)
             if missing := {*actions} - allowed.actions:

@@ -1,9 +1,10 @@
 """The settings of a Chalice app, as Chalice reads them."""
 
 import json
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalice import Chalice
 from chalice.config import Config
@@ -14,6 +15,9 @@ from chalice.constants import (
 )
 
 CONFIG = ".chalice/config.json"
+
+# The kinds of objects of settings in it.
+TOP, STAGE, FUNCTION, STAGE_FUNCTION = "top", "stage", "function", "function of a stage"
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html
 # Globals is SAM's.
@@ -61,6 +65,32 @@ def read_config(project_dir: Path, stage: str, app: Chalice | None = None) -> Co
     return Config(stage, "api_handler", {"chalice_app": app} if app else {}, content, defaults)
 
 
+class Level(NamedTuple):
+    """An object of settings in .chalice/config.json.
+
+    Args:
+        where: its path in the file, such as "stages.dev."; empty for the file's own object.
+        kind: TOP, STAGE, FUNCTION or STAGE_FUNCTION.
+        settings: the object.
+    """
+
+    where: str
+    kind: str
+    settings: dict[str, Any]
+
+
+def levels(content: dict[str, Any], stage: str | None = None) -> Iterator[Level]:
+    """Yield the objects of settings that apply to a stage; None: to any stage."""
+    parts = [("", TOP, FUNCTION, content)]
+    for name, settings in content.get("stages", {}).items():
+        if stage in (None, name):
+            parts.append((f"stages.{name}.", STAGE, STAGE_FUNCTION, settings))
+    for where, kind, of_function, settings in parts:
+        yield Level(where, kind, settings)
+        for name, each in settings.get("lambda_functions", {}).items():
+            yield Level(f"{where}lambda_functions.{name}.", of_function, each)
+
+
 def _check_objects(settings: dict[str, Any], where: str) -> None:
     # Chalice would raise an AttributeError where one of these is anything but an object.
     for name in ("environment_variables", "lambda_functions", "stages", "tags"):
@@ -101,6 +131,11 @@ def check_sections(path: Path, content: dict[str, Any]) -> dict[str, Any]:
         use = get_close_matches(name, _SECTIONS, 1, 0)[0]
         raise AppError(f"{shown(path)} has an unknown section (got {name!r}); use {use}")
     return content
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return a value of a template or a policy as a list: AWS takes one value without its list."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def parse_json(text: str | bytes) -> Any:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from chalice_ws.project.config import CONFIG, AppError, read_json, shown
+from chalice_ws.project.config import CONFIG, AppError, as_list, read_json, shown
 from chalice_ws.project.iam_names import check_action, complete_resource
+from chalice_ws.project.policy_files import read_statements
 
 SUMMARY = """Allow a function to do more in AWS: add actions to its policy file in each stage.
 
@@ -92,30 +93,19 @@ def _new_policy(project_dir: Path, functions: dict[str, Any], stack: str) -> dic
     }
     names = [each["iam_policy_file"] for each in functions.values() if "iam_policy_file" in each]
     paths = [project_dir / ".chalice" / name for name in names]
-    for statement in (each for path in paths if path.exists() for each in _statements(path)):
-        given = statement.get("Action")
-        actions = given if isinstance(given, list) else [given]
-        if all(str(each).startswith("logs:") for each in actions):
+    for statement in (each for path in paths for each in read_statements(path)):
+        if all(str(each).startswith("logs:") for each in as_list(statement.get("Action"))):
             logs = statement
             break
     return {"Version": "2012-10-17", "Statement": [logs]}
 
 
-def _statements(path: Path) -> list[dict[str, Any]]:
-    statements = read_json(path).get("Statement", [])
-    return [statements] if isinstance(statements, dict) else list(statements)
-
-
 def _add(policy: dict[str, Any], action: str, arn: str) -> None:
-    statements = policy.setdefault("Statement", [])
-    if isinstance(statements, dict):
-        statements = policy["Statement"] = [statements]
+    statements = policy["Statement"] = as_list(policy.get("Statement"))
     for statement in statements:
         is_plain = statement.keys() == {"Effect", "Action", "Resource"}
         if is_plain and statement["Effect"] == "Allow" and statement["Resource"] == arn:
-            given = statement["Action"]
-            known = given if isinstance(given, list) else [given]
-            statement["Action"] = sorted({*known, action})
+            statement["Action"] = sorted({*as_list(statement["Action"]), action})
             return
     statements.append({"Effect": "Allow", "Action": [action], "Resource": arn})
 

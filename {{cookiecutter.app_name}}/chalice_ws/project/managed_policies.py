@@ -1,11 +1,13 @@
 """Policies of AWS that owners attach to the role of a function, and what they allow.
 
-Only the actions of `grants` matter. A test compares the table with the policies that moto has.
+Only the actions that `role_permissions` and `sign_in` look for matter. A test compares the table
+with the policies that moto has.
 """
 
 _NETWORK = "ec2:*NetworkInterface*"
 _STREAM = "dynamodb:*"
 _KINESIS = "kinesis:*"
+_PARAMETER = "ssm:GetParameter"
 _SQS = "sqs:*"
 _TRACE = "xray:Put*"
 
@@ -43,7 +45,7 @@ MANAGED_POLICIES: dict[str, tuple[str, ...]] = {
     "AmazonSNSFullAccess": (),
     "AmazonSQSFullAccess": (_SQS,),
     "AmazonSQSReadOnlyAccess": ("sqs:GetQueueAttributes",),
-    "AmazonSSMReadOnlyAccess": (),
+    "AmazonSSMReadOnlyAccess": (_PARAMETER,),
     "AmazonVPCFullAccess": (_NETWORK,),
     "CloudWatchLambdaApplicationSignalsExecutionRolePolicy": ("xray:PutTraceSegments",),
     "CloudWatchLambdaInsightsExecutionRolePolicy": (),
@@ -51,6 +53,7 @@ MANAGED_POLICIES: dict[str, tuple[str, ...]] = {
     "ReadOnlyAccess": (
         _STREAM,
         _KINESIS,
+        _PARAMETER,
         "ec2:DescribeNetworkInterfaces",
         "sqs:GetQueueAttributes",
         "sqs:ReceiveMessage",

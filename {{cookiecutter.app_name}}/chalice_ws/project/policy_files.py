@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from chalice.deploy.models import FileBasedIAMPolicy
-
-from chalice_ws.project.config import AppError, read_json, shown
+from chalice_ws.project.config import AppError, as_list, read_json, shown
 from chalice_ws.project.iam_names import check_action
 from chalice_ws.project.stage import Stage
 
@@ -36,20 +34,20 @@ def read_statements(path: Path) -> list[dict[str, Any]]:
     What is no statement is left out. `check_policy_files` reports it.
     """
     content = read_json(path) if path.exists() else {}
-    return [each for each in _as_list(content.get("Statement")) if isinstance(each, dict)]
+    return [each for each in as_list(content.get("Statement")) if isinstance(each, dict)]
 
 
 def check_policy_files(stage: Stage) -> Iterator[str]:
     """Yield faults for which AWS would refuse a policy file."""
-    for path in _files(stage):
+    for path in stage.policy_files():
         for problem in find_faults(read_json(path)):
             yield f"{shown(path)}: {problem}"
 
 
 def check_action_names(stage: Stage) -> Iterator[str]:
     """Yield actions of policy files that AWS does not have. It takes them, and ignores them."""
-    for path in _files(stage):
-        names = [name for each in read_statements(path) for name in _as_list(each.get("Action"))]
+    for path in stage.policy_files():
+        names = [name for each in read_statements(path) for name in as_list(each.get("Action"))]
         for name in dict.fromkeys(map(str, names)):
             try:
                 if _ACTION.fullmatch(name) and "?" not in name and not name.startswith("*"):
@@ -67,7 +65,7 @@ def find_faults(policy: dict[str, Any]) -> Iterator[str]:
     if "Statement" not in policy:
         yield "Statement is missing; add a list of statements"
     ids = []
-    for number, statement in enumerate(_as_list(policy.get("Statement", [])), 1):
+    for number, statement in enumerate(as_list(policy.get("Statement", [])), 1):
         where = f"statement {number}"
         if not isinstance(statement, dict):
             yield f"{where} is not an object (got {statement!r}); use {{}}"
@@ -81,13 +79,6 @@ def find_faults(policy: dict[str, Any]) -> Iterator[str]:
     if length > MAX_CHARACTERS:
         use = f"the maximum is {MAX_CHARACTERS}; use patterns"
         yield f"the policy is too long for a role (got {length} characters); {use}"
-
-
-def _files(stage: Stage) -> list[Path]:
-    policies = [getattr(each.role, "policy", None) for each in stage.functions.values()]
-    files = {each.filename for each in policies if isinstance(each, FileBasedIAMPolicy)}
-    # check_functions reports a file that is missing.
-    return sorted(path for path in map(Path, files) if path.exists())
 
 
 def _find_unknown(content: dict[str, Any], known: tuple[str, ...], where: str) -> Iterator[str]:
@@ -111,12 +102,8 @@ def _find_statement_faults(statement: dict[str, Any], where: str) -> Iterator[st
         if len(names) != 1:
             got = " and ".join(names) or "none"
             yield f"{where} needs one of {name} and Not{name} (got {got}); use {name}"
-        for value in [each for one in names for each in _as_list(statement[one])]:
+        for value in [each for one in names for each in as_list(statement[one])]:
             # CloudFormation's own functions are objects.
             is_function = name == "Resource" and isinstance(value, dict)
             if not is_function and not (isinstance(value, str) and pattern.fullmatch(value)):
                 yield f"{where}: {name} is not valid (got {value!r}); use {use}"
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]

@@ -9,6 +9,7 @@ from chalice.app import DynamoDBEventConfig, KinesisEventConfig, SQSEventConfig
 from chalice.config import Config
 from chalice.utils import to_cfn_resource_name
 
+from chalice_ws.project.config import as_list
 from chalice_ws.project.managed_policies import MANAGED_POLICIES
 from chalice_ws.project.resources import Resources
 
@@ -68,6 +69,7 @@ def allowed_actions(
     function: str,
     resources: Resources,
     actions: tuple[str, ...],
+    resource: str | None = None,
 ) -> Allowed:
     """Return those actions that the role of a function allows.
 
@@ -76,31 +78,35 @@ def allowed_actions(
         function: Chalice's name of the function.
         resources: the resources of the stage, which may have more policies for the role.
         actions: the actions to look for.
+        resource: the last part of the ARN of what the actions are done to. None: a permission for
+            any resource is enough.
     """
-    statements = [*own_statements]
     role = f"{to_cfn_resource_name(function)}Role"
     content = resources.content
-    statements += _attached_statements(content, role)
+    statements = [*own_statements, *_attached_statements(content, role)]
     unknown = []
-    for policy in _list(content.get(role, {}).get("Properties", {}).get("ManagedPolicyArns")):
+    for policy in as_list(content.get(role, {}).get("Properties", {}).get("ManagedPolicyArns")):
         own = content.get(policy.get("Ref", ""), {}) if isinstance(policy, dict) else {}
         # The name is the end of an ARN, which may be in Fn::Sub or Fn::Join.
         name = json.dumps(policy).rstrip('"]}').rpartition("/")[2].rpartition('"')[2]
         if own:
-            statements += _list(
-                own.get("Properties", {}).get("PolicyDocument", {}).get("Statement")
-            )
+            document = own.get("Properties", {}).get("PolicyDocument", {})
+            statements += as_list(document.get("Statement"))
         elif name in MANAGED_POLICIES:
-            statements.append({"Effect": "Allow", "Action": [*MANAGED_POLICIES[name]]})
+            patterns = [*MANAGED_POLICIES[name]]
+            statements.append({"Effect": "Allow", "Action": patterns, "Resource": "*"})
         else:
             unknown.append(name)
-    allowing = [each for each in statements if each.get("Effect") == "Allow"]
-    # A narrower one may deny another resource.
+    allowing = [
+        each
+        for each in statements
+        if each.get("Effect") == "Allow" and (resource is None or _is_on(each, resource))
+    ]
+    # Without a resource, a Deny counts if it denies all of them.
     denying = [
         each
         for each in statements
-        if each.get("Effect") == "Deny" and each.get("Resource") in ("*", ["*"])
-        if not each.get("Condition")
+        if each.get("Effect") == "Deny" and not each.get("Condition") and _is_on(each, resource)
     ]
     allowed = {
         action
@@ -111,30 +117,30 @@ def allowed_actions(
     return Allowed(allowed, unknown)
 
 
+def _is_on(statement: dict[str, Any], resource: str | None) -> bool:
+    """Return whether a statement is about a resource; None: about all of them."""
+    given = as_list(statement.get("Resource"))
+    if resource is None:
+        return "*" in given
+    # The value of a function of CloudFormation is not known. That of an Allow is taken for right.
+    unknown = statement["Effect"] == "Allow" and any(isinstance(each, dict) for each in given)
+    return unknown or any(fnmatchcase(resource, str(each).split(":", 5)[-1]) for each in given)
+
+
 def _names(statement: dict[str, Any], action: str) -> bool:
     key = "NotAction" if "NotAction" in statement else "Action"
-    patterns = [str(pattern).lower() for pattern in _list(statement.get(key))]
+    patterns = [str(pattern).lower() for pattern in as_list(statement.get(key))]
     found = any(fnmatchcase(action.lower(), pattern) for pattern in patterns)
     return found == (key == "Action")
 
 
 def _attached_statements(content: dict[str, Any], role: str) -> Iterator[dict[str, Any]]:
     """Yield the statements of the policies that resource files attach to a role."""
-    documents = [
-        each["Properties"].get("PolicyDocument", {})
-        for each in content.values()
-        if each.get("Type") in ATTACHED_TYPES and _names_role(each["Properties"], role)
-    ]
-    for policy in content.get(role, {}).get("Properties", {}).get("Policies", []):
-        documents.append(policy.get("PolicyDocument", {}))
-    for document in documents:
-        yield from _list(document.get("Statement"))
-
-
-def _names_role(properties: dict[str, Any], role: str) -> bool:
-    return {"Ref": role} in [*_list(properties.get("Roles")), properties.get("RoleName")]
-
-
-def _list(value: Any) -> Iterator[Any]:
-    if value is not None:
-        yield from value if isinstance(value, list) else [value]
+    policies = [*as_list(content.get(role, {}).get("Properties", {}).get("Policies"))]
+    for each in content.values():
+        properties = each.get("Properties", {})
+        roles = [*as_list(properties.get("Roles")), properties.get("RoleName")]
+        if each.get("Type") in ATTACHED_TYPES and {"Ref": role} in roles:
+            policies.append(properties)
+    for policy in policies:
+        yield from as_list(policy.get("PolicyDocument", {}).get("Statement"))

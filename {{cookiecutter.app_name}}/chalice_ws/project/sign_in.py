@@ -5,21 +5,23 @@ it before a deploy. A value that the stack will give, such as {"Ref": "..."}, co
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from chalice.config import Config
 from chalice.utils import to_cfn_resource_name
 
-from chalice_ws.project.config import CONFIG
+from chalice_ws.project.config import CONFIG, shown
+from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.resources import Resources
+from chalice_ws.project.role_permissions import allowed_actions
 
 # The function that reads the settings of sign-in, and one that acts for who is signed in.
 CONNECT = "websocket_connect"
 MESSAGE = "websocket_message"
-ROLE = "WebsocketConnectRole"
+
+READ_SECRET = "ssm:GetParameter"
 
 REQUIRED = {
     "AUTH_ISSUER": "the issuer of your tokens, such as https://tenant.example.com/",
@@ -41,6 +43,27 @@ def function_variables(config: Config, resources: Resources, function: str) -> V
 def is_open(variables: Variables) -> bool:
     """Return whether anyone may connect."""
     return variables.get("AUTH") in (None, "", "none")
+
+
+def find_faults(config: Config, resources: Resources, policy: Path | None) -> Iterator[str]:
+    """Yield what the sign-in of a stage lacks beside valid settings.
+
+    Args:
+        config: the settings of the stage.
+        resources: the resources of the stage.
+        policy: the policy file of the connect function, if it has one.
+    """
+    connect, message = (function_variables(config, resources, name) for name in (CONNECT, MESSAGE))
+    for problem in (
+        *find_other_mode(connect, message),
+        *find_missing_packages(connect, Path(config.project_dir)),
+    ):
+        yield f"{where(config.chalice_stage)}: {problem}"
+    # check_policies reports a file that is missing.
+    if policy is None or not policy.exists():
+        return
+    if grant := find_missing_grant(connect, read_statements(policy), resources):
+        yield f"{shown(policy)} does not allow to read AUTH_SECRET; add {grant}"
 
 
 def find_other_mode(connect: Variables, message: Variables) -> Iterator[str]:
@@ -95,44 +118,22 @@ def find_missing_packages(variables: Variables, project_dir: Path) -> Iterator[s
 
 
 def find_missing_grant(
-    variables: Variables, statements: Iterable[Mapping[str, Any]], policy: str
-) -> Iterator[str]:
-    """Yield the permission to read the secret, if the connect function lacks it.
+    variables: Variables, statements: list[dict[str, Any]], resources: Resources
+) -> str | None:
+    """Return the permission to read the secret, if the connect function lacks it.
 
     Args:
-        statements: those of the function's role.
-        policy: the policy file to name.
+        statements: those of the function's policy.
+        resources: the resources of the stage, which may have more policies for its role.
     """
     secret = variables.get("AUTH_SECRET")
     if is_open(variables) or not isinstance(secret, str) or not secret:
-        return
+        return None
     name = f"parameter/{secret.removeprefix('/')}"
-    effects = {each.get("Effect") for each in statements if _is_about(each, name)}
-    # A Deny wins over each Allow.
-    if effects == {"Allow"}:
-        return
-    grant = f'"ssm:GetParameter" on "arn:*:ssm:*:*:{name}"'
-    yield f"{policy} does not allow to read AUTH_SECRET; add {grant}"
-
-
-def _is_about(statement: Mapping[str, Any], parameter: str) -> bool:
-    """Return whether a statement is about reading a parameter."""
-    actions = [str(each).lower() for each in _list(statement.get("Action"))]
-    resources = [str(each).split(":", 5)[-1] for each in _list(statement.get("Resource"))]
-    return any(fnmatchcase("ssm:getparameter", each) for each in actions) and any(
-        fnmatchcase(parameter, each) for each in resources
-    )
-
-
-def role_statements(resources: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the statements of the connect function's role in a template's resources."""
-    role = resources.get(ROLE, {}).get("Properties", {})
-    documents = [each.get("PolicyDocument", {}) for each in role.get("Policies", [])]
-    for resource in resources.values():
-        properties = resource.get("Properties", {})
-        if resource.get("Type") == "AWS::IAM::Policy" and {"Ref": ROLE} in properties["Roles"]:
-            documents.append(properties["PolicyDocument"])
-    return [each for document in documents for each in _list(document.get("Statement"))]
+    allowed = allowed_actions(statements, CONNECT, resources, (READ_SECRET,), name)
+    if allowed.actions or allowed.unknown_policies:
+        return None
+    return f'"{READ_SECRET}" on "arn:*:ssm:*:*:{name}"'
 
 
 def where(stage: str) -> str:
@@ -185,7 +186,3 @@ def _old_pyjwt(requirement: str) -> str | None:
         if parts < MIN_PYJWT[: len(parts)] or is_excluded:
             return f"{operator.strip('-')}{version}"
     return None
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]

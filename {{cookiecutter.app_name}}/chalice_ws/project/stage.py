@@ -9,7 +9,7 @@ from typing import Any
 from chalice import Chalice
 from chalice.config import Config
 from chalice.deploy.appgraph import ApplicationGraphBuilder, ChaliceBuildError
-from chalice.deploy.models import LambdaFunction, Model
+from chalice.deploy.models import FileBasedIAMPolicy, LambdaFunction, Model
 
 from chalice_ws.project.actions import registered_actions
 from chalice_ws.project.config import CONFIG, AppError, read_config
@@ -55,6 +55,16 @@ class Stage:
     def settings(self, function: str) -> Config:
         """Return the settings of a function."""
         return self.config.scope(self.name, function)
+
+    def policy_file(self, function: str) -> Path | None:
+        """Return the policy file that Chalice uses for a function. None: it uses no file."""
+        policy = getattr(self.functions[function].role, "policy", None)
+        return Path(policy.filename) if isinstance(policy, FileBasedIAMPolicy) else None
+
+    def policy_files(self) -> list[Path]:
+        """Return the policy files that exist. `check_policies` reports one that is missing."""
+        files = {self.policy_file(name) for name in self.functions} - {None}
+        return sorted(path for path in files if path and path.exists())
 
     def read_resources(self) -> Resources:
         """Read the resource files of the stage; raises AppError."""

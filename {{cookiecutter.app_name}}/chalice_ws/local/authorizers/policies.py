@@ -7,17 +7,19 @@ from typing import Any
 
 from chalice.local import ARNMatcher
 
+from chalice_ws.project.config import as_list
+
 
 def is_allowed(result: dict[str, Any], arn: str) -> bool:
     """Return whether the policy of a result allows the method with this ARN."""
     matcher = ARNMatcher(arn)
     effects = {
         statement["Effect"]
-        for statement in _list(result["policyDocument"]["Statement"])
+        for statement in as_list(result["policyDocument"]["Statement"])
         if any(
-            fnmatchcase("execute-api:invoke", each.lower()) for each in _list(statement["Action"])
+            fnmatchcase("execute-api:invoke", each.lower()) for each in as_list(statement["Action"])
         )
-        and matcher.does_any_resource_match(_list(statement["Resource"]))
+        and matcher.does_any_resource_match(as_list(statement["Resource"]))
     }
     return effects == {"Allow"}
 
@@ -31,7 +33,3 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(map(_text, value))
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

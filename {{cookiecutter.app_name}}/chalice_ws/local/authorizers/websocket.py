@@ -13,9 +13,7 @@ from chalice_ws.local.authorizers.policies import is_allowed, stringify
 from chalice_ws.local.functions.workers import Lambda
 from chalice_ws.local.websocket_api.events import API_ID, Event, Peer
 from chalice_ws.project.config import AppError, json_problem
-
-# moto's account.
-ACCOUNT = "123456789012"
+from chalice_ws.project.resources import ACCOUNT
 
 # A value to take from the handshake, in API Gateway's form of an identity source.
 SOURCE = re.compile(r"route\.request\.(querystring|header)\.(.+)")

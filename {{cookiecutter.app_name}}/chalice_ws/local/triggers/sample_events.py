@@ -9,11 +9,9 @@ from typing import Any
 from chalice import Chalice
 
 from chalice_ws.local.websocket_api.events import Peer
+from chalice_ws.project.resources import ACCOUNT
 
 Event = dict[str, Any]
-
-# moto's account.
-ACCOUNT = "123456789012"
 
 
 def sample_event(kind: str, source: str = "", api_stage: str = "api") -> Event:

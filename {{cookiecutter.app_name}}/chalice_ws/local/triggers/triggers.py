@@ -50,14 +50,14 @@ class Triggers:
             each["TableName"] for each in tables if "StreamSpecification" in each
         }
         self._positions: streams.Positions = {}
+        self._shared = (functions, environment)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._told: set[str] = set()
 
     def update(self) -> list[str]:
         """Start the triggers that are new, and end those that are gone.
 
         Returns:
-            A line for each function that nothing invokes on this machine. Each line comes once.
+            A line for each function that nothing invokes on this machine.
         """
         triggers, lines = self._functions.triggers, []
         work: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
@@ -68,14 +68,16 @@ class Triggers:
             topic = trigger["source"].rpartition(":")[2]
             table = self._stream_table(trigger)
             if source:
-                work[json.dumps(source)] = partial(self._poll, source)
+                work[json.dumps(source)] = partial(sqs.serve, source, *self._shared)
             elif trigger["kind"] == "sns" and topic in self._topics:
-                work[f"{name} {topic}"] = partial(self._subscribe, name, topic)
+                work[f"{name} {topic}"] = partial(sns.serve, name, topic, *self._shared)
             elif table:
                 mapping = trigger["mapping"]
                 work[json.dumps([name, table, mapping])] = partial(self._read, name, table, mapping)
             elif self._run_schedules and trigger["kind"] == "schedule":
-                work[json.dumps([name, trigger])] = partial(self._schedule, name, trigger)
+                work[json.dumps([name, trigger])] = partial(
+                    schedules.run, name, trigger["source"], self._functions
+                )
             elif name not in mapped:
                 lines.append(f"{name} ({describe(trigger)}): run it with {self._command(name)}")
         for each in mapped.values():
@@ -85,33 +87,22 @@ class Triggers:
         for key in work.keys() - self._tasks.keys():
             self._tasks[key] = task = asyncio.create_task(work[key]())
             task.add_done_callback(_log_error)
-        new = [line for line in lines if line not in self._told]
-        self._told.update(new)
-        return new
+        return lines
 
     def _mappings(self, names: dict[str, str]) -> dict[str, dict[str, Any]]:
         """Return the work of the event source mappings of the resource files, by function."""
         work: dict[str, dict[str, Any]] = defaultdict(dict)
         for source in self._resources.sources():
             if name := names.get(str(sqs.logical_id(source))):
-                work[name][json.dumps(source)] = partial(self._poll, source)
+                work[name][json.dumps(source)] = partial(sqs.serve, source, *self._shared)
         for table, source in self._resources.stream_sources():
             if name := names.get(str(sqs.logical_id(source))):
                 work[name][json.dumps(source)] = partial(self._read, name, table, source)
         return work
 
-    def _poll(self, source: dict[str, Any]) -> Coroutine[Any, Any, None]:
-        return sqs.serve(source, self._functions, self._environment)
-
-    def _subscribe(self, name: str, topic: str) -> Coroutine[Any, Any, None]:
-        return sns.serve(name, topic, self._functions, self._environment)
-
     def _read(self, name: str, table: str, mapping: dict[str, Any]) -> Coroutine[Any, Any, None]:
         arguments = (name, table, mapping, self._functions, self._environment, self._positions)
         return streams.Stream(*arguments).serve()
-
-    def _schedule(self, name: str, trigger: Trigger) -> Coroutine[Any, Any, None]:
-        return schedules.run(name, trigger["source"], self._functions)
 
     def _stream_table(self, trigger: Trigger) -> str | None:
         # An ARN ends with table/NAME/stream/LABEL. The label of a deployed table is another one.
