@@ -14,7 +14,13 @@ def make_quick() -> None:
     """Leave out work that boto3 and moto repeat, and that no test needs."""
     # moto reads no signature. Those of other services stay: an action may return a signed URL.
     session.events.register("choose-signer.dynamodb", _choose_signer)
-    for change in (_read_each_file_once, _list_methods_once, _take_attributes_as_named):
+    for change in (
+        _read_each_file_once,
+        _list_services_once,
+        _match_own_services_first,
+        _list_methods_once,
+        _take_attributes_as_named,
+    ):
         # Another version may not have what is changed. It is slower then.
         with suppress(ImportError, AttributeError):
             change()
@@ -31,6 +37,29 @@ def _read_each_file_once() -> None:
 
     load = cache(JSONFileLoader().load_file)
     JSONFileLoader.load_file = lambda self, path: load(path)
+
+
+def _list_services_once() -> None:
+    # Each session of boto3 looks into the folders of 400 services.
+    from botocore.loaders import Loader
+
+    list_services = Loader.list_available_services
+    listed: dict[Any, Any] = {}
+
+    def list_once(self: Any, type_name: str) -> Any:
+        key = (*self.search_paths, type_name)
+        if key not in listed:
+            listed[key] = list_services(self, type_name)
+        return listed[key]
+
+    Loader.list_available_services = list_once
+
+
+def _match_own_services_first() -> None:
+    # moto compares the address of each request with those of all services, in this order.
+    from moto.backend_index import backend_url_patterns
+
+    backend_url_patterns.sort(key=lambda each: each[0] not in ("dynamodb", "sqs"))
 
 
 def _list_methods_once() -> None:
