@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from threading import Condition, Thread
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
 from chalice_ws.project.config import AppError, read_config
+from chalice_ws.project.options import add_port, add_project_dir, add_stage
 
 # At the end of the input: API Gateway gives a handler 29 s.
 REPLY_SECONDS = 30
@@ -90,12 +90,12 @@ def _id_of(frame: str | bytes) -> Any:
     return content.get("id") if isinstance(content, dict) else None
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], prog: str) -> int:
     """Send and print frames until either side closes; return the exit status.
 
     A person who presses Ctrl-D has seen the replies. Lines of a file or a pipe end before theirs.
     """
-    options = _parser().parse_args(arguments)
+    options = _parser(prog).parse_args(arguments)
     for stream in (sys.stdin, sys.stdout):
         if isinstance(stream, io.TextIOWrapper):
             # Frames are UTF-8, whatever the locale is.
@@ -131,25 +131,14 @@ def _refusal(error: InvalidStatus) -> str:
         return f"HTTP {status}"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("chalice-ws connect", description=__doc__, allow_abbrev=False)
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog, description=__doc__, allow_abbrev=False)
     add = parser.add_argument
     add("url", nargs="?", metavar="URL", help="address (default: that of the local gateway)")
     add("--token", help="token of who signs in (default: none)")
-    add(
-        "--port",
-        type=int,
-        default=8000,
-        help="port of the local gateway (default: %(default)s)",
-    )
-    add("--stage", default="dev", help="stage in .chalice/config.json (default: %(default)s)")
-    add(
-        "--project-dir",
-        metavar="FOLDER",
-        type=Path,
-        default=Path(),
-        help="folder of the Chalice app (default: the current folder)",
-    )
+    add_port(parser)
+    add_stage(parser)
+    add_project_dir(parser)
     return parser
 
 

@@ -14,9 +14,9 @@ SUMMARY = """Copy the app of a lesson of the workshop, compare it with yours, or
 Without a number: list the lessons."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, prog: str = "chalice-ws lesson") -> int:
     """Run the command; return the exit status."""
-    parser = _parser()
+    parser = _parser(prog)
     # The folder may also follow an option.
     options = parser.parse_intermixed_args(arguments)
     if options.number is None:
@@ -38,9 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "chalice-ws lesson",
+        prog,
         description=SUMMARY,
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,

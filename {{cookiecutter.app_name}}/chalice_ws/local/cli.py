@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 import uvloop
 
 from chalice_ws.local.definitions import add_resources
-from chalice_ws.local.server import DEFAULT_PORT, run
+from chalice_ws.local.server import run
 from chalice_ws.local.websocket_api.gateway import Limits
 from chalice_ws.project.config import AppError, shown
+from chalice_ws.project.options import DEFAULT_PORT, add_project_dir, add_stage
 
 log = logging.getLogger("chalice_ws")
 
@@ -90,14 +91,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         default=DEFAULT_PORT,
         help="port to listen on; 0: any free port (default: %(default)s)",
     )
-    add("--stage", default="dev", help="stage in .chalice/config.json (default: %(default)s)")
-    add(
-        "--project-dir",
-        metavar="FOLDER",
-        type=Path,
-        default=Path(),
-        help="folder of the Chalice app (default: the current folder)",
-    )
+    add_stage(parser)
+    add_project_dir(parser)
     add(
         "--workers",
         metavar="COUNT",

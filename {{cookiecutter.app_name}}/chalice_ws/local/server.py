@@ -41,14 +41,13 @@ from chalice_ws.local.triggers.triggers import Triggers
 from chalice_ws.local.websocket_api.aws_api import MAX_INVOKE_BYTES, Invoke, Management
 from chalice_ws.local.websocket_api.gateway import Gateway, Limits
 from chalice_ws.project.config import AppError, read_config
+from chalice_ws.project.options import DEFAULT_PORT
 from chalice_ws.project.resources import read_resources
 
 log = logging.getLogger("chalice_ws")
 
 # The maximum of one line of a request. `refuse_large_headers` checks the quota for all lines.
 MAX_LINE_BYTES = 64 * 1024
-
-DEFAULT_PORT = 8000
 
 # The time for the $disconnect handlers of all connections.
 SHUTDOWN_SECONDS = 10

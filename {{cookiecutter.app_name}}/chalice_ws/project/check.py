@@ -31,6 +31,7 @@ from chalice_ws.project import (
 )
 from chalice_ws.project.aws_settings import defer_credentials, hide_wrong_settings
 from chalice_ws.project.config import CONFIG, AppError, read_config, read_json
+from chalice_ws.project.options import add_project_dir
 from chalice_ws.project.python_version import check_python
 from chalice_ws.project.resources import makefile_extras, read_resource_file, resource_files
 from chalice_ws.project.stage import Stage, load_stage
@@ -199,14 +200,12 @@ def _check_files(project_dir: Path) -> Iterator[str]:
             yield str(error)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None, prog: str = "chalice-ws check") -> int:
     """Print the problems of an app; return the exit status."""
-    parser = argparse.ArgumentParser("chalice-ws check", description=SUMMARY, allow_abbrev=False)
-    add = parser.add_argument
-    folder = "folder of the Chalice app (default: the current folder)"
-    add("--project-dir", type=Path, default=Path(), help=folder)
-    add("--stage", help="stage in .chalice/config.json (default: all stages)")
-    add(
+    parser = argparse.ArgumentParser(prog, description=SUMMARY, allow_abbrev=False)
+    add_project_dir(parser)
+    parser.add_argument("--stage", help="stage in .chalice/config.json (default: all stages)")
+    parser.add_argument(
         "--extras",
         metavar="STAGE=NAMES",
         type=_extras,
@@ -230,7 +229,3 @@ def main(arguments: list[str] | None = None) -> int:
 def _extras(text: str) -> tuple[str, list[str]]:
     stage, _, names = text.partition("=")
     return stage, names.split()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

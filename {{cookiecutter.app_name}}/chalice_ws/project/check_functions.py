@@ -18,7 +18,7 @@ from chalice.deploy.validate import (
 )
 
 from chalice_ws.project.config import AppError, as_list, shown
-from chalice_ws.project.load import MISSING_FLAG, load_app, own_modules
+from chalice_ws.project.load import DECORATORS, MISSING_FLAG, load_app, own_modules
 from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.stage import Stage
 
@@ -30,12 +30,6 @@ DEFAULTS = {
     "autogen_policy": ("a policy that Chalice guesses", "false"),
     "lambda_memory_size": ("128 MB", "512"),
     "lambda_timeout": ("60 s, and API Gateway waits 29 s", "29"),
-}
-
-HANDLERS = {
-    "$connect": "on_ws_connect",
-    "$default": "on_ws_message",
-    "$disconnect": "on_ws_disconnect",
 }
 
 
@@ -61,7 +55,7 @@ def check_handlers(stage: Stage) -> Iterator[str]:
     """Yield the handlers that a generated app lacks, and a missing session to send with."""
     if not stage.follows_template:
         return
-    for route, decorator in HANDLERS.items():
+    for route, decorator in DECORATORS.items():
         if route not in stage.app.websocket_handlers:
             yield f"app.py has no {decorator} handler; add a function under @app.{decorator}()"
     if stage.app.websocket_api.session is None:
@@ -88,7 +82,7 @@ def check_blueprints(stage: Stage) -> Iterator[str]:
     for route, each in stage.app.websocket_handlers.items():
         module, _, name = each.handler_string.rpartition(".")
         if not isinstance(getattr(sys.modules.get(module), name, None), EventSourceHandler):
-            use = f"put it under @app.{HANDLERS[route]}() in app.py"
+            use = f"put it under @app.{DECORATORS[route]}() in app.py"
             yield f"{each.handler_string} would fail in each event, it is in a blueprint; {use}"
 
 

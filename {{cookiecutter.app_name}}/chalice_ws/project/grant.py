@@ -9,6 +9,7 @@ from typing import Any
 
 from chalice_ws.project.config import CONFIG, AppError, as_list, read_json, shown
 from chalice_ws.project.iam_names import check_action, complete_resource
+from chalice_ws.project.options import add_project_dir
 from chalice_ws.project.policy_files import read_statements
 
 SUMMARY = """Allow a function to do more in AWS: add actions to its policy file in each stage.
@@ -28,8 +29,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m chalice_
     add("function", metavar="FUNCTION", help="name of the function, such as message")
     add("actions", metavar="ACTION", nargs="+", help="such as dynamodb:GetItem")
     add("--on", metavar="RESOURCE", required=True, help="what the actions may be done to")
-    folder = "folder of the Chalice app (default: the current folder)"
-    add("--project-dir", metavar="FOLDER", type=Path, default=Path(), help=folder)
+    add_project_dir(parser)
     options = parser.parse_args(arguments)
     try:
         for line in grant(options.project_dir, options.function, options.actions, options.on):

@@ -1,32 +1,24 @@
 """End connections: all of a user after a sign-out, or one whose sign-in has expired."""
 
 import logging
-from contextlib import suppress
 from typing import Any
 
 from chalicelib.aws import Invocation, session
 from chalicelib.delivery.pushes import publish_presence
 from chalicelib.protocol.fields import USER, refuse_unknown
-from chalicelib.protocol.frames import Frame, FrameError, encode
+from chalicelib.protocol.frames import FrameError, encode
 from chalicelib.sender import send
 from chalicelib.storage import connections, users
 from chalicelib.storage.channels import member_ids
-from chalicelib.storage.rows import Connection, NotConnected, own_channel
+from chalicelib.storage.rows import Connection, own_channel
 from chalicelib.storage.threads import map_in_threads
 
 log = logging.getLogger(__name__)
 
-BYE_FRAMES: dict[str, Frame] = {
-    "signed_out": {
-        "type": "bye",
-        "code": "signed_out",
-        "message": "sign in again: you were signed out on all devices",
-    },
-    "expired": {
-        "type": "bye",
-        "code": "expired",
-        "message": "sign in again: your sign-in has ended",
-    },
+# By the code of the push `bye`.
+MESSAGES = {
+    "signed_out": "sign in again: you were signed out on all devices",
+    "expired": "sign in again: your sign-in has ended",
 }
 
 
@@ -52,10 +44,10 @@ def sign_out(event: Any, invocation: Invocation) -> dict[str, int]:
     # refuses it.
     users.refuse_older_tokens(user_id)
     ids = list(member_ids(own_channel(user_id), consistent=True))
-    found = [each for each in map_in_threads(_find, ids) if each is not None]
+    found = list(connections.get_many(ids, invocation.deadline, consistent=True))
     try:
         addresses = [(each.connection_id, each.endpoint) for each in found]
-        send(encode(BYE_FRAMES["signed_out"]).encode(), addresses, invocation.deadline)
+        send(_bye("signed_out"), addresses, invocation.deadline)
     except Exception:
         log.exception("the end of the connections was not announced")
     closed = _close(found)
@@ -71,13 +63,12 @@ def say_bye(connection_id: str, code: str, invocation: Invocation) -> None:
     """Tell a client why its connection ends, and close it. The disconnect function removes it.
 
     Args:
-        code: one of BYE_FRAMES.
+        code: one of MESSAGES.
         invocation: that of an event of the connection's stage.
     """
     client = session.client("apigatewaymanagementapi", endpoint_url=invocation.endpoint)
     try:
-        data = encode(BYE_FRAMES[code]).encode()
-        client.post_to_connection(ConnectionId=connection_id, Data=data)
+        client.post_to_connection(ConnectionId=connection_id, Data=_bye(code))
         client.delete_connection(ConnectionId=connection_id)
     except client.exceptions.GoneException:
         # The client has left.
@@ -87,11 +78,8 @@ def say_bye(connection_id: str, code: str, invocation: Invocation) -> None:
         log.exception("connection %s was not closed", connection_id)
 
 
-def _find(connection_id: str) -> Connection | None:
-    # The read is consistent, for a connection that has just been opened.
-    with suppress(NotConnected):
-        return connections.get(connection_id)
-    return None
+def _bye(code: str) -> bytes:
+    return encode({"type": "bye", "code": code, "message": MESSAGES[code]}).encode()
 
 
 def _close(found: list[Connection]) -> int:

@@ -10,8 +10,8 @@ from chalicelib import settings
 from chalicelib.identity import keys
 from chalicelib.identity.fetch import Unavailable
 from chalicelib.identity.handshake import Refused
-from chalicelib.protocol.fields import MAX_TEXT_LENGTH, NAME
-from chalicelib.protocol.user import User, is_user_id
+from chalicelib.protocol.fields import MAX_TEXT_LENGTH, NAME, USER
+from chalicelib.protocol.user import User
 
 # An older one does not know all options below.
 MIN_PYJWT = (2, 15)
@@ -85,9 +85,10 @@ def verify(token: str, rules: Rules, kept_claims: Iterable[str] = ()) -> User:
     # The message of an exception may repeat a part of the token.
     except Exception as error:
         raise Refused(401, REASONS.get(type(error), "the token is not valid")) from None
-    user_id = claims["sub"]
-    if not is_user_id(user_id):
-        raise Refused(401, "the token's sub is not 1 to 128 printable ASCII characters without #")
+    try:
+        user_id = USER.parse(claims["sub"])
+    except ValueError:
+        raise Refused(401, f"the token's sub is not {USER.description}") from None
     if not _audiences(claims) & set(rules.audiences):
         raise Refused(401, "the token is for another audience")
     # A leeway here would give a connection whose rows have expired.

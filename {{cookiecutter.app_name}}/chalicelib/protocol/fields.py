@@ -205,6 +205,7 @@ ONLY = Field(
     example=True,
 )
 SINCE = MESSAGE_ID
+# A "#" ends the first part of a row's key.
 USER = Field(
     "1 to 128 printable ASCII characters without space and #",
     schema=_pattern('[!"$-~]{1,128}'),

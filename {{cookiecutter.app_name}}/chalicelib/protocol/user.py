@@ -1,12 +1,8 @@
 """The user of a connection: who is signed in."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-# Printable ASCII characters without space and "#", which ends the first part of a row's key.
-_USER_ID = re.compile(r"[!\"$-~]{1,128}")
 
 
 @dataclass(frozen=True)
@@ -27,8 +23,3 @@ class User:
     expires_at: int
     claims: Mapping[str, Any] = field(default_factory=dict)
     issued_at: float | None = None
-
-
-def is_user_id(value: object) -> bool:
-    """Return whether a value can be a user's id."""
-    return isinstance(value, str) and _USER_ID.fullmatch(value) is not None

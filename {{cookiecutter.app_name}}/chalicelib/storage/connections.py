@@ -216,11 +216,14 @@ def remove_gone(connection_ids: list[str], channel: str, deadline: float | None 
     table.delete(chain.from_iterable(keys), deadline)
 
 
-def get_many(connection_ids: Iterable[str], deadline: float | None = None) -> Iterator[Connection]:
+def get_many(
+    connection_ids: Iterable[str], deadline: float | None = None, consistent: bool = False
+) -> Iterator[Connection]:
     """Yield connections, read 100 at a time. An id without a valid row is left out.
 
     Args:
         deadline: the end of retries, in seconds of time.monotonic().
+        consistent: include rows that were written just before, at twice the price.
 
     Raises:
         Busy: the table is busy.
@@ -228,7 +231,8 @@ def get_many(connection_ids: Iterable[str], deadline: float | None = None) -> It
     name = settings.connections_table()
     keys = (each for connection_id in connection_ids for each in connection_keys(connection_id))
     for batch in table.batches(keys, 100):
-        for response in table.call_batch("batch_get_item", {"Keys": batch}, deadline):
+        request = {"Keys": batch, "ConsistentRead": consistent}
+        for response in table.call_batch("batch_get_item", request, deadline):
             rows = response["Responses"].get(name, [])
             yield from (read_connection(row) for row in rows if not is_expired(row))
 

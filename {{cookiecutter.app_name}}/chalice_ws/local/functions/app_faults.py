@@ -10,13 +10,7 @@ from chalice.app import EventSourceHandler
 
 from chalice_ws.project.actions import find_unknown_now
 from chalice_ws.project.config import CONFIG, AppError
-from chalice_ws.project.load import own_modules, setting_readers
-
-DECORATORS = {
-    "$connect": "on_ws_connect",
-    "$default": "on_ws_message",
-    "$disconnect": "on_ws_disconnect",
-}
+from chalice_ws.project.load import DECORATORS, own_modules, setting_readers
 
 
 def find_handler(function: Any) -> Any:

@@ -7,17 +7,18 @@ from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
 from chalice_ws.local.issuer.tokens import PATH
+from chalice_ws.project.options import add_port
 
 TIMEOUT_SECONDS = 30
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str], prog: str) -> int:
     """Print a token; return the exit status."""
-    parser = argparse.ArgumentParser("chalice-ws token", description=__doc__, allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog, description=__doc__, allow_abbrev=False)
     add = parser.add_argument
     add("--user", required=True, help="the user's id, the token's sub")
     add("--name", help="the display name (default: the id)")
-    add("--port", type=int, default=8000, help="port of the gateway (default: %(default)s)")
+    add_port(parser)
     options = parser.parse_args(arguments)
     url = f"http://127.0.0.1:{options.port}"
     claims = {"name": options.name} if options.name else {}
@@ -44,7 +45,3 @@ def _message(error: HTTPError) -> str:
         return str(json.loads(error.read())["message"])
     except (KeyError, TypeError, ValueError):
         return f"what answers is not the local gateway (got {error}); use its PORT"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -15,9 +15,10 @@ from chalice_ws.local.definitions import add_resources, read_definitions
 from chalice_ws.local.functions.runtime import Result
 from chalice_ws.local.functions.workers import Workers
 from chalice_ws.local.isolation import isolate
-from chalice_ws.local.server import DEFAULT_PORT, start_services
+from chalice_ws.local.server import start_services
 from chalice_ws.local.triggers.sample_events import sample_event
 from chalice_ws.project.config import AppError, json_problem, parse_json, read_config
+from chalice_ws.project.options import add_port, add_project_dir, add_stage
 from chalice_ws.project.resources import read_resources
 
 SUMMARY = """Run one function of an app, and print its result as JSON.
@@ -75,11 +76,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("name", metavar="NAME", help="name of the function, as Chalice has it")
     add("--event", metavar="FILE", help="file with the event as JSON; -: stdin (default: a sample)")
-    add("--stage", default="dev", help="stage in .chalice/config.json (default: %(default)s)")
-    folder = "folder of the Chalice app (default: the current folder)"
-    add("--project-dir", metavar="FOLDER", type=Path, default=Path(), help=folder)
-    port = "port of the local gateway (default: %(default)s)"
-    add("--port", type=int, default=DEFAULT_PORT, help=port)
+    add_stage(parser)
+    add_project_dir(parser)
+    add_port(parser)
     add_resources(parser)
     return parser
 
