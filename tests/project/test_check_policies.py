@@ -35,6 +35,7 @@ VALID = [
     ),
     statement(Action=None, NotAction="iam:*", Resource=None, NotResource="arn:aws:s3:::a"),
     statement(Action="*:*", Condition={"Bool": {"aws:SecureTransport": "true"}}, Effect="Deny"),
+    statement(Condition={"ForAnyValue:StringNotLikeIfExists": {"aws:x": "y"}, "Null": {}}),
     statement(Resource={"Fn::GetAtt": ["Table", "Arn"]}),
     policy(),
 ]
@@ -56,6 +57,12 @@ WRONG = {
     "Action is not valid (got 7)": statement(Action=7),
     "Resource is not valid (got 'table/members')": statement(Resource="table/members"),
     "Condition is not an object (got [])": statement(Condition=[]),
+    "the operator of Condition does not exist (got 'StringEqual')": statement(
+        Condition={"StringEqual": {"aws:x": "y"}}
+    ),
+    "StringEquals is not an object (got 'x')": statement(Condition={"StringEquals": "x"}),
+    "Action is empty (got [])": statement(Action=[]),
+    "NotResource is empty (got [])": statement(Resource=None, NotResource=[]),
     "Sid is not valid (got 'read rows')": statement(Sid="read rows"),
     "two statements have the same Sid (got 'A')": policy(
         {**ALLOW, "Sid": "A"}, {**ALLOW, "Sid": "A"}

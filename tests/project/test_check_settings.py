@@ -41,19 +41,32 @@ VALUES: dict[str, tuple[list[Any], list[Any]]] = {
     "lambda_architecture": (["arm64", "x86_64"], ["arm", 64]),
     "lambda_memory_size": ([128, 1769, 10240], [64, 10241, "512", 512.0, True]),
     "lambda_timeout": ([1, 29, 900], [0, 901, "29", 29.0, True]),
-    "layers": ([[], [LAYER]], [LAYER, [LAYER[:-2]], [LAYER] * 6, [7]]),
+    "layers": ([[], [LAYER]], [LAYER, [LAYER[:-2]], [LAYER] * 2, [LAYER, LAYER[:-1] + "4"], [7]]),
     "log_retention_in_days": ([1, 30, 3653], [2, 0, "30", True]),
     "manage_iam_role": ([True, False], ["false"]),
     "minimum_compression_size": ([0, 1024], [-1, "1024", 10_485_761]),
     "profile": (["work"], ["", 7]),
     "reserved_concurrency": ([1, 1000], [0, -1, "5", True]),
-    "security_group_ids": ([["sg-1"]], ["sg-1", ["subnet-1"], [1]]),
-    "subnet_ids": ([["subnet-1", {"Ref": "Subnet"}]], ["subnet-1", ["sg-1"], {}]),
-    "tags": ([{"team": "tea"}], [[], {"team": 7}, {"aws:x": "1"}, {"": "x"}, {"x": "y" * 257}]),
+    "security_group_ids": ([["sg-1"]], ["sg-1", ["subnet-1"], [1], ["sg-1"] * 6]),
+    "subnet_ids": (
+        [["subnet-1", {"Ref": "Subnet"}]],
+        ["subnet-1", ["sg-1"], {}, ["subnet-1"] * 17],
+    ),
+    "tags": (
+        [{"team": "tea"}],
+        [
+            *([], {"team": 7}, {"aws:x": "1"}, {"": "x"}, {"x": "y" * 257}),
+            {str(number): "x" for number in range(50)},
+        ],
+    ),
     "version": (["2.0"], ["1.0", 2.0]),
     "websocket_api_custom_domain": (
         [DOMAIN, {**DOMAIN, "url_prefix": "v1", "tags": {"a": "b"}}],
-        ["x", {}, {**DOMAIN, "tls_version": "TLS_1_1"}, {**DOMAIN, "tls_version": "TLS_1_0"}],
+        [
+            *("x", {}, {**DOMAIN, "tls_version": "TLS_1_1"}, {**DOMAIN, "tls_version": "TLS_1_0"}),
+            *({**DOMAIN, "domain_name": "wss://chat.example.com"}, {**DOMAIN, "url_prefix": "/v1"}),
+            {**DOMAIN, "certificate_arn": "arn:aws:iam::123456789012:server-certificate/chat"},
+        ],
     ),
     "xray": ([True, False], ["Active", 1]),
 }
@@ -226,6 +239,32 @@ EFFECTS: dict[str, tuple[list[Edit], list[str]]] = {
         [replace(".chalice/config.json", '"version"', '"lambda_timeout": 9, "version"')],
         [r"config\.json has 'lambda_timeout' twice; remove one"],
     ),
+    "layers and certificate of another region": (
+        [
+            of_function("notify", layers=[LAYER.replace("us-east-1", "eu-west-1")]),
+            of_stage(
+                websocket_api_custom_domain={
+                    **DOMAIN,
+                    "certificate_arn": DOMAIN["certificate_arn"].replace("us-east-1", "eu-west-1"),
+                }
+            ),
+        ],
+        [
+            r"notify\.layers is in another region \(got 'eu-west-1'\); use one of us-east-1",
+            r"certificate_arn is in another region \(got 'eu-west-1'\); use one of us-east-1",
+        ],
+    ),
+    "five layers and automatic_layer": (
+        [
+            of_stage(layers=[f"{LAYER[:-1]}{n}".replace("numbers", f"n{n}") for n in range(5)]),
+            configure(lambda c: c.update(automatic_layer=True)),
+        ],
+        [r"automatic_layer is one more of notify's layers \(got 5 others\)"],
+    ),
+    "settings of Chalice's command line": (
+        [configure(lambda c: c.update(project_dir="x", chalice_app="x"))],
+        ["Chalice ignores chalice_app", "Chalice ignores project_dir; .*remove it"],
+    ),
     "layers and tags": ([of_stage(layers=[LAYER], tags={"team": "tea"}, automatic_layer=True)], []),
     "reserved concurrency": ([of_function("fanout", reserved_concurrency=2)], []),
 }
@@ -242,6 +281,14 @@ def test_effect_of_settings_is_checked(app: Path, tmp_path: Path, case: str) -> 
         assert any(re.search(message, line) for line in lines), (message, lines)
     if not messages:
         assert lines == []
+
+
+def test_reserved_runs_above_the_quota_are_warned_of(app: Path, tmp_path: Path) -> None:
+    copy = copy_with(app, tmp_path, of_stage(reserved_concurrency=200))
+    status, (line,) = check(copy, "--stage", "dev")
+    assert status == 0
+    assert "warning: " in line
+    assert "reserved_concurrency of all functions is above the default quota (got 1200)" in line
 
 
 def test_extras_of_command_line_override_makefile(app: Path, tmp_path: Path) -> None:

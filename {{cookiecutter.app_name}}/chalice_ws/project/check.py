@@ -62,6 +62,7 @@ CHECKS: list[Callable[[Stage], Iterator[str]]] = [
     check_config.check_variables,
     check_sign_in.check_sign_in,
     check_settings.check_unread,
+    check_settings.check_regions,
     check_settings.check_roles,
     check_settings.check_grants,
     check_settings.check_queues,
@@ -75,6 +76,7 @@ CHECKS: list[Callable[[Stage], Iterator[str]]] = [
 WARNINGS: list[Callable[[Stage], Iterator[str]]] = [
     check_config.check_fanout_rate,
     check_config.check_unused_actions,
+    check_settings.check_reserved_runs,
     check_settings.check_unknown_grants,
     check_calls.check_guessed_calls,
     check_functions.check_tables,

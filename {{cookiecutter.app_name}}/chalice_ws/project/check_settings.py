@@ -1,12 +1,18 @@
 """Check settings that have no effect, or that need something else."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from chalice.utils import to_cfn_resource_name
 
-from chalice_ws.project.check_values import MAX_VARIABLES_BYTES, check_values, variables_bytes
+from chalice_ws.project.check_values import (
+    MAX_LAYERS,
+    MAX_VARIABLES_BYTES,
+    check_values,
+    variables_bytes,
+)
 from chalice_ws.project.config import CONFIG, levels, read_json
 from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.references import references
@@ -21,6 +27,9 @@ REST_SETTINGS = (
     "api_gateway_policy_file",
     "minimum_compression_size",
 )
+# Of the 1,000 concurrent runs that an account has by default, 100 cannot be reserved:
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+MAX_RESERVED_RUNS = 900
 # SQS's default.
 VISIBILITY_SECONDS = 30
 # The sender stops three seconds before the function ends.
@@ -133,6 +142,35 @@ def check_queues(stage: Stage) -> Iterator[str]:
             yield f"{stage.where}: {problem} (got {timeout} > {visibility}); {use}"
 
 
+def check_regions(stage: Stage) -> Iterator[str]:
+    """Yield layers and certificates of another region, which AWS refuses."""
+    # In other apps, nothing may name the region.
+    region = os.environ["AWS_REGION"] if stage.follows_template else ""
+    arns: dict[str, str] = {}
+    for where, settings in levels(stage.config.config_from_disk, stage.name):
+        domain = settings.get("websocket_api_custom_domain")
+        if isinstance(domain, dict):
+            certificate = f"{where}websocket_api_custom_domain.certificate_arn"
+            arns[str(domain.get("certificate_arn"))] = certificate
+        layers = settings.get("layers")
+        arns |= {str(arn): f"{where}layers" for arn in layers or []}
+    for arn, where in arns.items():
+        got = [*arn.split(":"), *[""] * 4][3]
+        # check_values reports what is no ARN.
+        if region and got and got != region:
+            yield f"{CONFIG}: {where} is in another region (got {got!r}); use one of {region}"
+
+
+def check_reserved_runs(stage: Stage) -> Iterator[str]:
+    """Yield reserved concurrency above what an account has by default."""
+    values = [stage.settings(name).reserved_concurrency for name in stage.functions]
+    total = sum(each for each in values if type(each) is int)
+    if total > MAX_RESERVED_RUNS:
+        problem = f"reserved_concurrency of all functions is above the default quota (got {total})"
+        use = f"use {MAX_RESERVED_RUNS} at most, or ask AWS for more in Service Quotas"
+        yield f"{stage.where}: {problem}; {use}"
+
+
 def check_limits(stage: Stage) -> Iterator[str]:
     """Yield names, timeouts and variables of a stage that AWS would refuse."""
     if stage.follows_template and "_" in f"{stage.config.app_name}{stage.name}":
@@ -148,6 +186,10 @@ def check_limits(stage: Stage) -> Iterator[str]:
         problem = f"lambda_timeout leaves no time to send (got {', '.join(short)})"
         yield f"{stage.where}: {problem}; use {MIN_TIMEOUT_SECONDS} or more"
     for name in stage.functions:
+        layers = stage.settings(name).layers or []
+        if stage.config.automatic_layer is True and len(layers) == MAX_LAYERS:
+            problem = f"automatic_layer is one more of {name}'s layers (got {MAX_LAYERS} others)"
+            yield f"{stage.where}: {problem}; the maximum is {MAX_LAYERS}, remove one"
         size = variables_bytes(stage.settings(name).environment_variables)
         if size > MAX_VARIABLES_BYTES:
             problem = f"the environment variables of {name} are too long (got {size} bytes)"

@@ -39,9 +39,15 @@ RETENTION_DAYS = [
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 ]
-DOMAIN_KEYS = ("domain_name", "certificate_arn", "url_prefix", "tls_version", "tags")
 
-_MAX_MEMORY, _MAX_TIMEOUT, _MAX_LAYERS = 10_240, 900, 5
+_MAX_MEMORY, _MAX_TIMEOUT = 10_240, 900
+MAX_LAYERS = 5
+
+# Chalice adds one to the 50 that AWS takes.
+_MAX_TAGS = 49
+
+# https://docs.aws.amazon.com/lambda/latest/api/API_VpcConfig.html
+_MAX_SUBNETS, _MAX_GROUPS = 16, 5
 
 
 class Rule(NamedTuple):
@@ -63,7 +69,7 @@ def _text(pattern: str, use: str) -> Rule:
     return Rule(lambda value: isinstance(value, str) and bool(re.fullmatch(pattern, value)), use)
 
 
-def _texts(pattern: str, use: str, maximum: int = 100) -> Rule:
+def _texts(pattern: str, use: str, maximum: int) -> Rule:
     def is_valid(value: Any) -> bool:
         is_list = isinstance(value, list) and len(value) <= maximum
         # CloudFormation's own references are objects.
@@ -71,6 +77,19 @@ def _texts(pattern: str, use: str, maximum: int = 100) -> Rule:
             isinstance(each, dict) or (isinstance(each, str) and re.fullmatch(pattern, each))
             for each in value
         )
+
+    return Rule(is_valid, use)
+
+
+def _layers(pattern: str, use: str) -> Rule:
+    each_is_valid = _texts(pattern, use, MAX_LAYERS).is_valid
+
+    def is_valid(value: Any) -> bool:
+        if not each_is_valid(value):
+            return False
+        # Lambda takes one version of a layer.
+        names = [each.rpartition(":")[0] for each in value if isinstance(each, str)]
+        return len(names) == len(set(names))
 
     return Rule(is_valid, use)
 
@@ -90,10 +109,9 @@ RULES = {
     "lambda_architecture": _text("x86_64|arm64", "x86_64 or arm64"),
     "lambda_memory_size": _number(128, _MAX_MEMORY),
     "lambda_timeout": _number(1, _MAX_TIMEOUT),
-    "layers": _texts(
+    "layers": _layers(
         r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d+:layer:[^:]+:\d+",
-        f"a list of at most {_MAX_LAYERS} ARNs, each with the layer's version at its end",
-        _MAX_LAYERS,
+        f"a list of at most {MAX_LAYERS} ARNs, one version of each layer, with it at the end",
     ),
     "log_retention_in_days": Rule(
         lambda value: type(value) is int and value in RETENTION_DAYS,
@@ -106,11 +124,30 @@ RULES = {
         lambda value: type(value) is int and value > 0,
         "a number from 1: AWS would refuse each call of a function with 0",
     ),
-    "security_group_ids": _texts(r"sg-\S+", 'a list such as ["sg-0123456789abcdef0"]'),
-    "subnet_ids": _texts(r"subnet-\S+", 'a list such as ["subnet-0123456789abcdef0"]'),
+    "security_group_ids": _texts(
+        r"sg-\S+", f'a list of at most {_MAX_GROUPS}, ["sg-0123456789abcdef0"]', _MAX_GROUPS
+    ),
+    "subnet_ids": _texts(
+        r"subnet-\S+",
+        f'a list of at most {_MAX_SUBNETS}, ["subnet-0123456789abcdef0"]',
+        _MAX_SUBNETS,
+    ),
     "version": _text(r"2\.0", '"2.0"'),
     "xray": _BOOLEAN,
 }
+
+
+DOMAIN_RULES = {
+    "certificate_arn": _text(
+        r"arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/.+",
+        "the ARN of a certificate: arn:aws:acm:REGION:ACCOUNT:certificate/ID",
+    ),
+    "domain_name": _text(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+", "a name such as chat.example.com"),
+    "tls_version": _text("TLS_1_[02]", "TLS_1_2"),
+    # A WebSocket API takes one part of a path.
+    "url_prefix": _text(r"/|[A-Za-z0-9$_.+!*'()-]+", "a part of a path without /, such as v1"),
+}
+DOMAIN_KEYS = (*DOMAIN_RULES, "tags")
 
 
 def check_values(where: str, settings: Mapping[str, Any]) -> Iterator[str]:
@@ -150,16 +187,16 @@ def _check_domain(where: str, domain: Any) -> Iterator[str]:
         yield f"{CONFIG}: {where} is not an object (got {domain!r}); use {{}}"
         return
     for name in ("domain_name", "certificate_arn"):
-        if not isinstance(domain.get(name), str):
+        if name not in domain:
             yield f'{CONFIG}: {where}.{name} is missing (got {domain.get(name)!r}); add "{name}"'
     for name in domain.keys() - set(DOMAIN_KEYS):
         use = f"use some of {', '.join(DOMAIN_KEYS)}"
         yield f"{CONFIG}: Chalice ignores {where}.{name}; {use}"
-    version = domain.get("tls_version", "TLS_1_2")
-    if version not in ("TLS_1_0", "TLS_1_2"):
-        yield f"{CONFIG}: {where}.tls_version is not valid (got {version!r}); use TLS_1_2"
-    elif where.endswith("websocket_api_custom_domain") and version != "TLS_1_2":
-        problem = f"{where}.tls_version is ignored (got {version!r})"
+    for name, rule in DOMAIN_RULES.items():
+        if name in domain and not rule.is_valid(domain[name]):
+            yield f"{CONFIG}: {where}.{name} is not valid (got {domain[name]!r}); use {rule.use}"
+    if where.endswith("websocket_api_custom_domain") and domain.get("tls_version") == "TLS_1_0":
+        problem = f"{where}.tls_version is ignored (got 'TLS_1_0')"
         yield f"{CONFIG}: {problem}; remove it, a WebSocket API has TLS_1_2"
     yield from _check_tags(f"{where}.tags", domain.get("tags") or {})
 
@@ -169,6 +206,8 @@ def _check_tags(where: str, tags: Any) -> Iterator[str]:
     if not isinstance(tags, dict):
         yield f"{CONFIG}: {where} is not an object (got {tags!r}); use {{}}"
         return
+    if len(tags) > _MAX_TAGS:
+        yield f"{CONFIG}: {where} has too many tags (got {len(tags)}); the maximum is {_MAX_TAGS}"
     for name, value in tags.items():
         is_text = isinstance(value, str) and len(value) <= 256
         if not is_text or not 1 <= len(name) <= 128 or name.lower().startswith("aws:"):

@@ -56,13 +56,16 @@ def read_config(project_dir: Path, stage: str, app: Chalice | None = None) -> Co
         known = ", ".join(stages or [DEFAULT_STAGE_NAME])
         raise AppError(f"the stage is not in {shown(path)} (got {stage!r}); use one of {known}")
     # As chalice.cli.factory.CLIFactory, which would read the file from its own working directory.
+    # What is given overrides the file.
+    given: dict[str, Any] = {"project_dir": str(project_dir)}
+    if app:
+        given["chalice_app"] = app
     defaults = {
-        "project_dir": str(project_dir),
         "api_gateway_stage": DEFAULT_APIGATEWAY_STAGE_NAME,
         "api_gateway_endpoint_type": DEFAULT_ENDPOINT_TYPE,
         "autogen_policy": True,
     }
-    return Config(stage, "api_handler", {"chalice_app": app} if app else {}, content, defaults)
+    return Config(stage, "api_handler", given, content, defaults)
 
 
 class Level(NamedTuple):

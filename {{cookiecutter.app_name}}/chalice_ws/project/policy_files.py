@@ -23,6 +23,14 @@ STATEMENT_KEYS = (
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 MAX_CHARACTERS = 10_240
 
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+_CONDITION_OPERATOR = re.compile(
+    r"(ForAllValues:|ForAnyValue:)?((String(Not)?(Equals(IgnoreCase)?|Like)"
+    r"|(Numeric|Date)((Not)?Equals|(Less|Greater)Than(Equals)?)"
+    r"|Bool|BinaryEquals|(Not)?IpAddress|Arn(Not)?(Equals|Like))(IfExists)?|Null)",
+    re.IGNORECASE,
+)
+
 # A service cannot be a pattern.
 _ACTION = re.compile(r"\*(:\*)?|[A-Za-z0-9-]+:[A-Za-z0-9*?]+")
 _RESOURCE = re.compile(r"\*|arn:.+", re.DOTALL)
@@ -92,8 +100,16 @@ def _find_statement_faults(statement: dict[str, Any], where: str) -> Iterator[st
         yield f'{where}: Effect is not valid (got {effect!r}); use "Allow" or "Deny"'
     if not re.fullmatch("[A-Za-z0-9]*", str(statement.get("Sid", ""))):
         yield f"{where}: Sid is not valid (got {statement['Sid']!r}); use letters and digits"
-    if not isinstance(statement.get("Condition", {}), dict):
-        yield f"{where}: Condition is not an object (got {statement['Condition']!r}); use {{}}"
+    condition = statement.get("Condition", {})
+    if not isinstance(condition, dict):
+        yield f"{where}: Condition is not an object (got {condition!r}); use {{}}"
+        condition = {}
+    for operator, keys in condition.items():
+        if not _CONDITION_OPERATOR.fullmatch(operator):
+            use = "use one such as StringEquals"
+            yield f"{where}: the operator of Condition does not exist (got {operator!r}); {use}"
+        elif not isinstance(keys, dict):
+            yield f"{where}: {operator} is not an object (got {keys!r}); name a condition key in it"
     for name, pattern, use in (
         ("Action", _ACTION, "one such as dynamodb:GetItem"),
         ("Resource", _RESOURCE, "an ARN, or *"),
@@ -102,7 +118,10 @@ def _find_statement_faults(statement: dict[str, Any], where: str) -> Iterator[st
         if len(names) != 1:
             got = " and ".join(names) or "none"
             yield f"{where} needs one of {name} and Not{name} (got {got}); use {name}"
-        for value in [each for one in names for each in as_list(statement[one])]:
+        values = [each for one in names for each in as_list(statement[one])]
+        if names and not values:
+            yield f"{where}: {names[0]} is empty (got {statement[names[0]]!r}); use {use}"
+        for value in values:
             # CloudFormation's own functions are objects.
             is_function = name == "Resource" and isinstance(value, dict)
             if not is_function and not (isinstance(value, str) and pattern.fullmatch(value)):
