@@ -147,13 +147,14 @@ def check_regions(stage: Stage) -> Iterator[str]:
     # In other apps, nothing may name the region.
     region = os.environ["AWS_REGION"] if stage.follows_template else ""
     arns: dict[str, str] = {}
-    for where, settings in levels(stage.config.config_from_disk, stage.name):
+    for where, _, settings in levels(stage.config.config_from_disk, stage.name):
         domain = settings.get("websocket_api_custom_domain")
         if isinstance(domain, dict):
             certificate = f"{where}websocket_api_custom_domain.certificate_arn"
             arns[str(domain.get("certificate_arn"))] = certificate
         layers = settings.get("layers")
-        arns |= {str(arn): f"{where}layers" for arn in layers or []}
+        if isinstance(layers, list):
+            arns |= {str(arn): f"{where}layers" for arn in layers}
     for arn, where in arns.items():
         got = [*arn.split(":"), *[""] * 4][3]
         # check_values reports what is no ARN.
@@ -186,8 +187,8 @@ def check_limits(stage: Stage) -> Iterator[str]:
         problem = f"lambda_timeout leaves no time to send (got {', '.join(short)})"
         yield f"{stage.where}: {problem}; use {MIN_TIMEOUT_SECONDS} or more"
     for name in stage.functions:
-        layers = stage.settings(name).layers or []
-        if stage.config.automatic_layer is True and len(layers) == MAX_LAYERS:
+        layers, has_another = stage.settings(name).layers, stage.config.automatic_layer
+        if has_another and isinstance(layers, list) and len(layers) == MAX_LAYERS:
             problem = f"automatic_layer is one more of {name}'s layers (got {MAX_LAYERS} others)"
             yield f"{stage.where}: {problem}; the maximum is {MAX_LAYERS}, remove one"
         size = variables_bytes(stage.settings(name).environment_variables)
