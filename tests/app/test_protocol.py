@@ -90,7 +90,7 @@ def push(request: Request) -> Hidden:
 IMPORTS = """from dataclasses import dataclass
 from typing import Annotated, Literal, TypedDict
 from chalicelib.protocol.fields import Channel, Field
-from chalicelib.protocol.pushes import Member
+from chalicelib.protocol.push_types import Member
 """
 
 

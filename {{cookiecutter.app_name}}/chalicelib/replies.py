@@ -17,7 +17,7 @@ from chalicelib.protocol.fields import (
     MessageId,
     Name,
 )
-from chalicelib.protocol.pushes import Bye, ConnectionId, Member, Message, Presence
+from chalicelib.protocol.push_types import Bye, ConnectionId, Member, Message, Presence
 
 More = Annotated[bool, "true if there are more"]
 

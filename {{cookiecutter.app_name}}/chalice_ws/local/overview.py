@@ -28,13 +28,13 @@ class Overview:
         self._address = address
         self._stage = stage
         self._project = project
-        self._told: set[str] = set()
+        self._printed_lines: set[str] = set()
 
     def start_triggers_and_describe(self) -> list[str]:
         """Start and end triggers, as the app now has them; return the lines not printed before."""
         lines = [*self._addresses(), *self._triggers.update(), *self._functions.warnings]
-        new = [line for line in lines if line not in self._told]
-        self._told = set(lines) | self._told
+        new = [line for line in lines if line not in self._printed_lines]
+        self._printed_lines = set(lines) | self._printed_lines
         return new
 
     def _addresses(self) -> Iterator[str]:

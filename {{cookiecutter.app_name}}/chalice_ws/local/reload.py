@@ -56,32 +56,32 @@ class Files:
         own = [f"resources{suffix}" for suffix in (".json", *SUFFIXES)]
         own += ["resources/scale.json", LOCAL_VALUES]
         self._start_files = [*(self._project / name for name in own), *given]
-        self._at_start = read_times(self._start_files)
+        self._start_times = read_times(self._start_files)
         self._modules: set[Path] = set()
-        self._loaded = file_times(self._project)
+        self._loaded_times = file_times(self._project)
 
     def add_modules(self, paths: Iterable[str]) -> None:
         """Watch further modules, which the app has loaded from its folder."""
         new = set(map(Path, paths)) - self._modules
         self._modules |= new
-        self._loaded = {**read_times(new), **self._loaded}
+        self._loaded_times = {**read_times(new), **self._loaded_times}
 
     async def wait_for_change(self) -> None:
         """Wait until the app's files differ from those after the last call."""
         while True:
             started = time.perf_counter()
             now = {**file_times(self._project), **read_times(self._modules)}
-            if now != self._loaded:
-                self._loaded = now
+            if now != self._loaded_times:
+                self._loaded_times = now
                 return
             self._tell_of_start_files()
             took_seconds = time.perf_counter() - started
             await asyncio.sleep(max(INTERVAL_SECONDS, INTERVAL_FACTOR * took_seconds))
 
     def _tell_of_start_files(self) -> None:
-        before, self._at_start = self._at_start, read_times(self._start_files)
+        before, self._start_times = self._start_times, read_times(self._start_files)
         for path in self._start_files:
-            if before.get(path) != self._at_start.get(path):
+            if before.get(path) != self._start_times.get(path):
                 log.warning("%s has changed; restart to use it", shown(path))
 
     def tell_of_start_settings(self) -> None:

@@ -30,8 +30,8 @@ def recipient_ids(
         id_range: a range of the channel; None is all of it.
         page_size: members to read with each request; None reads as many as one request can.
     """
-    # A client that has just joined has read the history already. It would miss this message if a
-    # stale read left the client out.
+    # A client that has just joined has read the history already. A stale read of the members may
+    # leave it out, and it would miss this message.
     consistent = push["type"] == "message"
     ids = member_ids(push["channel"], id_range, page_size, consistent)
     excluded = frozenset(exclude)

@@ -12,7 +12,7 @@ from chalicelib.aws import Invocation
 from chalicelib.delivery import queue
 from chalicelib.delivery.members import recipient_ids, send_to
 from chalicelib.protocol.frames import MAX_PUSH_BYTES, encode
-from chalicelib.protocol.pushes import Message
+from chalicelib.protocol.push_types import Message
 from chalicelib.sender import Outcome
 from chalicelib.storage import history
 from chalicelib.storage.channels import member_ids
@@ -72,8 +72,8 @@ def publish_presence(channel: str, event: str, subject: Connection, invocation: 
     try:
         if has_other_connection(subject, channel, invocation.deadline):
             return 0
-        # One member more than the maximum, and the subject, show that the channel is too large.
-        # No more of it is read.
+        # The channel is too large if it has more recipients than the maximum, beside the subject.
+        # No more of them are read.
         found = recipient_ids(push, exclude, page_size=maximum + 2)
         ids = list(islice(found, maximum + 1))
         if not 0 < len(ids) <= maximum:

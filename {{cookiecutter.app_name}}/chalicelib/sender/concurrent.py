@@ -67,16 +67,16 @@ class _FanOut:
         self._pool = pool
         self._queue = RecipientQueue(recipients)
         # Heaps: the delivery to attempt first is the first one.
-        self._failed: list[Delivery] = []
-        self._throttled: list[Delivery] = []
+        self._failed_heap: list[Delivery] = []
+        self._throttled_heap: list[Delivery] = []
         self._rate_limit = RateLimit(settings.fanout_rps())
         self._api = ManagementAPI(pool, payload, self._rate_limit)
         self._tasks = TaskGroup(pool.loop)
-        self._idle_count = self._waiting_count = 0
+        self._idle_connection_count = self._waiting_worker_count = 0
         self._on_result = on_result
 
     async def run(self, deadline: float) -> None:
-        self._idle_count = await self._pool.begin()
+        self._idle_connection_count = await self._pool.begin()
         self._tasks.start(self._queue.fill(on_progress=self._add_workers))
         try:
             in_time = await self._tasks.wait(deadline - time.monotonic())
@@ -90,9 +90,9 @@ class _FanOut:
             raise next(iter(self._api.blocked.values()))
 
     def _add_workers(self) -> None:
-        wanted = connections_worth_opening(self._queue.read_count, self._idle_count)
+        wanted = connections_worth_opening(self._queue.read_count, self._idle_connection_count)
         # One task reads the recipients.
-        active = len(self._tasks) - 1 - self._waiting_count
+        active = len(self._tasks) - 1 - self._waiting_worker_count
         new = min(wanted - active, len(self._queue), MAX_TASKS - len(self._tasks))
         for _ in range(new):
             self._tasks.start(self._work())
@@ -108,9 +108,9 @@ class _FanOut:
                 if is_final:
                     self._finish(delivery)
                 elif delivery.status == "failed":
-                    heappush(self._failed, delivery)
+                    heappush(self._failed_heap, delivery)
                 else:
-                    heappush(self._throttled, delivery)
+                    heappush(self._throttled_heap, delivery)
 
     async def _next_delivery(self) -> Delivery | None:
         """Return a delivery to attempt, or None to end the worker.
@@ -119,20 +119,20 @@ class _FanOut:
         """
         while True:
             now = time.monotonic()
-            if self._failed and self._failed[0].retry_at <= now:
-                return heappop(self._failed)
+            if self._failed_heap and self._failed_heap[0].retry_at <= now:
+                return heappop(self._failed_heap)
             if self._queue:
                 return Delivery(*self._queue.pop())
-            if self._throttled and self._throttled[0].retry_at <= now:
-                return heappop(self._throttled)
-            if self._waiting_count >= len(self._failed) + len(self._throttled):
+            if self._throttled_heap and self._throttled_heap[0].retry_at <= now:
+                return heappop(self._throttled_heap)
+            if self._waiting_worker_count >= len(self._failed_heap) + len(self._throttled_heap):
                 return None
-            first = min([*self._failed[:1], *self._throttled[:1]])
-            self._waiting_count += 1
+            first = min([*self._failed_heap[:1], *self._throttled_heap[:1]])
+            self._waiting_worker_count += 1
             try:
                 await asyncio.sleep(first.retry_at - now)
             finally:
-                self._waiting_count -= 1
+                self._waiting_worker_count -= 1
 
     def _finish(self, delivery: Delivery) -> None:
         if delivery.problem and delivery.status == "failed":
@@ -142,7 +142,7 @@ class _FanOut:
         self._on_result(delivery.connection_id, delivery.status)
 
     async def _report_others(self) -> None:
-        for delivery in [*self._failed, *self._throttled]:
+        for delivery in [*self._failed_heap, *self._throttled_heap]:
             self._finish(delivery)
         if not await self._queue.wait_until_stopped(COUNTING_SECONDS):
             log.error("the other recipients could not be read in time, and are not counted")

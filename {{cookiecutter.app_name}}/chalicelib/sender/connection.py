@@ -31,8 +31,8 @@ class HTTPConnection:
         self.is_open = True
         self._socket = sock
         self._fd = sock.fileno()
-        self._unsent = memoryview(b"")
-        self._received = bytearray()
+        self._unsent_data = memoryview(b"")
+        self._received_data = bytearray()
         self._response: asyncio.Future[Response] | None = None
         self._timeout_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -54,7 +54,7 @@ class HTTPConnection:
             raise ConnectionResetError("the connection has ended")
         self._response = self._loop.create_future()
         self._set_timeout(timeout_seconds)
-        self._unsent = memoryview(request)
+        self._unsent_data = memoryview(request)
         try:
             self._write()
             response = await self._response
@@ -64,7 +64,7 @@ class HTTPConnection:
             raise
         finally:
             self._response = None
-        if response.closes_connection or self._received or self._unsent:
+        if response.closes_connection or self._received_data or self._unsent_data:
             self.close()
         self.idle_since = self._loop.time()
         return response
@@ -87,13 +87,13 @@ class HTTPConnection:
 
     def _write(self) -> None:
         try:
-            self._unsent = self._unsent[self._socket.send(self._unsent) :]
+            self._unsent_data = self._unsent_data[self._socket.send(self._unsent_data) :]
         except _NOT_READY:
             pass
         except OSError:
             # _read gets the reason, or a response that was sent before the end.
             return
-        if self._unsent:
+        if self._unsent_data:
             self._loop.add_writer(self._fd, self._continue_writing)
 
     def _continue_writing(self) -> None:
@@ -112,15 +112,15 @@ class HTTPConnection:
             # The server has closed the connection, or sent data without a request.
             self._fail("the connection was closed before the end of the response")
             return
-        self._received += data
+        self._received_data += data
         try:
-            parsed = parse(self._received)
+            parsed = parse(self._received_data)
         except ValueError as error:
             self._fail(f"the response is not HTTP: {error}")
             return
         if parsed:
             response, size = parsed
-            del self._received[:size]
+            del self._received_data[:size]
             self._response.set_result(response)
 
     def _set_timeout(self, timeout_seconds: float) -> None:

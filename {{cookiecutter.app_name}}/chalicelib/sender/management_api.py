@@ -79,7 +79,7 @@ class ManagementAPI:
                 self._has_quota = await self._is_call_accepted(endpoint)
                 self._quota_until = time.monotonic() + QUOTA_SECONDS
                 if self._has_quota:
-                    self._rate_limit.on_quota_left()
+                    self._rate_limit.on_quota_available()
         return self._has_quota
 
     async def _is_call_accepted(self, endpoint: str) -> bool:

@@ -25,12 +25,12 @@ class Pool:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self._idle: defaultdict[Origin, list[HTTPConnection]] = defaultdict(list)
+        self._idle_connections: defaultdict[Origin, list[HTTPConnection]] = defaultdict(list)
         # The time when the fan-out began. Connections that were idle before may have ended.
         self._began_at = 0.0
         self._addresses: dict[Origin, list[str]] = {}
         self._sessions: dict[Origin, ssl.SSLSession | None] = {}
-        self._connecting = asyncio.Semaphore(MAX_CONNECTING)
+        self._connect_slots = asyncio.Semaphore(MAX_CONNECTING)
 
     async def begin(self) -> int:
         """Begin a fan-out; return the number of idle connections that it can use."""
@@ -43,11 +43,11 @@ class Pool:
         self._close_idle(self._began_at - MAX_IDLE_SECONDS)
         # The host may have another address now.
         self._addresses.clear()
-        return sum(map(len, self._idle.values()))
+        return sum(map(len, self._idle_connections.values()))
 
     def take_idle(self, origin: Origin) -> HTTPConnection | None:
         """Take the connection that was used last; None where the origin has none."""
-        idle = self._idle[origin]
+        idle = self._idle_connections[origin]
         while idle:
             connection = idle.pop()
             if connection.is_open:
@@ -68,29 +68,29 @@ class Pool:
         Raises:
             OSError: the connection could not be opened.
         """
-        async with self._connecting:
+        async with self._connect_slots:
             return self.take_idle(origin) or await self._open(origin)
 
     def put_back(self, connection: HTTPConnection) -> None:
         """Add a connection to the idle ones, unless it has ended."""
         if connection.is_open:
-            self._idle[connection.origin].append(connection)
+            self._idle_connections[connection.origin].append(connection)
             if connection.origin not in self._sessions:
                 self._sessions[connection.origin] = connection.tls_session()
 
     def close(self) -> None:
         """Close the idle connections and the loop."""
-        for connection in chain(*self._idle.values()):
+        for connection in chain(*self._idle_connections.values()):
             connection.close()
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()
 
     def _close_idle(self, since_before: float) -> None:
-        for origin, idle in self._idle.items():
+        for origin, idle in self._idle_connections.items():
             for connection in idle:
                 if connection.idle_since < since_before:
                     connection.close()
-            self._idle[origin] = [each for each in idle if each.is_open]
+            self._idle_connections[origin] = [each for each in idle if each.is_open]
 
     async def _open(self, origin: Origin) -> HTTPConnection:
         session = self._sessions.get(origin)

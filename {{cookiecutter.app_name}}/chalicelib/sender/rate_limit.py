@@ -50,7 +50,7 @@ class RateLimit:
         # The window before the rate was lowered.
         self._faster_window: Window | None = None
         # The share of 429 that no lower rate avoids.
-        self._slow_share = 0.0
+        self._unavoidable_share = 0.0
 
     def reserve(self) -> float:
         """Reserve one call. Return the seconds to wait before it; 0 or less is now."""
@@ -84,16 +84,16 @@ class RateLimit:
         self._window_accepted_count = self.accepted_count
         self._window_throttled_count = self.throttled_count
 
-    def on_quota_left(self) -> None:
+    def on_quota_available(self) -> None:
         """Restore the rate. Recipients are the cause of the 429 since the last accepted call."""
         self._rate = self._max_rate
-        self._slow_share = 1.0
+        self._unavoidable_share = 1.0
         self._faster_window = None
 
     def _adjust(self, window: Window, now: float) -> None:
         """Lower the rate, or restore it where that was in vain."""
         throttled_share = 1 - window.accepted_share
-        self._slow_share = min(self._slow_share, throttled_share)
+        self._unavoidable_share = min(self._unavoidable_share, throttled_share)
         faster = self._faster_window
         if faster and faster.calls_per_second > window.calls_per_second * 1.5:
             # The quota accepts the same number of calls, whatever the number of refused ones.
@@ -104,10 +104,10 @@ class RateLimit:
             # A much smaller share says nothing: something else may use the quota up.
             elif window.accepted_share > faster.accepted_share / 2:
                 self._rate = max(self._rate, faster.rate)
-                self._slow_share = throttled_share
+                self._unavoidable_share = throttled_share
                 self._faster_window = None
                 return
-        if throttled_share >= self._slow_share + MIN_THROTTLED_SHARE:
+        if throttled_share >= self._unavoidable_share + MIN_THROTTLED_SHARE:
             self._faster_window = self._faster_window or window
             # A busy processor makes fewer calls than the rate allows.
             rate = min(self._rate, window.calls_per_second)

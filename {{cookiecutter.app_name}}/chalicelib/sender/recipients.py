@@ -25,50 +25,50 @@ class RecipientQueue:
     def __init__(self, recipients: Recipients) -> None:
         self.read_count = 0
         self._source = iter(recipients)
-        self._waiting: deque[tuple[str, str]] = deque()
+        self._waiting_recipients: deque[tuple[str, str]] = deque()
         self._is_stopped = False
-        self._reading: asyncio.Future[None] | None = None
+        self._read_future: asyncio.Future[None] | None = None
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._waiting_recipients)
 
     def is_finished(self) -> bool:
         """Return whether all recipients were read and removed."""
-        return bool(self._reading and self._reading.done() and not self._waiting)
+        return bool(self._read_future and self._read_future.done() and not self._waiting_recipients)
 
     def pop(self) -> tuple[str, str]:
         """Remove the next recipient, and return it."""
-        return self._waiting.popleft()
+        return self._waiting_recipients.popleft()
 
     async def fill(self, on_progress: Callable[[], None]) -> None:
         """Read all recipients. A cancellation stops the thread after the next one."""
-        self._reading = asyncio.get_running_loop().run_in_executor(None, self._read)
+        self._read_future = asyncio.get_running_loop().run_in_executor(None, self._read)
         try:
             while True:
-                await asyncio.wait({self._reading}, timeout=POLL_SECONDS)
+                await asyncio.wait({self._read_future}, timeout=POLL_SECONDS)
                 on_progress()
                 # Not before: in Python 3.14, the thread may have ended already.
-                if self._reading.done():
+                if self._read_future.done():
                     break
         finally:
             self._is_stopped = True
-        self._reading.result()
+        self._read_future.result()
 
     async def wait_until_stopped(self, timeout_seconds: float) -> bool:
         """Wait until the thread has ended. Return False after the timeout."""
-        if self._reading:
-            await asyncio.wait({self._reading}, timeout=timeout_seconds)
-        return not self._reading or self._reading.done()
+        if self._read_future:
+            await asyncio.wait({self._read_future}, timeout=timeout_seconds)
+        return not self._read_future or self._read_future.done()
 
     def remaining(self) -> Iterator[tuple[str, str]]:
         """Return the recipients that were not removed, those that were not read included."""
-        return chain(self._waiting, self._source)
+        return chain(self._waiting_recipients, self._source)
 
     def _read(self) -> None:
         for recipient in self._source:
-            self._waiting.append(recipient)
+            self._waiting_recipients.append(recipient)
             self.read_count += 1
-            while len(self._waiting) >= MAX_WAITING and not self._is_stopped:
+            while len(self._waiting_recipients) >= MAX_WAITING and not self._is_stopped:
                 time.sleep(POLL_SECONDS)
             if self._is_stopped:
                 return

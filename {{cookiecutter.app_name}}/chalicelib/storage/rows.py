@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from chalicelib.protocol.frames import FrameError
-from chalicelib.protocol.pushes import Member
+from chalicelib.protocol.push_types import Member
 from chalicelib.protocol.user import User
 from chalicelib.storage.table import Row, key, shards
 

@@ -18,7 +18,7 @@ from chalice.local import (
 )
 
 from chalice_ws.local.authorizers.policies import is_allowed, stringify
-from chalice_ws.local.websocket_api.events import API_ID
+from chalice_ws.local.websocket_api.events import API_ID, multi_values
 
 Event = dict[str, Any]
 
@@ -53,7 +53,8 @@ class RouteAuthorizer(LocalGatewayAuthorizer):
             self._check_api_key(route, lambda_event)
             if self._can_run(route, lambda_event):
                 lambda_event = self._run(route, raw_path, lambda_event, lambda_context)
-        return {**lambda_event, **_headers(self._request["headers"])}, lambda_context
+        headers = multi_values("headers", "multiValueHeaders", self._request["headers"])
+        return {**lambda_event, **headers}, lambda_context
 
     def _check_api_key(self, route: RouteEntry, event: Event) -> None:
         if route.api_key_required and not event["headers"].get("x-api-key"):
@@ -137,16 +138,6 @@ def _header(authorizer: Authorizer | None) -> str:
     if isinstance(authorizer, ChaliceAuthorizer):
         return authorizer.config.header or "Authorization"
     return str(authorizer.to_swagger()["name"]) if authorizer else "Authorization"
-
-
-def _headers(pairs: list[tuple[str, str]]) -> Event:
-    lists: dict[str, list[str]] = {}
-    for name, value in pairs:
-        lists.setdefault(name, []).append(value)
-    return {
-        "headers": {name: values[-1] for name, values in lists.items()},
-        "multiValueHeaders": lists,
-    }
 
 
 def error_headers(kind: str) -> dict[str, str]:

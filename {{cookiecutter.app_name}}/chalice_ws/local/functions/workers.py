@@ -66,13 +66,13 @@ class Workers:
         self._slots: dict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(max_concurrency)
         )
-        self._idle: dict[str, list[Worker]] = defaultdict(list)
-        self._spare: asyncio.Task[Worker] | None = None
-        self._all: set[Worker] = set()
-        self._loading: set[Worker] = set()
+        self._idle_workers: dict[str, list[Worker]] = defaultdict(list)
+        self._spare_worker: asyncio.Task[Worker] | None = None
+        self._workers: set[Worker] = set()
+        self._loading_workers: set[Worker] = set()
         self._generation = 0
         self._load_failed = False
-        self._released = asyncio.Event()
+        self._release_event = asyncio.Event()
 
     async def load(self) -> None:
         """Load the app, or load it again; raises AppError, and then keeps the old code."""
@@ -85,12 +85,15 @@ class Workers:
             self._load_failed = True
             raise
         # Workers that still load have the old code too, and may never end.
-        old = [*self._loading, *(worker for idle in self._idle.values() for worker in idle)]
-        self._idle.clear()
-        old_spare, self._spare = self._spare, spare
+        old = [
+            *self._loading_workers,
+            *(worker for idle in self._idle_workers.values() for worker in idle),
+        ]
+        self._idle_workers.clear()
+        old_spare, self._spare_worker = self._spare_worker, spare
         self._load_failed = False
         self._generation += 1
-        self._released.set()
+        self._release_event.set()
         for worker in old:
             self._end(worker)
         if old_spare:
@@ -112,19 +115,19 @@ class Workers:
                 self._end(worker)
                 raise
             if generation == self._generation:
-                self._idle[name].append(worker)
-                self._released.set()
+                self._idle_workers[name].append(worker)
+                self._release_event.set()
             else:
                 self._end(worker)
             return result
 
     def stop(self) -> None:
         """End all processes at once."""
-        for worker in list(self._all):
+        for worker in list(self._workers):
             self._end(worker)
 
     def _take_idle(self, name: str) -> Worker | None:
-        while idle := self._idle[name]:
+        while idle := self._idle_workers[name]:
             worker = idle.pop()
             if worker.alive:
                 return worker
@@ -136,19 +139,19 @@ class Workers:
         while True:
             if worker := await self._take_spare() or self._take_any_idle():
                 return worker
-            self._released.clear()
-            retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._released.set)
-            await self._released.wait()
+            self._release_event.clear()
+            retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._release_event.set)
+            await self._release_event.wait()
             retry.cancel()
             # The last load may have failed for another reason than the code, such as memory.
-            if self._spare is None:
-                self._spare = asyncio.create_task(self._start())
+            if self._spare_worker is None:
+                self._spare_worker = asyncio.create_task(self._start())
 
     async def _take_spare(self) -> Worker | None:
-        while self._spare:
-            spare, self._spare = self._spare, None
+        while self._spare_worker:
+            spare, self._spare_worker = self._spare_worker, None
             if not self._load_failed:
-                self._spare = asyncio.create_task(self._start())
+                self._spare_worker = asyncio.create_task(self._start())
             generation = self._generation
             try:
                 worker = await spare
@@ -165,24 +168,26 @@ class Workers:
         return None
 
     def _take_any_idle(self) -> Worker | None:
-        workers: Iterator[Worker | None] = (self._take_idle(name) for name in list(self._idle))
+        workers: Iterator[Worker | None] = (
+            self._take_idle(name) for name in list(self._idle_workers)
+        )
         return next(filter(None, workers), None)
 
     async def _start(self) -> Worker:
         worker = Worker(self._app)
-        self._all.add(worker)
-        self._loading.add(worker)
+        self._workers.add(worker)
+        self._loading_workers.add(worker)
         try:
             await worker.load()
         except AppError:
             self._end(worker)
             raise
         finally:
-            self._loading.discard(worker)
+            self._loading_workers.discard(worker)
         return worker
 
     def _end(self, worker: Worker) -> None:
-        self._all.discard(worker)
+        self._workers.discard(worker)
         worker.end()
 
 

@@ -18,8 +18,8 @@ from aiohttp import web
 
 from chalice_ws.local.origins import Origins
 from chalice_ws.local.rest_api.routes import PROBLEM, REQUEST
-from chalice_ws.local.websocket_api.aws_api import MAX_INVOKE_BYTES
-from chalice_ws.local.websocket_api.gateway import Gateway
+from chalice_ws.local.websocket_api.aws_api import MAX_INVOKE_BYTES, error
+from chalice_ws.local.websocket_api.gateway import Gateway, forwarded_headers
 
 log = logging.getLogger("chalice_ws")
 
@@ -102,24 +102,25 @@ class Rest:
 
     async def _answer(self, request: web.Request) -> tuple[web.Response, str | None]:
         try:
-            body = self._unpack(request, await self._read(request))
+            sent = await request.clone(client_max_size=MAX_BODY_BYTES).read()
+            body = self._unpack(request, sent)
         except web.HTTPRequestEntityTooLarge:
             problem = f"the maximum of a body is {MAX_BODY_BYTES} bytes"
-            return _error(413, "RequestTooLargeException", "Request Too Long"), problem
+            return error(413, "RequestTooLargeException", "Request Too Long"), problem
         except OSError:
             return web.Response(status=400), "the client left before the end of the body"
         except zlib.error:
-            return _error(400, "BadRequestException", "Bad Request"), "the body is not valid gzip"
+            return error(400, "BadRequestException", "Bad Request"), "the body is not valid gzip"
         event = {REQUEST: self._event(request, body)}
         if len(body) > MAX_INVOKE_BYTES:
             # Lambda takes less than API Gateway.
             problem = f"the maximum for a function is {MAX_INVOKE_BYTES} bytes"
-            return _error(413, "RequestTooLargeException", "Request Too Long"), problem
+            return error(413, "RequestTooLargeException", "Request Too Long"), problem
         # The function runs on after API Gateway's timeout.
         run = asyncio.create_task(self._gateway.functions.invoke(FUNCTION, event))
         done, _ = await asyncio.wait({run}, timeout=self._integration_seconds)
         if not done:
-            return _error(504, "InternalServerErrorException", "Endpoint request timed out"), None
+            return error(504, "InternalServerErrorException", "Endpoint request timed out"), None
         result = run.result()
         if result.error:
             return _failed(), str(result.error.get("errorMessage"))
@@ -127,11 +128,8 @@ class Rest:
             if len(result.value.get("body") or "") > MAX_INVOKE_BYTES:
                 return _failed(), f"the maximum of a response is {MAX_INVOKE_BYTES} bytes"
             return self._response(request, result.value), result.value.get(PROBLEM)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            return _failed(), f"the function's response is not valid ({error})"
-
-    async def _read(self, request: web.Request) -> bytes:
-        return await request.clone(client_max_size=MAX_BODY_BYTES).read()
+        except (AttributeError, KeyError, TypeError, ValueError) as fault:
+            return _failed(), f"the function's response is not valid ({fault})"
 
     def _unpack(self, request: web.Request, body: bytes) -> bytes:
         encoding = request.headers.get("Content-Encoding", "").lower()
@@ -152,7 +150,10 @@ class Rest:
         return {
             "method": request.method,
             "path": path if path.startswith("/") else f"/{path}",
-            "headers": _headers(request),
+            "headers": [
+                *forwarded_headers(request),
+                ("X-Amzn-Trace-Id", f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}"),
+            ],
             "body": base64.b64encode(body).decode(),
             "stage": self._gateway.stage,
             "domain": request.host,
@@ -193,26 +194,6 @@ def _is_handshake(request: web.Request) -> bool:
     return request.headers.get("Upgrade", "").lower() == "websocket"
 
 
-def _headers(request: web.Request) -> list[tuple[str, str]]:
-    # API Gateway drops the hop-by-hop headers, and adds those of a proxy.
-    own = {"connection", "upgrade", "x-forwarded-for"}
-    headers = [(name, value) for name, value in request.headers.items() if name.lower() not in own]
-    # The values of a proxy in front of the gateway are kept.
-    scheme = request.headers.get("X-Forwarded-Proto")
-    before, port = request.headers.get("X-Forwarded-For"), request.host.rpartition(":")[2]
-    client = request.remote or ""
-    own_address = [
-        ("X-Forwarded-Port", port if port.isdigit() else "80"),
-        ("X-Forwarded-Proto", request.scheme),
-    ]
-    return [
-        *headers,
-        ("X-Amzn-Trace-Id", f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}"),
-        ("X-Forwarded-For", f"{before}, {client}" if before else client),
-        *([] if scheme else own_address),
-    ]
-
-
 def _add_headers(response: web.Response, value: dict[str, Any]) -> None:
     lists = {name: [each] for name, each in (value.get("headers") or {}).items()}
     # A name in both has the values of multiValueHeaders alone. (AWS)
@@ -233,9 +214,4 @@ def _add_headers(response: web.Response, value: dict[str, Any]) -> None:
 
 def _failed() -> web.Response:
     # The function failed, or its response is not valid. (AWS)
-    return _error(502, "InternalServerErrorException", "Internal server error")
-
-
-def _error(status: int, kind: str, message: str) -> web.Response:
-    headers = {"Content-Type": "application/json", "x-amzn-ErrorType": kind}
-    return web.Response(status=status, text=json.dumps({"message": message}), headers=headers)
+    return error(502, "InternalServerErrorException", "Internal server error")

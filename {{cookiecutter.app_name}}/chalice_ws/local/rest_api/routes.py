@@ -18,6 +18,7 @@ from chalice.local import ForbiddenError, LambdaContext, LocalGateway, LocalGate
 
 from chalice_ws.local.authorizers.routes import RouteAuthorizer, Variables, error_headers
 from chalice_ws.local.websocket_api.events import API_ID, new_id
+from chalice_ws.project.resources import ACCOUNT
 
 Event = dict[str, Any]
 
@@ -26,9 +27,6 @@ REQUEST = "chalice_ws.request"
 
 # The key of a line for the terminal in the result of the function.
 PROBLEM = "chalice_ws.problem"
-
-# moto's account.
-ACCOUNT = "123456789012"
 
 # The fields of requestContext.identity that have no value here. A REST API sends them as null.
 NO_IDENTITY = [

@@ -29,8 +29,8 @@ def error(status: int, kind: str, message: str) -> web.Response:
     The header x-amzn-ErrorType names boto3's exception. Without it boto3 raises a ClientError, from
     which Chalice makes no WebsocketDisconnectedError.
     """
-    headers = {"x-amzn-ErrorType": kind}
-    return web.json_response({"message": message}, status=status, headers=headers)
+    headers = {"Content-Type": "application/json", "x-amzn-ErrorType": kind}
+    return web.Response(status=status, text=json.dumps({"message": message}), headers=headers)
 
 
 class Quota:
@@ -132,7 +132,7 @@ class Invoke:
         self._functions = functions
         self._prefix = prefix
         self._latency_seconds = latency_seconds
-        self._background: set[asyncio.Task[Result]] = set()
+        self._background_tasks: set[asyncio.Task[Result]] = set()
 
     async def handle(self, request: web.Request) -> web.Response:
         """Run a function, and wait for it unless the invocation type is Event or DryRun."""
@@ -154,8 +154,8 @@ class Invoke:
             return web.Response(status=204)
         if kind == "Event":
             task = asyncio.create_task(self._run(function, event))
-            self._background.add(task)
-            task.add_done_callback(self._background.discard)
+            self._background_tasks.add(task)
+            task.add_done_callback(self._background_tasks.discard)
             return web.Response(status=202)
         result = await self._run(function, event)
         try:

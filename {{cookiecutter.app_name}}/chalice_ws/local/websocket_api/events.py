@@ -57,8 +57,8 @@ class Peer:
     def connect(self, headers: Pairs = (), query: Pairs = ()) -> Event:
         """Return the event of the handshake, the only one with the client's headers and query."""
         return {
-            **_multi("headers", "multiValueHeaders", headers),
-            **_multi("queryStringParameters", "multiValueQueryStringParameters", query),
+            **multi_values("headers", "multiValueHeaders", headers),
+            **multi_values("queryStringParameters", "multiValueQueryStringParameters", query),
             **self._event("$connect", "CONNECT"),
         }
 
@@ -72,7 +72,7 @@ class Peer:
         headers += [("X-Forwarded-For", ""), ("x-restapi", "")]
         status = {"disconnectStatusCode": code, "disconnectReason": reason}
         return {
-            **_multi("headers", "multiValueHeaders", headers),
+            **multi_values("headers", "multiValueHeaders", headers),
             **self._event("$disconnect", "DISCONNECT", **status),
         }
 
@@ -98,8 +98,8 @@ class Peer:
         return {"requestContext": context, "isBase64Encoded": False}
 
 
-def _multi(one: str, many: str, pairs: Pairs) -> Event:
-    # The field `one` has the last value of each name, the field `many` all values.
+def multi_values(one: str, many: str, pairs: Pairs) -> Event:
+    """Return the field `one` with the last value of each name, and `many` with all values."""
     lists: dict[str, list[str]] = {}
     for name, value in pairs:
         lists.setdefault(name, []).append(value)

@@ -93,14 +93,14 @@ class Gateway:
         self.stage = stage
         self.connections: dict[str, Connection] = {}
         self._limits = limits
-        self._stopping = False
+        self._is_stopping = False
         self._open_requests = 0
-        self._background: set[asyncio.Task[Any]] = set()
+        self._background_tasks: set[asyncio.Task[Any]] = set()
         self._turns = Turns(self._message, functions.max_concurrency)
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """Serve a client from its handshake until its $disconnect has run."""
-        if self._stopping or request.transport is None:
+        if self._is_stopping or request.transport is None:
             return web.Response(status=503)
         if not has_websocket_api(self.functions):
             log.warning("refused a WebSocket: the app has no handler under @app.on_ws_message()")
@@ -118,8 +118,8 @@ class Gateway:
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run a coroutine in the background."""
         task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self._background_tasks.add(task)
+        task.add_done_callback(self._background_tasks.discard)
 
     async def expire(self) -> None:
         """Close connections that are idle or too old, until cancelled. (AWS)"""
@@ -137,7 +137,7 @@ class Gateway:
 
     async def stop(self) -> None:
         """Close all connections with code 1001, and wait for their $disconnect."""
-        self._stopping = True
+        self._is_stopping = True
         while self._open_requests:
             for connection in self.connections.values():
                 connection.close(GOING_AWAY)
@@ -150,13 +150,13 @@ class Gateway:
         peer = Peer(self.stage, request.host, request.remote or "", agent)
         # The handshake waits for $connect. (AWS) Without a handler every client is accepted.
         # A status other than 2xx refuses the client, without body and headers. (seen)
-        event = peer.connect(_headers(request), request.query.items())
+        event = peer.connect(forwarded_headers(request), request.query.items())
         try:
             peer.authorizer.update(await self._authorizer.authorize(request, peer, event))
         except Refused as refused:
             log.warning("%s: %s; answered %d", peer.connection_id, refused, refused.status)
             return web.Response(status=refused.status)
-        event = peer.connect(_headers(request), request.query.items())
+        event = peer.connect(forwarded_headers(request), request.query.items())
         outcome = await self._invoke("$connect", event) or Outcome(200)
         if not 200 <= outcome.status < 300:
             return web.Response(status=outcome.status)
@@ -229,15 +229,19 @@ def _status(value: Any) -> int | None:
     return int(status) if re.fullmatch(r"[2-5]\d\d", status) else None
 
 
-def _headers(request: web.Request) -> list[tuple[str, str]]:
-    # API Gateway drops the hop-by-hop headers, and adds X-Forwarded-*. A proxy in front of the
-    # local gateway may have set X-Forwarded-For and X-Forwarded-Proto: its values are used.
+def forwarded_headers(request: web.Request) -> list[tuple[str, str]]:
+    """Return the headers of a request as API Gateway passes them on.
+
+    It drops the hop-by-hop headers, and adds X-Forwarded-*. The values of a proxy in front of the
+    local gateway are used.
+    """
     given, port = request.headers, request.host.rpartition(":")[2]
     is_https = given.get("X-Forwarded-Proto", request.scheme) == "https"
+    port = port if port.isdigit() else "443" if is_https else "80"
     addresses = [given.get("X-Forwarded-For"), request.remote]
     own = {
         "X-Forwarded-For": ", ".join(filter(None, addresses)),
-        "X-Forwarded-Port": port if port.isdigit() else "443" if is_https else "80",
+        "X-Forwarded-Port": given.get("X-Forwarded-Port", port),
         "X-Forwarded-Proto": "https" if is_https else "http",
     }
     dropped = {"connection", "upgrade", *map(str.lower, own)}
