@@ -30,7 +30,7 @@ from chalice_ws.project import (
     policy_files,
 )
 from chalice_ws.project.aws_settings import defer_credentials, hide_wrong_settings
-from chalice_ws.project.config import CONFIG, AppError, read_config, read_json
+from chalice_ws.project.config import CONFIG, Advice, AppError, read_config, read_json
 from chalice_ws.project.options import add_project_dir
 from chalice_ws.project.python_version import check_python
 from chalice_ws.project.resources import makefile_extras, read_resource_file, resource_files
@@ -46,6 +46,7 @@ AWS_ENVIRONMENT = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
+# Each yields lines: problems, or Advice, which is printed as a warning.
 CHECKS: list[Callable[[Stage], Iterator[str]]] = [
     check_functions.check_app,
     check_functions.check_handlers,
@@ -68,19 +69,13 @@ CHECKS: list[Callable[[Stage], Iterator[str]]] = [
     check_settings.check_queues,
     check_calls.check_calls,
     check_settings.check_limits,
-    # It is the last: it imports the app again.
-    check_functions.check_imports,
-]
-
-# Nothing fails for these: a warning is printed.
-WARNINGS: list[Callable[[Stage], Iterator[str]]] = [
     check_config.check_fanout_rate,
     check_config.check_unused_actions,
     check_settings.check_reserved_runs,
-    check_settings.check_unknown_grants,
-    check_calls.check_guessed_calls,
     check_functions.check_tables,
     policy_files.check_action_names,
+    # It is the last: it imports the app again.
+    check_functions.check_imports,
 ]
 
 
@@ -154,24 +149,28 @@ def _check_stage(project_dir: Path, name: str, extras: Sequence[str]) -> Finding
     try:
         content = read_config(project_dir, name).config_from_disk
     except AppError as error:
-        return Findings([*problems, str(error)], [], [])
+        return _sort([*problems, str(error)])
     problems += check_settings.check_stage_values(content, name)
     problems += check_secrets.find_secrets(content, name, project_dir)
-    warnings = [*check_secrets.find_likely_secrets(content, name, project_dir)]
     try:
         stage = load_stage(project_dir, name, extras)
     except AppError as error:
-        return Findings([*problems, str(error), *check_config.check_names(content)], warnings, [])
+        return _sort([*problems, str(error), *check_config.check_names(content)])
     problems += check_config.check_names(content, stage.python_names())
-    for check in [*CHECKS, *WARNINGS]:
-        found = warnings if check in WARNINGS else problems
+    for check in CHECKS:
         # A fault that ends one check must not hide what the others find.
         try:
             for problem in check(stage):
-                found.append(problem)
+                problems.append(problem)
         except AppError as error:
             problems.append(str(error))
-    return Findings(problems, warnings, [] if problems else [_describe(stage)])
+    found = _sort(problems)
+    return found if found.problems else found._replace(checked=[_describe(stage)])
+
+
+def _sort(lines: list[str]) -> Findings:
+    problems = [each for each in lines if not isinstance(each, Advice)]
+    return Findings(problems, [each for each in lines if isinstance(each, Advice)], [])
 
 
 def _describe(stage: Stage) -> str:

@@ -24,7 +24,7 @@ from chalice.policy import (
 )
 
 from chalice_ws.project.calls import MANAGEMENT_API, Call, Calls
-from chalice_ws.project.config import shown
+from chalice_ws.project.config import Advice, shown
 from chalice_ws.project.iam_names import KNOWN_SERVICES, OTHER_NAMES
 from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.role_permissions import allowed_actions
@@ -45,20 +45,16 @@ OWN_POLICY = 'use "autogen_policy": false and a policy file'
 
 
 def check_calls(stage: Stage) -> Iterator[str]:
-    """Yield calls that a policy file of the app does not allow, and a policy without a guess."""
+    """Yield calls that a policy does not allow, and a policy that Chalice cannot guess."""
     if problem := _guess_problem(stage):
         yield problem
         return
     for policy, places in _find(stage).items():
-        if policy != GUESSED:
-            yield f"{policy} does not allow what the app calls (got {', '.join(places)}); add it"
-
-
-def check_guessed_calls(stage: Stage) -> Iterator[str]:
-    """Yield calls that Chalice does not see where it guesses the policy."""
-    if not _guess_problem(stage) and (places := _find(stage).get(GUESSED)):
-        what = f"{GUESSED} does not allow what the app calls (got {', '.join(places)})"
-        yield f"{stage.where}: {what}; {OWN_POLICY}"
+        what = f"{policy} does not allow what the app calls (got {', '.join(places)})"
+        if policy == GUESSED:
+            yield Advice(f"{stage.where}: {what}; {OWN_POLICY}")
+        else:
+            yield f"{what}; add it"
 
 
 def _find(stage: Stage) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.project import quotas
 from chalice_ws.project.actions import GENERATED, find_unknown, split_names
-from chalice_ws.project.config import CONFIG, FUNCTION, STAGE, STAGE_FUNCTION, TOP, levels
+from chalice_ws.project.config import CONFIG, FUNCTION, STAGE, STAGE_FUNCTION, TOP, Advice, levels
 from chalice_ws.project.resources import Resources
 from chalice_ws.project.sign_in import CONNECT, MESSAGE
 from chalice_ws.project.stage import Stage
@@ -143,7 +143,7 @@ def check_fanout_rate(stage: Stage) -> Iterator[str]:
         region = os.environ["AWS_REGION"]
         what = f"API Gateway's default quota in {region}"
         if line := quotas.check_rate(rate, quotas.default_quota(region), what):
-            yield f"{stage.where}: {line}"
+            yield Advice(f"{stage.where}: {line}")
 
 
 def check_unused_actions(stage: Stage) -> Iterator[str]:
@@ -155,4 +155,4 @@ def check_unused_actions(stage: Stage) -> Iterator[str]:
         variables = stage.config.scope(name, MESSAGE).environment_variables
         used |= {*split_names(str(variables.get("WS_ACTIONS", "")))}
     for action in sorted(stage.actions - used - GENERATED):
-        yield f"{CONFIG}: no stage has the action {action}; add it to WS_ACTIONS"
+        yield Advice(f"{CONFIG}: no stage has the action {action}; add it to WS_ACTIONS")

@@ -17,7 +17,7 @@ from chalice.deploy.validate import (
     validate_feature_flags,
 )
 
-from chalice_ws.project.config import AppError, as_list, shown
+from chalice_ws.project.config import Advice, AppError, as_list, shown
 from chalice_ws.project.load import DECORATORS, MISSING_FLAG, load_app, own_modules
 from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.stage import Stage
@@ -157,7 +157,7 @@ def check_tables(stage: Stage) -> Iterator[str]:
                 likely = get_close_matches(name, names, 1)
                 use = f"use {likely[0]}, or define it" if likely else "define it"
                 what = f"{shown(path)} names a table that no resource file defines (got {name!r})"
-                yield f"{what}; {use} in resources.json"
+                yield Advice(f"{what}; {use} in resources.json")
 
 
 def _tables(statements: list[dict[str, Any]]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from chalice_ws.project.config import CONFIG, levels
+from chalice_ws.project.config import CONFIG, Advice, levels
 
 # What issuers of keys begin them with, and what each is.
 _KINDS = {
@@ -32,22 +32,16 @@ _MIN_SECRET_LENGTH = 12
 
 
 def find_secrets(content: dict[str, Any], stage: str, folder: Path) -> Iterator[str]:
-    """Yield the environment variables of a stage whose values are keys or tokens."""
+    """Yield the environment variables of a stage that have secrets, or look so."""
     for where, name, value in _variables(content, stage):
         kind = next((what for pattern, what in _KINDS.items() if re.search(pattern, value)), "")
-        if kind:
-            yield f"{where}: {name} has {kind} (got {len(value)} characters); {_use(folder)}"
-
-
-def find_likely_secrets(content: dict[str, Any], stage: str, folder: Path) -> Iterator[str]:
-    """Yield the environment variables of a stage whose names and values are as of secrets."""
-    for where, name, value in _variables(content, stage):
-        if any(re.search(pattern, value) for pattern in _KINDS) or _REFERENCE.match(value):
-            continue
+        got = f"(got {len(value)} characters); {_use(folder)}"
         is_password = bool(value) and _PASSWORD.search(name.upper()) is not None
-        if is_password or (_SECRET.search(name.upper()) and _is_random(value)):
-            what = f"{name} looks like a secret (got {len(value)} characters)"
-            yield f"{where}: {what}; {_use(folder)}"
+        is_likely = is_password or (_SECRET.search(name.upper()) and _is_random(value))
+        if kind:
+            yield f"{where}: {name} has {kind} {got}"
+        elif is_likely and not _REFERENCE.match(value):
+            yield Advice(f"{where}: {name} looks like a secret {got}")
 
 
 def _variables(content: dict[str, Any], stage: str) -> Iterator[tuple[str, str, str]]:

@@ -13,7 +13,7 @@ from chalice_ws.project.check_values import (
     check_values,
     variables_bytes,
 )
-from chalice_ws.project.config import CONFIG, levels, read_json
+from chalice_ws.project.config import CONFIG, Advice, levels, read_json
 from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.references import references
 from chalice_ws.project.resources import needed_extras
@@ -95,30 +95,9 @@ def check_roles(stage: Stage) -> Iterator[str]:
 
 def check_grants(stage: Stage) -> Iterator[str]:
     """Yield permissions that Lambda needs for a setting, and that the function's role lacks."""
-    lacking: dict[tuple[str, str], list[str]] = {}
-    for name, cause, missing, unknown in _missing_grants(stage):
-        if not unknown:
-            lacking.setdefault((cause, missing), []).append(name)
-    for (cause, actions_text), names in lacking.items():
-        use = "add them to the policy"
-        extra = {"subnet_ids": "vpc", "xray": "xray"}.get(cause)
-        if extra and (Path(stage.config.project_dir) / f"resources/{extra}.json").exists():
-            use = f"add {extra} to EXTRAS_{stage.name} in the Makefile, or {use}"
-        problem = f"{cause} of {', '.join(names)} needs {actions_text}"
-        yield f"{stage.where}: {problem}, which the policy does not allow; {use}"
-
-
-def check_unknown_grants(stage: Stage) -> Iterator[str]:
-    """Yield permissions that Lambda needs, where a policy that is not known may allow them."""
-    for name, cause, missing, unknown in _missing_grants(stage):
-        if unknown:
-            what = f"what {', '.join(unknown)} allows is not known here"
-            yield f"{stage.where}: {what}; see that it allows {missing}, for {cause} of {name}"
-
-
-def _missing_grants(stage: Stage) -> Iterator[tuple[str, str, str, list[str]]]:
-    # The function, what needs the actions, the actions, and policies that may allow them.
     resources = stage.read_resources()
+    # The functions, by what needs the actions and the actions.
+    lacking: dict[tuple[str, str], list[str]] = {}
     for name in stage.functions:
         path = stage.policy_file(name)
         if path is None:
@@ -126,8 +105,20 @@ def _missing_grants(stage: Stage) -> Iterator[tuple[str, str, str, list[str]]]:
             continue
         for cause, actions in needed_actions(stage.settings(name), resources).items():
             allowed = allowed_actions(read_statements(path), name, resources, actions)
-            if missing := {*actions} - allowed.actions:
-                yield name, cause, ", ".join(sorted(missing)), allowed.unknown_policies
+            missing = ", ".join(sorted({*actions} - allowed.actions))
+            if missing and allowed.unknown_policies:
+                what = f"what {', '.join(allowed.unknown_policies)} allows is not known here"
+                use = f"see that it allows {missing}, for {cause} of {name}"
+                yield Advice(f"{stage.where}: {what}; {use}")
+            elif missing:
+                lacking.setdefault((cause, missing), []).append(name)
+    for (cause, missing), names in lacking.items():
+        use = "add them to the policy"
+        extra = {"subnet_ids": "vpc", "xray": "xray"}.get(cause)
+        if extra and (Path(stage.config.project_dir) / f"resources/{extra}.json").exists():
+            use = f"add {extra} to EXTRAS_{stage.name} in the Makefile, or {use}"
+        problem = f"{cause} of {', '.join(names)} needs {missing}"
+        yield f"{stage.where}: {problem}, which the policy does not allow; {use}"
 
 
 def check_queues(stage: Stage) -> Iterator[str]:
@@ -169,7 +160,7 @@ def check_reserved_runs(stage: Stage) -> Iterator[str]:
     if total > MAX_RESERVED_RUNS:
         problem = f"reserved_concurrency of all functions is above the default quota (got {total})"
         use = f"use {MAX_RESERVED_RUNS} at most, or ask AWS for more in Service Quotas"
-        yield f"{stage.where}: {problem}; {use}"
+        yield Advice(f"{stage.where}: {problem}; {use}")
 
 
 def check_limits(stage: Stage) -> Iterator[str]:

@@ -31,6 +31,10 @@ class AppError(Exception):
     """A fault of the app. The message is one line: what is wrong, and what to do."""
 
 
+class Advice(str):
+    """A line of a check that fails nothing: it says what may be wrong."""
+
+
 def read_config(project_dir: Path, stage: str, app: Chalice | None = None) -> Config:
     """Read the settings of a stage from .chalice/config.json.
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from chalice_ws.project.config import AppError, as_list, read_json, shown
+from chalice_ws.project.config import Advice, AppError, as_list, read_json, shown
 from chalice_ws.project.iam_names import check_action
 from chalice_ws.project.stage import Stage
 
@@ -62,7 +62,7 @@ def check_action_names(stage: Stage) -> Iterator[str]:
                     service, _, action = name.partition(":")
                     check_action(f"{service.lower()}:{action}")
             except AppError as error:
-                yield f"{shown(path)}: {error}"
+                yield Advice(f"{shown(path)}: {error}")
 
 
 def find_faults(policy: dict[str, Any]) -> Iterator[str]:
