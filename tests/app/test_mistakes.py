@@ -41,7 +41,7 @@ def test_mistakes_in_actions_are_told_by_the_local_gateway(bake: Bake, tmp_path:
     actions.write_text(actions.read_text() + ACTIONS)
     config = app / ".chalice" / "config.json"
     names = '"WS_ACTIONS": "crash,leap,forget,odd,...,'
-    text = config.read_text().replace('"WS_ACTIONS": "', names)
+    text = config.read_text().replace('"WS_ACTIONS": "', names).replace("_RPS", "_PRS")
     config.write_text(text.replace('"HISTORY_SECONDS": "86400"', '"HISTORY_SECONDS": "1d"'))
     line = actions.read_text().splitlines().index('    return {"type": "echo", "data": names["b"]}')
     with serving(app, app, tmp_path) as gateway, client(gateway.url) as ann:
@@ -59,4 +59,5 @@ def test_mistakes_in_actions_are_told_by_the_local_gateway(bake: Bake, tmp_path:
         assert json.loads(ask(ann, '{"action": "echo", "data": 1}'))["data"] == 1
         started = gateway.printed().partition("Press Ctrl-C")[0]
         assert ".chalice/config.json: HISTORY_SECONDS is not valid (got '1d'); use" in started
+        assert "config.json: the app does not read FANOUT_PRS; use FANOUT_RPS" in started
         assert "WS_ACTIONS has an unknown action (got '...'); use some of" in started

@@ -107,7 +107,10 @@ policies.recorder.calls.add(("notify", call))
 lines = [line for line in policies.unused("dev") if "notify" in line]
 iam.SERVICE_ACTIONS.append(("notify", "kms:Decrypt"))
 lines += [line for line in policies.unused("dev") if "notify" in line]
-print(json.dumps({"results": results, "uncalled": uncalled, "service": lines}))
+path.unlink()
+policies.recorder.calls.add(("notify", iam.Call("s3:PutObject", *call[1:])))
+absent = policies.missing("dev")
+print(json.dumps({"absent": absent, "results": results, "uncalled": uncalled, "service": lines}))
 """
 
 
@@ -117,13 +120,17 @@ def test_known_condition_decides_and_uncalled_function_gets_one_line(
     script = tmp_path / "script.py"
     script.write_text(POLICY_SCRIPT)
     app = bake()
+    names = sorted(path.stem for path in (app / ".chalice" / "dev").glob("*.json"))
     result = run(script, app)
     # An unknown condition allows nothing, and denies all that it names.
     assert result["results"] == [[False, False], [True, False], [False, True]]
-    names = sorted(path.stem for path in (app / ".chalice" / "dev").glob("*.json"))
     assert result["uncalled"] == [
         f"call {name} in a test of tests/app, or nothing is known of what it needs"
         for name in names
     ]
     (line,) = result["service"]
     assert line.startswith('.chalice/dev/notify.json:6: take out "kms:Decrypt" on "*"')
+    # A missing file gets one line for all calls of its function.
+    (line,) = result["absent"]
+    assert line.startswith(".chalice/dev/notify.json does not exist: under lambda_functions of ")
+    assert line.endswith("(it calls s3:GetObject, s3:PutObject)")

@@ -163,6 +163,10 @@ FAULTS: dict[str, list[tuple[Edit, str]]] = {
             lambda app: (app / ".chalice/prod/notify.json").unlink(),
             r"\.chalice/prod/notify\.json is missing; run python -m chalice_ws grant notify ACTION",
         ),
+        (
+            replace(CONFIG, "dev/notify.json", "dev/notfy.json"),
+            r"dev/notfy\.json is missing; use notify\.json, or run python -m chalice_ws grant",
+        ),
         (write(".chalice/dev/tell.json", "{}"), r"dev/tell\.json belongs to no function; rename"),
         (
             replace(CONFIG, '"websocket_connect": {"iam_policy_file": "dev/connect.json"},', ""),

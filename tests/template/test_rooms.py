@@ -53,7 +53,7 @@ DIRECTIONS = {
         "chalice_ws.project",
     },
     "chalice_ws.connect": {"chalice_ws.project"},
-    "chalice_ws.__main__": {"chalice_ws.cli"},
+    "chalice_ws.__main__": {"chalice_ws.cli", "chalice_ws.project"},
     "chalice_ws.project": NOTHING,
     "chalice_ws.local": {"chalice_ws.project"},
     "chalice_ws.deploy": {"chalice_ws.project"},

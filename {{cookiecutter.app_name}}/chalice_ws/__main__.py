@@ -4,6 +4,9 @@
 if __name__ == "__main__":
     import sys
 
-    from chalice_ws.cli import main
+    from chalice_ws.project.hidden_modules import explain_hidden_modules
 
-    sys.exit(main())
+    with explain_hidden_modules():
+        from chalice_ws.cli import main
+
+        sys.exit(main())

@@ -60,6 +60,8 @@ class Connection:
         self._ids = count(1)
         self._pushes: deque[Frame] = deque()
         self._checker = FrameChecker()
+        # The last error, which may be the reason why a push does not come.
+        self._error: Frame | None = None
 
     def _send(self, text: str) -> None:
         raise NotImplementedError
@@ -92,6 +94,8 @@ class Connection:
         self.send(json.dumps({"action": action, "id": request_id, **fields}))
         while (frame := self.receive()).get("id") != request_id:
             self._pushes.append(frame)
+        if frame.get("type") == "error":
+            self._error = frame
         return Received({name: value for name, value in frame.items() if name != "id"})
 
     def push(self) -> Frame:
@@ -119,7 +123,8 @@ class Client(Connection):
             self._api.run("message", self._peer.message(text))
 
     def _receive(self) -> Frame:
-        assert self._inbox, "the app sent no frame to this client"
+        earlier = f" after the error {self._error}" if self._error else ""
+        assert self._inbox, f"the app sent no frame to this client{earlier}"
         return Received(json.loads(self._inbox.popleft()))
 
     def waiting(self) -> int:

@@ -59,7 +59,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]
     result = yield
     folder = pyfuncitem.funcargs.get("reports")
     if isinstance(folder, Path) and (lines := report_missing(folder)):
-        pytest.fail("\n".join(lines), pytrace=False)
+        use = "`.venv/bin/python -m chalice_ws grant FUNCTION ACTION --on RESOURCE` adds a grant"
+        pytest.fail("\n".join([*lines, use]), pytrace=False)
     return result
 
 

@@ -14,6 +14,7 @@ from chalice.utils import to_cfn_resource_name
 from chalice_ws.project import quotas
 from chalice_ws.project.actions import GENERATED, find_unknown, split_names
 from chalice_ws.project.config import CONFIG, FUNCTION, STAGE, STAGE_FUNCTION, TOP, Advice, levels
+from chalice_ws.project.load import find_misspelt
 from chalice_ws.project.resources import Resources
 from chalice_ws.project.sign_in import CONNECT, MESSAGE
 from chalice_ws.project.stage import Stage
@@ -102,9 +103,8 @@ def check_variables(stage: Stage) -> Iterator[str]:
             text = ",".join(map(str, got)) if isinstance(got, list) else json.dumps(got)
             use = "remove it" if got is None else f'use "{text}"'
             yield f"{stage.where}: {name} is not a string (got {got!r}); {use}"
-        for name in sorted(variables.keys() - stage.readers.keys()):
-            for likely in get_close_matches(name, stage.readers, 1, 0.8):
-                yield f"{stage.where}: the app does not read {name}; use {likely}"
+        for problem in find_misspelt(variables, stage.readers):
+            yield f"{stage.where}: {problem}"
         for name in stage.readers:
             os.environ.pop(name, None)
         given = resources.variables(to_cfn_resource_name(function))

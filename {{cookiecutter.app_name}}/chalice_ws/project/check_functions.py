@@ -137,7 +137,11 @@ def check_policies(stage: Stage) -> Iterator[str]:
             yield from _check_connections(stage, name, path)
         else:
             use = f"python -m chalice_ws grant {python_name} ACTION --on RESOURCE"
-            yield f"{shown(path)} is missing; run {use}, which creates it"
+            names = sorted(each.name for each in path.parent.glob("*.json"))
+            likely = "".join(
+                f"use {each}, or " for each in get_close_matches(path.name, names, 1, 0.8)
+            )
+            yield f"{shown(path)} is missing; {likely}run {use}, which creates it"
 
 
 def check_tables(stage: Stage) -> Iterator[str]:

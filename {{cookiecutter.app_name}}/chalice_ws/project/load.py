@@ -3,7 +3,8 @@
 import importlib
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -75,6 +76,13 @@ def setting_readers() -> Mapping[str, Callable[[], Any]]:
     readers: Mapping[str, Callable[[], Any]]
     readers = getattr(sys.modules.get("chalicelib.settings"), "READERS", {})
     return readers
+
+
+def find_misspelt(names: Iterable[str], known: Collection[str]) -> Iterator[str]:
+    """Yield the environment variables that are no setting of the app, and almost one."""
+    for name in sorted({*names} - {*known}):
+        for likely in get_close_matches(name, known, 1, 0.8):
+            yield f"the app does not read {name}; use {likely}"
 
 
 def _put_first(project_dir: Path) -> None:

@@ -23,3 +23,10 @@ class User:
     expires_at: int
     claims: Mapping[str, Any] = field(default_factory=dict)
     issued_at: float | None = None
+
+
+def check_user(user: object) -> None:
+    """Raise TypeError if the result of access.authenticate is neither a user nor None."""
+    if user is not None and not isinstance(user, User):
+        use = "return User(id=..., name=..., expires_at=...), or None for a guest"
+        raise TypeError(f"authenticate in chalicelib/access.py returned {user!r}; {use}")

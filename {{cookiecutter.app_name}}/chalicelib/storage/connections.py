@@ -17,7 +17,7 @@ from typing import Any
 
 from chalicelib import settings
 from chalicelib.protocol.frames import FrameError
-from chalicelib.protocol.user import User
+from chalicelib.protocol.user import User, check_user
 from chalicelib.storage import table
 from chalicelib.storage.rows import (
     LOBBY,
@@ -64,6 +64,7 @@ def add(
         user: the person who is signed in, whose name replaces `name`; None is a guest. The
             connection is in the user's own channel from now on.
     """
+    check_user(user)
     expires_at = connected_at // 1000 + LIFETIME_SECONDS
     row = {
         **key(LOBBY, connection_id),

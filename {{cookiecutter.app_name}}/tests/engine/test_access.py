@@ -48,6 +48,14 @@ def test_origin_that_is_not_allowed_is_refused_before_the_table_is_touched(
     assert not [call for _, call in recorder.calls if call.action.startswith("dynamodb:")]
 
 
+def test_user_of_another_type_is_told_with_the_function_to_correct(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.authenticate", lambda event: "ann")
+    with pytest.raises(TypeError, match=r"authenticate in chalicelib/access\.py returned 'ann'; "):
+        api.connect()
+
+
 @pytest.mark.parametrize("left_out", ["headers", "multiValueHeaders"])
 def test_origin_in_either_form_of_the_headers_counts(
     api: Api, left_out: str, monkeypatch: pytest.MonkeyPatch

@@ -97,9 +97,9 @@ class Frames:
         use = f'a class with `type: Literal["{kind}"]`'
         where = f"chalicelib/replies.py: add {use}, and add the class to PUSHES"
         if action is not None:
-            returned = " or ".join(self.replies[action][:-1])
-            where = f"{self._places[action]}: action {action} has the return type {returned}"
-            where = f"{where}: return that, or {use}"
+            types = " or ".join(self.replies[action][:-1])
+            has = f"the return type {types}: return that, or" if types else "no reply type: use"
+            where = f"{self._places[action]}: action {action} has {has} {use}"
         raise AssertionError(problems[-1] if problems else f"{where} (got {str(frame)[:500]})")
 
     def is_push(self, frame: dict[str, Any]) -> bool:

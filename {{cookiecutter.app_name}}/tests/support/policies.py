@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from chalice_ws.project.config import read_config
+from chalice_ws.project.config import read_config, read_json
 from chalice_ws.project.resources import makefile_extras, read_resources
 from chalice_ws.project.role_permissions import needed_actions
 from chalicelib.aws import session
@@ -29,7 +29,7 @@ from tests.support.iam import (
 )
 
 PROJECT = Path(__file__).parents[2]
-CONFIG = json.loads((PROJECT / ".chalice/config.json").read_text(encoding="utf-8"))
+CONFIG = read_json(PROJECT / ".chalice/config.json")
 STAGES = list(CONFIG["stages"])
 
 # The tests run as stage dev.
@@ -47,14 +47,26 @@ Located = tuple[Path, int | None, Statement]
 def missing(stage: str) -> list[str]:
     """Return a line for each call that is not allowed: what to change, and where."""
     functions: defaultdict[str, list[str]] = defaultdict(list)
+    absent: defaultdict[tuple[Path, str], list[str]] = defaultdict(list)
     by_path: dict[Path, list[Located]] = {}
     for path, function, call in sorted(_calls(stage, recorder.calls)):
+        if not path.exists():
+            absent[path, function].append(call.action)
+            continue
         if path not in by_path:
             by_path[path] = [*_statements(path), *_stack_statements(path)]
         statements = by_path[path]
         if not allows([content for _, _, content in statements], call):
             functions[_advice(path, statements, call)].append(function)
-    return [f"{advice} ({', '.join(each)} needs it)" for advice, each in functions.items()]
+    lines = [
+        # A function often needs the same as another, such as notify, and shares its policy.
+        f".chalice/{path.relative_to(PROJECT / '.chalice')} does not exist: under lambda_functions"
+        f" of .chalice/config.json, name the policy of {function} for the stage {stage}, or create"
+        f" it with `python -m chalice_ws grant` (it calls {', '.join(dict.fromkeys(actions))})"
+        for (path, function), actions in absent.items()
+    ]
+    lines += [f"{advice} ({', '.join(each)} needs it)" for advice, each in functions.items()]
+    return lines
 
 
 def report_missing(folder: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """Faults that do not keep an app from running on this machine, and that its owner should know."""
 
 import importlib
+import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from chalice.app import EventSourceHandler
 
 from chalice_ws.project.actions import find_unknown_now
 from chalice_ws.project.config import CONFIG, AppError
-from chalice_ws.project.load import DECORATORS, own_modules, setting_readers
+from chalice_ws.project.load import DECORATORS, find_misspelt, own_modules, setting_readers
 
 
 def find_handler(function: Any) -> Any:
@@ -71,6 +72,8 @@ def _find_unregistered(project_dir: Path) -> Iterator[str]:
 
 
 def _find_wrong_settings(tables: Collection[str]) -> Iterator[str]:
+    for problem in find_misspelt(os.environ, setting_readers()):
+        yield f"{CONFIG}: {problem}"
     # A generated app reads its settings at each event, which would fail.
     for name, read in setting_readers().items():
         try:

@@ -22,9 +22,11 @@ from chalicelib.protocol.fields import CHANNEL, LIMIT, SINCE
 from chalicelib.protocol.frames import Busy
 from chalicelib.protocol.router import Request, Router
 from chalicelib.storage import channels, connections
+from docs.asyncapi import describe
 from tests.client import Api
 from tests.conftest import PROJECT, error
 from tests.engine.generated.actions import router
+from tests.support import asyncapi
 
 MAX_FRAME_BYTES = 128 * 1024
 
@@ -273,6 +275,25 @@ def run_action(monkeypatch: pytest.MonkeyPatch, function: Callable[[], Any]) -> 
     context = LambdaContext("message", 512, 29_000)
     event = WebsocketEvent(peer.message('{"action":"wave"}'), context)
     return dict(json.loads(own.handle(event)))
+
+
+def test_action_without_a_reply_type_is_named() -> None:
+    router = Router()
+
+    @router.action()
+    def wave(request: Request) -> Any:
+        pass
+
+    frames = asyncapi.Frames(describe(router.actions, ()))
+    with pytest.raises(AssertionError, match=r"action wave has no reply type: use a class with "):
+        frames.message_name({"type": "waved"}, "wave")
+
+
+def test_push_that_does_not_come_is_told_with_the_last_error(api: Api) -> None:
+    ann = api.connect()
+    ann.request("join", channel="@bob")
+    with pytest.raises(AssertionError, match=r"no frame .* after the error .*forbidden"):
+        ann.push()
 
 
 def test_busy_table_gets_try_again(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
