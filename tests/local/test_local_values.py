@@ -46,6 +46,10 @@ def test_parameters_and_secrets_have_local_values(app: Path, tmp_path: Path) -> 
         # As on AWS, a secret parameter is encrypted for who does not ask for decryption.
         assert json.loads(gateway.invoke("read", {"name": "/vault/plain"}).body) == "7"
         assert json.loads(gateway.invoke("read", {"name": "/vault/key"}).body).startswith("kms:")
+        for function, section in (("read", "parameters"), ("reveal", "secrets")):
+            body = json.loads(gateway.invoke(function, {"name": "/vault/none"}).body)
+            hint = f'(on this machine: put the value into .chalice/local.json: {{"{section}": '
+            assert hint in body["errorMessage"]
 
 
 def test_invoke_without_a_gateway_has_local_values(app: Path, tmp_path: Path) -> None:

@@ -45,6 +45,9 @@ _HINTS = {
     "or add --endpoint secretsmanager=URL",
 }
 
+# The error codes of the services above for a name that does not exist.
+_NOT_FOUND = ("NotFound", "NotFoundException", "NonExistentQueue", "QueueDoesNotExist")
+
 
 class ServiceNotAvailable(BotoCoreError):  # type: ignore[misc]
     """A call to a service of AWS that nothing on this machine stands in for."""
@@ -76,6 +79,7 @@ def redirect_clients() -> None:
     endpoint of each request is replaced. Sessions that were made before the call keep theirs.
     """
     BUILTIN_HANDLERS.append(("before-endpoint-resolution", _redirect))
+    BUILTIN_HANDLERS.append(("after-call", _explain_not_found))
     # botocore chooses a proxy when it makes a client, by the endpoint that the app passes.
     ProxyConfiguration.proxy_url_for = _proxy_url_for
 
@@ -94,6 +98,12 @@ def _redirect(builtins: dict[str, Any], model: Any, **_: Any) -> None:
     builtins["SDK::Endpoint"] = own
     # botocore refuses both for an endpoint that is not AWS's.
     builtins["AWS::UseDualStack"] = builtins["AWS::UseFIPS"] = False
+
+
+def _explain_not_found(parsed: dict[str, Any], model: Any, **_: Any) -> None:
+    error, hint = parsed.get("Error", {}), _HINTS.get(model.service_model.service_id)
+    if hint and str(error.get("Code")).endswith(_NOT_FOUND):
+        error["Message"] = f"{error.get('Message')} (on this machine: {hint})"
 
 
 _original_proxy_url_for = ProxyConfiguration.proxy_url_for
