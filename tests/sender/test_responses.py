@@ -26,6 +26,7 @@ VALID = {
     "announced close": ok(CLOSE + "Content-Length: 0\r\n", then="close"),
     "unannounced close": ok(then="close"),
     "without a length": ok(CLOSE, b"body", then="close"),
+    "less than its length": ok("Content-Length: 50\r\n", b"body", then="close"),
     "lower case, without a reason": Reply(b"HTTP/1.1 200 \r\ncontent-length:0\r\n\r\n"),
     "HTTP/1.0": Reply(b"HTTP/1.0 200 OK\r\n\r\n", then="close"),
     "a byte at a time": ok(pause_seconds=0.002),
@@ -34,6 +35,7 @@ VALID = {
 
 # Failures that another attempt may avoid.
 TEMPORARY = {
+    "408": error(408),
     "429": error(429, "LimitExceededException"),
     "429 without a type": error(429),
     "500": error(500, "InternalServerErrorException"),
@@ -54,7 +56,6 @@ TEMPORARY = {
 AMBIGUOUS_GONE = b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"
 AMBIGUOUS = {
     "more than its length": ok(body=AMBIGUOUS_GONE),
-    "less than its length": ok("Content-Length: 50\r\n", b"body", then="close"),
     "a length that is not a number": ok("Content-Length: many\r\n"),
     "a negative length": ok("Content-Length: -1\r\n"),
     "two lengths": ok("Content-Length: 0\r\nContent-Length: 40\r\n", AMBIGUOUS_GONE),

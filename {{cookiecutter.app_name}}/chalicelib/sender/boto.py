@@ -11,12 +11,23 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from chalicelib.aws import MAX_CALL_SECONDS, session
-from chalicelib.sender.types import NO_CONNECTION, Forbidden, OnResult, Recipients, Status
+from chalicelib.sender.types import (
+    NO_CONNECTION,
+    STALE_STATUSES,
+    Forbidden,
+    OnResult,
+    Recipients,
+    Status,
+)
 
 log = logging.getLogger(__name__)
 
 # More threads do not send faster: boto3's own work for each call fills the CPU.
 MAX_THREADS = 16
+
+# The calls for one recipient that may fail because each attempt of boto3 uses an idle connection
+# that has ended. boto3 then closes it, so that few are left for the next call.
+MAX_STALE_CALLS = 3
 
 
 def send(payload: bytes, recipients: Recipients, deadline: float, on_result: OnResult) -> None:
@@ -64,11 +75,15 @@ def send(payload: bytes, recipients: Recipients, deadline: float, on_result: OnR
 
 
 def _post(client: Any, connection_id: str, payload: bytes) -> None:
-    try:
-        client.post_to_connection(ConnectionId=connection_id, Data=payload)
-    except ConnectionClosedError:
-        # Each attempt of boto3 used an idle connection that had ended. No such connection is left.
-        client.post_to_connection(ConnectionId=connection_id, Data=payload)
+    for _ in range(MAX_STALE_CALLS):
+        try:
+            client.post_to_connection(ConnectionId=connection_id, Data=payload)
+        except (ConnectionClosedError, ClientError) as error:
+            if isinstance(error, ClientError) and _http_status(error) not in STALE_STATUSES:
+                raise
+        else:
+            return
+    client.post_to_connection(ConnectionId=connection_id, Data=payload)
 
 
 def _has_quota(client: Any, payload: bytes) -> bool:

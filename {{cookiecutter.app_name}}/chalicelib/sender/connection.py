@@ -141,5 +141,14 @@ class HTTPConnection:
 
     def _fail(self, reason: str) -> None:
         self.close()
-        if self._response and not self._response.done():
+        if not self._response or self._response.done():
+            return
+        try:
+            # The server has answered if the head of its response is here.
+            parsed = parse(self._received_data, has_ended=True)
+        except ValueError:
+            parsed = None
+        if parsed:
+            self._response.set_result(parsed[0])
+        else:
             self._response.set_exception(ConnectionResetError(reason))

@@ -21,8 +21,11 @@ class Response(NamedTuple):
     closes_connection: bool
 
 
-def parse(received: bytes | bytearray) -> tuple[Response, int] | None:
+def parse(received: bytes | bytearray, has_ended: bool = False) -> tuple[Response, int] | None:
     """Parse the response at the beginning of the received bytes.
+
+    Args:
+        has_ended: whether no more bytes can come. The body may then be incomplete.
 
     Returns:
         The response and its size in bytes, or None if more bytes must come first.
@@ -41,7 +44,7 @@ def parse(received: bytes | bytearray) -> tuple[Response, int] | None:
         version, status, headers = _parse_head(received[start:end].decode("latin-1"))
         start = end + 4
     length = 0 if status in (204, 304) else _body_length(headers)
-    if length is None:
+    if length is None or (has_ended and len(received) < start + length):
         return Response(status, headers, b"", closes_connection=True), start
     end = start + length
     if len(received) < end:

@@ -11,7 +11,7 @@ from chalicelib.sender.pool import Pool
 from chalicelib.sender.rate_limit import RateLimit
 from chalicelib.sender.signing import Signer, explain_forbidden
 from chalicelib.sender.sockets import Origin
-from chalicelib.sender.types import NO_CONNECTION, Forbidden, Status
+from chalicelib.sender.types import NO_CONNECTION, STALE_STATUSES, Forbidden, Status
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class ManagementAPI:
             response = await self._exchange(signer.origin, signer.request(NO_CONNECTION))
         except OSError:
             return False
-        return response.status < 500 and response.status != 429
+        return response.status < 500 and response.status not in (408, 429)
 
     def _signer(self, endpoint: str) -> Signer:
         if endpoint not in self._signers:
@@ -111,7 +111,7 @@ class ManagementAPI:
         if response.status == 429:
             self._rate_limit.on_throttled()
             raise Throttled(problem)
-        if response.status < 500:
+        if response.status < 500 and response.status != 408:
             raise Rejected(problem)
         raise OSError(problem)
 
@@ -120,11 +120,15 @@ class ManagementAPI:
         connection = self._pool.take_idle(origin)
         if connection and self._pool.is_unconfirmed(connection):
             try:
-                return await self._send(connection, request, FIRST_RESPONSE_TIMEOUT_SECONDS)
+                response = await self._send(connection, request, FIRST_RESPONSE_TIMEOUT_SECONDS)
+                if response.status not in STALE_STATUSES:
+                    return response
+                connection.close()
             except ConnectionError:
-                # The others have probably ended too.
-                self._pool.close_unconfirmed()
-                connection = self._pool.take_idle(origin)
+                pass
+            # The others have probably ended too.
+            self._pool.close_unconfirmed()
+            connection = self._pool.take_idle(origin)
         connection = connection or await self._pool.open(origin)
         return await self._send(connection, request, RESPONSE_TIMEOUT_SECONDS)
 

@@ -18,6 +18,10 @@ OnResult = Callable[[str, Status], None]
 # whether the account's quota is used up.
 NO_CONNECTION = "AAAAAAAAAAAAAAA="
 
+# The answers, over an idle HTTP connection, of a server that was about to close it, and of a
+# gateway whose own connection has ended.
+STALE_STATUSES = (408, 502, 503, 504)
+
 
 @dataclass
 class Outcome:
