@@ -146,7 +146,7 @@ def main(cases: list[tuple[int, int, int]]) -> None:
     resources = project.Resources(
         [Path("resources.json"), Path("resources/scale.json")], "measured"
     )
-    services.create_queues(resources.queues())
+    services.create_queues(resources.named("AWS::SQS::Queue"))
     os.environ.update(resources.variables("Fanout"))
     os.environ.update(FANOUT_LIMIT=str(LIMIT), FANOUT_RPS=str(RPS), HISTORY_SECONDS="0")
     ours, theirs = processes.Pipe()

@@ -111,7 +111,7 @@ def test_queue_is_read_only_with_fanout_limit(tmp_path: Path) -> None:
     for variables, queues in (({}, 0), ({"FANOUT_LIMIT": "5"}, 1)):
         stages = {"dev": {"environment_variables": variables}}
         write(tmp_path, ".chalice/config.json", {"app_name": "tea", "stages": stages})
-        found = resources.read_resources(config.read_config(tmp_path, "dev")).queues()
+        found = resources.read_resources(config.read_config(tmp_path, "dev")).named(resources.QUEUE)
         assert len(found) == queues
 
 

@@ -16,7 +16,12 @@ DIRECTIONS = {
     "chalicelib.aws": NOTHING,
     "chalicelib.secret": {"chalicelib.aws", "chalicelib.settings"},
     "chalicelib.protocol": {"chalicelib.aws", "chalicelib.settings"},
-    "chalicelib.identity": {"chalicelib.protocol", "chalicelib.aws", "chalicelib.settings"},
+    "chalicelib.identity": {
+        "chalicelib.secret",
+        "chalicelib.protocol",
+        "chalicelib.aws",
+        "chalicelib.settings",
+    },
     "chalicelib.access": {"chalicelib.identity", "chalicelib.protocol"},
     "chalicelib.storage": {"chalicelib.protocol", "chalicelib.aws", "chalicelib.settings"},
     "chalicelib.sender": {"chalicelib.aws", "chalicelib.settings"},

@@ -21,12 +21,15 @@ def secret(name: str) -> str:
     """
     value, read_at = _values.get(name, ("", 0.0))
     if not value or time.monotonic() - read_at > MAX_AGE_SECONDS:
-        client = session.client("ssm", config=client_config())
-        parameter = f"/{settings.stack()}/{name}"
-        response = client.get_parameter(Name=parameter, WithDecryption=True)
-        value = str(response["Parameter"]["Value"])
+        value = read_parameter(f"/{settings.stack()}/{name}")
         _values[name] = value, time.monotonic()
     return value
+
+
+def read_parameter(name: str) -> str:
+    """Read the value of a parameter of SSM, decrypted; raises as `secret`."""
+    client = session.client("ssm", config=client_config())
+    return str(client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
 
 
 def forget() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeSerializer
 
 from chalice_ws.project.config import AppError, read_json, shown
-from chalice_ws.project.resources import PARAMETER, SECRET, SUBSCRIPTION, TOPIC, Resources
+from chalice_ws.project.resources import PARAMETER, QUEUE, SECRET, SUBSCRIPTION, TOPIC, Resources
 
 LOCAL_VALUES = ".chalice/local.json"
 
@@ -87,7 +87,7 @@ def read_definitions(project: Path, resources: Resources) -> Definitions:
     names = [table["TableName"] for table in tables]
     return Definitions(
         tables,
-        resources.queues(),
+        resources.named(QUEUE),
         {
             _name(arn): _subscriptions(arn, each, resources)
             for arn, each in resources.named(TOPIC).items()

@@ -15,9 +15,9 @@ from chalice_ws.project import quotas
 from chalice_ws.project.actions import GENERATED, find_unknown, split_names
 from chalice_ws.project.config import CONFIG, FUNCTION, STAGE, STAGE_FUNCTION, TOP, Advice, levels
 from chalice_ws.project.load import find_misspelt
-from chalice_ws.project.resources import Resources
 from chalice_ws.project.sign_in import CONNECT, MESSAGE
 from chalice_ws.project.stage import Stage
+from chalice_ws.project.tables import find_unknown_table
 
 
 class _Recorder(dict[str, Any]):
@@ -124,16 +124,9 @@ def check_variables(stage: Stage) -> Iterator[str]:
             if name == "WS_ACTIONS":
                 for problem in find_unknown(value, stage.actions):
                     yield f"{stage.where}: {problem}"
-            if name == "CONNECTIONS_TABLE":
-                yield from _check_table(stage, resources, value)
-
-
-def _check_table(stage: Stage, resources: Resources, name: str) -> Iterator[str]:
-    names = [table["TableName"] for table in resources.tables()]
-    if name not in names:
-        use = f"use {' or '.join(names)}" if names else "define it there"
-        what = f"CONNECTIONS_TABLE is not in resources.json (got {name!r})"
-        yield f"{stage.where}: {what}; {use}"
+            is_table = name == "CONNECTIONS_TABLE"
+            if is_table and (line := find_unknown_table(value, resources.tables())):
+                yield f"{stage.where}: {line}"
 
 
 def check_fanout_rate(stage: Stage) -> Iterator[str]:

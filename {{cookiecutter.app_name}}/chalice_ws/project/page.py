@@ -53,24 +53,22 @@ def find_wrong_client(settings: JSON, variables: Mapping[str, Any]) -> Iterator[
 
 def is_issuer(value: Any) -> bool:
     """Return whether a page may sign in at an address: https, or this machine."""
-    if not isinstance(value, str):
-        return False
-    try:
-        url = urlsplit(value)
-        is_local = url.scheme == "http" and url.hostname in LOOPBACK
-        return is_local or (url.scheme == "https" and bool(url.hostname))
-    except ValueError:
-        return False
+    scheme, host = _split(value)
+    return bool(host) and (scheme == "https" or (scheme == "http" and host in LOOPBACK))
 
 
 def _is_address(value: Any) -> bool:
+    scheme, host = _split(value)
+    return bool(host) and scheme in ("ws", "wss")
+
+
+def _split(value: Any) -> tuple[str, str]:
+    """Return the scheme and the host of a URL, empty if it is not valid."""
     try:
-        if not isinstance(value, str):
-            return False
-        url = urlsplit(value)
-        return url.scheme in ("ws", "wss") and bool(url.hostname)
+        url = urlsplit(value if isinstance(value, str) else "")
+        return url.scheme, url.hostname or ""
     except ValueError:
-        return False
+        return "", ""
 
 
 def _is_text(value: Any) -> bool:

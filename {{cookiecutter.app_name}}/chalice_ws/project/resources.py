@@ -101,10 +101,6 @@ class Resources:
             for logical_id, _ in self._properties(kind)
         }
 
-    def queues(self) -> dict[str, dict[str, Any]]:
-        """Return the properties of each queue by its URL."""
-        return self.named(QUEUE)
-
     def sources(self) -> list[dict[str, Any]]:
         """Return the properties of each event source mapping of a queue, with the QueueUrl."""
         queues = self._properties(QUEUE)
@@ -134,7 +130,7 @@ class Resources:
 
     def function_queues(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the logical id of each function that a queue of the files calls, with the queue."""
-        queues = self.queues()
+        queues = self.named(QUEUE)
         for source in self.sources():
             function = source.get("FunctionName")
             if isinstance(function, dict) and "Ref" in function:

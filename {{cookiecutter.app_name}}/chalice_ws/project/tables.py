@@ -19,6 +19,15 @@ _TABLE_PROPERTIES = {
 _INDEX_PROPERTIES = {"IndexName", "KeySchema", "Projection", "ProvisionedThroughput"}
 
 
+def find_unknown_table(name: str, tables: list[dict[str, Any]]) -> str:
+    """Return a line if CONNECTIONS_TABLE names none of the tables, or else an empty string."""
+    names = [table["TableName"] for table in tables]
+    if name in names:
+        return ""
+    use = f"use {' or '.join(names)}" if names else "define it there"
+    return f"CONNECTIONS_TABLE is not in resources.json (got {name!r}); {use}"
+
+
 def create_tables(tables: list[dict[str, Any]]) -> None:
     """Create tables from the properties that CloudFormation takes."""
     dynamodb = boto3.client("dynamodb")

@@ -4,17 +4,14 @@ import time
 from functools import cache
 from typing import Any
 
-from botocore.config import Config
 from jwt import PyJWK
 
-from chalicelib.aws import session
 from chalicelib.identity.fetch import COOLDOWN_SECONDS, TIMEOUT_SECONDS, Cached, read_json
+from chalicelib.secret import MAX_AGE_SECONDS as SECRET_MAX_AGE_SECONDS
+from chalicelib.secret import read_parameter
 
 # A key that the issuer has withdrawn is refused after this time.
 MAX_AGE_SECONDS = 3600
-
-# The owner may change the secret at any time. A read costs nothing.
-SECRET_MAX_AGE_SECONDS = 300
 
 # RFC 7518, section 3.2: the secret of HS256 is at least as long as its hash.
 MIN_SECRET_BYTES = 32
@@ -79,11 +76,7 @@ def _fetch_keys(issuer: str) -> list[dict[str, Any]]:
 
 
 def _fetch_secret(parameter: str) -> str:
-    timeouts = {"connect_timeout": TIMEOUT_SECONDS, "read_timeout": TIMEOUT_SECONDS}
-    config = Config(**timeouts, retries={"mode": "standard", "total_max_attempts": 2})
-    client = session.client("ssm", config=config)
-    response = client.get_parameter(Name=parameter, WithDecryption=True)
-    value = str(response["Parameter"]["Value"])
+    value = read_parameter(parameter)
     size = len(value.encode())
     if size < MIN_SECRET_BYTES:
         raise ValueError(f"the secret has {size} bytes; use {MIN_SECRET_BYTES} or more")

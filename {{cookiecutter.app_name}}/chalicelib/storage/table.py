@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Iterable, Iterator
 from functools import cache
-from itertools import count, islice
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 from zlib import crc32
 
@@ -98,7 +98,9 @@ def call(operation: str, **request: Any) -> Row:
     """
     if operation not in {"transact_write_items", "batch_get_item", "batch_write_item"}:
         request["TableName"] = settings.connections_table()
-    for attempt in count(1):
+    attempt = 0
+    while True:
+        attempt += 1
         try:
             return dict(getattr(dynamodb(), operation)(**request))
         except ClientError as error:
@@ -110,7 +112,6 @@ def call(operation: str, **request: Any) -> Row:
             if not codes & _BUSY:
                 raise
         _pause(operation, attempt)
-    raise AssertionError("unreachable")
 
 
 def call_batch(operation: str, request: Any, deadline: float | None = None) -> Iterator[Row]:

@@ -2,7 +2,7 @@
 
 import importlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from chalice.app import EventSourceHandler
 from chalice_ws.project.actions import find_unknown_now
 from chalice_ws.project.config import CONFIG, AppError
 from chalice_ws.project.load import DECORATORS, find_misspelt, own_modules, setting_readers
+from chalice_ws.project.tables import find_unknown_table
 
 
 def find_handler(function: Any) -> Any:
@@ -37,13 +38,13 @@ def is_unwrapped(function: Any) -> bool:
     return is_websocket and not isinstance(find_handler(function), EventSourceHandler)
 
 
-def find_warnings(app: Chalice, project_dir: Path, tables: Collection[str]) -> list[str]:
+def find_warnings(app: Chalice, project_dir: Path, tables: list[dict[str, Any]]) -> list[str]:
     """Return a line for each fault of an app.
 
     Args:
         app: the imported app.
         project_dir: the folder of app.py.
-        tables: the names of the tables of the resource files.
+        tables: the tables of the resource files.
     """
     found = [*_find_unwrapped(app), *_find_unregistered(project_dir), *find_unknown_now()]
     found += _find_wrong_settings(tables)
@@ -71,7 +72,7 @@ def _find_unregistered(project_dir: Path) -> Iterator[str]:
                 yield f"the blueprint {module.__name__}.{name} is not registered; {use}"
 
 
-def _find_wrong_settings(tables: Collection[str]) -> Iterator[str]:
+def _find_wrong_settings(tables: list[dict[str, Any]]) -> Iterator[str]:
     for problem in find_misspelt(os.environ, setting_readers()):
         yield f"{CONFIG}: {problem}"
     # A generated app reads its settings at each event, which would fail.
@@ -81,6 +82,5 @@ def _find_wrong_settings(tables: Collection[str]) -> Iterator[str]:
         except ValueError as error:
             yield f"{CONFIG}: {error}"
             continue
-        if name == "CONNECTIONS_TABLE" and value not in tables:
-            use = f"use {' or '.join(tables)}" if tables else "define it there"
-            yield f"{CONFIG}: {name} is not in resources.json (got {value!r}); {use}"
+        if name == "CONNECTIONS_TABLE" and (line := find_unknown_table(value, tables)):
+            yield f"{CONFIG}: {line}"

@@ -83,8 +83,7 @@ class Functions:
         for route, each in app.websocket_handlers.items():
             functions[ROUTES[route]] = each
         self._handlers = {name: _handler(app, each) for name, each in functions.items()}
-        tables = [table["TableName"] for table in self._resources.tables()]
-        self.warnings = find_warnings(app, project_dir, tables)
+        self.warnings = find_warnings(app, project_dir, self._resources.tables())
         self.modules = [str(path) for path, _ in own_modules(project_dir)]
         self.triggers = read_event_sources(app)
         strings = {name: each.handler_string for name, each in functions.items()}

@@ -13,7 +13,7 @@ from chalice.utils import to_cfn_resource_name
 from chalice_ws.local.functions.workers import Lambda
 from chalice_ws.local.triggers import schedules, sns, sqs, streams
 from chalice_ws.local.triggers.event_sources import Trigger, describe
-from chalice_ws.project.resources import TOPIC, Resources
+from chalice_ws.project.resources import QUEUE, TOPIC, Resources
 
 log = logging.getLogger("chalice_ws")
 
@@ -114,7 +114,7 @@ class Triggers:
         # For @app.on_sqs_message Chalice makes the event source mapping. No resource file has it.
         if trigger["kind"] != "sqs":
             return None
-        for url in self._resources.queues():
+        for url in self._resources.named(QUEUE):
             queue = url.rpartition("/")[2]
             if queue == trigger["source"].rpartition(":")[2]:
                 account, region = url.split("/")[3], self._environment["AWS_REGION"]

@@ -108,3 +108,13 @@ def test_worker_keeps_the_rate_limit_across_slices(
     assert received_counts(clients) == [1] * 4
     # A range of three members, and a range of one.
     assert waits == pytest.approx([0.2, 0.1, 0.1])
+
+
+def test_gone_members_without_time_left_are_not_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    removed: list[str] = []
+    monkeypatch.setattr(members, "send", lambda *_: sender.Outcome(gone=["c1"]))
+    monkeypatch.setattr(members, "remove_gone", lambda ids, *_: removed.extend(ids))
+    for late_seconds, expected in ((members.REMOVAL_SECONDS + 1, []), (-60, ["c1"])):
+        invocation = aws.Invocation(time.monotonic() - late_seconds, "https://x")
+        members.send_to("tea", b"x", ["c1"], invocation)
+        assert removed == expected

@@ -7,7 +7,7 @@ import boto3
 import jwt
 import pytest
 
-from chalicelib.identity import keys
+from chalicelib.secret import MAX_AGE_SECONDS
 from tests.client import Api, Rejected
 from tests.engine.identity.conftest import Clock, connect
 from tests.support.issuer import FakeIssuer
@@ -77,7 +77,7 @@ def test_changed_secret_is_used_after_its_age(api: Api, backend: FakeIssuer, clo
     connect(api, signed(backend))
     save_secret(SECRET[::-1])
     connect(api, signed(backend))
-    clock.now += keys.SECRET_MAX_AGE_SECONDS
+    clock.now += MAX_AGE_SECONDS
     connect(api, signed(backend, SECRET[::-1]))
     with pytest.raises(Rejected, match="401"):
         connect(api, signed(backend))
