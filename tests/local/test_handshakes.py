@@ -4,12 +4,14 @@ import json
 import secrets
 import socket
 import struct
+from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.local.gateway import SECONDS, Gateway, client
+from tests.local.gateway import SECONDS, Gateway, client, running
 from tests.local.raw_client import handshake
 
 # A socket with this option is closed with a reset.
@@ -92,3 +94,40 @@ def test_letters_in_a_header_are_kept(bare: Gateway) -> None:
         event = bare.wait_for_connect(mark)
         assert raw.recv(100).startswith(b"HTTP/1.1 101 ")
     assert event["headers"]["X-Name"] == "é☃"
+
+
+def test_client_that_leaves_before_its_turn_has_no_event(app: Path, tmp_path: Path) -> None:
+    """Such clients would else delay the others for as long as their handlers take."""
+    with running(app, "bare", tmp_path, "--workers=1") as gateway, ExitStack() as stack:
+
+        def open_client(query: str) -> socket.socket:
+            address = ("127.0.0.1", gateway.port)
+            raw = stack.enter_context(socket.create_connection(address, SECONDS))
+            raw.sendall(handshake(gateway, query))
+            return raw
+
+        first = open_client("wait=gate&mark=first")
+        gateway.wait_for_connect("first")
+        for raw in [open_client("mark=left") for _ in range(20)]:
+            raw.setsockopt(*RESET)
+            raw.close()
+        # The gateway has read their ends when it has answered a later one.
+        assert gateway.http("GET", "/").status
+        (gateway.project / "gate").touch()
+        assert first.recv(100).startswith(b"HTTP/1.1 101 ")
+        with client(gateway.url) as last:
+            assert last.ping().wait(SECONDS)
+        events = [line["event"].get("queryStringParameters", {}) for line in gateway.events()]
+        assert {"mark": "left"} not in events
+        assert "Traceback" not in gateway.printed()
+
+
+def test_odd_requests_print_no_traceback(bare: Gateway) -> None:
+    assert bare.http("GET", f"/{'a' * 5000}").status == 404
+    with socket.create_connection(("127.0.0.1", bare.port), SECONDS) as raw:
+        path = "/2015-03-31/functions/echo/invocations"
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n"
+        raw.sendall(f"{head}{{".encode())
+        raw.setsockopt(*RESET)
+    assert bare.http("GET", "/").status
+    assert "Traceback" not in bare.printed()

@@ -1,6 +1,7 @@
 """The checks of each HTTP request, before its handler."""
 
 import asyncio
+import errno
 import logging
 from collections.abc import Callable, Sequence
 
@@ -103,9 +104,15 @@ def run_checks(checks: Sequence[Check], body_seconds: float) -> Middleware:
             refusal = check(request)
             if refusal is not None:
                 return refusal
-        if request.content.is_eof():
-            return await handler(request)
-        return await _handle_in_time(request, handler, body_seconds)
+        try:
+            if request.content.is_eof():
+                return await handler(request)
+            return await _handle_in_time(request, handler, body_seconds)
+        except OSError as problem:
+            # No file of the page has such a name.
+            if problem.errno == errno.ENAMETOOLONG:
+                raise web.HTTPNotFound from None
+            raise
 
     return handle
 

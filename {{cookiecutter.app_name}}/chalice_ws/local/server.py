@@ -227,7 +227,12 @@ def routes(
 
 
 def shorten_parse_error(record: logging.LogRecord) -> bool:
-    """Log a request that is not valid HTTP as one line, without aiohttp's traceback."""
+    """Log a request that is not valid HTTP as one line, without aiohttp's traceback.
+
+    A client that leaves before the end of its request is not logged.
+    """
+    if record.exc_info and isinstance(record.exc_info[1], ConnectionError):
+        return False
     if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
         record.msg, record.exc_info = "received data that is not valid HTTP from %s", None
     return True

@@ -21,16 +21,13 @@ from chalice_ws.local.functions.runtime import ROUTES
 from chalice_ws.local.functions.workers import Lambda
 from chalice_ws.local.websocket_api.events import Event, Peer, now_ms
 from chalice_ws.local.websocket_api.turns import Turns
-from chalice_ws.local.websocket_api.websocket import DROPPED, Ending, WebSocket
+from chalice_ws.local.websocket_api.websocket import DROPPED, Ending, WebSocket, read_subprotocol
 
 log = logging.getLogger("chalice_ws")
 
 DELETED: Ending = (1000, "Connection Closed Normally")
 GOING_AWAY: Ending = (1001, "Going away")
 TOO_FAST: Ending = (1008, "Too many requests")
-
-# The header values that every client can read.
-VISIBLE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 
 
 @dataclass(frozen=True)
@@ -97,6 +94,7 @@ class Gateway:
         self._open_requests = 0
         self._background_tasks: set[asyncio.Task[Any]] = set()
         self._turns = Turns(self._message, functions.max_concurrency)
+        self._handshakes = asyncio.Semaphore(functions.max_concurrency)
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """Serve a client from its handshake until its $disconnect has run."""
@@ -151,16 +149,20 @@ class Gateway:
         # The handshake waits for $connect. (AWS) Without a handler every client is accepted.
         # A status other than 2xx refuses the client, without body and headers. (seen)
         event = peer.connect(forwarded_headers(request), request.query.items())
-        try:
-            peer.authorizer.update(await self._authorizer.authorize(request, peer, event))
-        except Refused as refused:
-            log.warning("%s: %s; answered %d", peer.connection_id, refused, refused.status)
-            return web.Response(status=refused.status)
-        event = peer.connect(forwarded_headers(request), request.query.items())
-        outcome = await self._invoke("$connect", event) or Outcome(200)
+        async with self._handshakes:
+            if request.transport is None:
+                # The client left while others had their turn.
+                return web.Response()
+            try:
+                peer.authorizer.update(await self._authorizer.authorize(request, peer, event))
+            except Refused as refused:
+                log.warning("%s: %s; answered %d", peer.connection_id, refused, refused.status)
+                return web.Response(status=refused.status)
+            event = peer.connect(forwarded_headers(request), request.query.items())
+            outcome = await self._invoke("$connect", event) or Outcome(200)
         if not 200 <= outcome.status < 300:
             return web.Response(status=outcome.status)
-        headers = _subprotocol(outcome.value)
+        headers = read_subprotocol(outcome.value)
         if headers is None:
             log.error("%s: the response headers of $connect are not valid", peer.connection_id)
             # $connect has accepted the client, so the app may have stored the connection.
@@ -247,14 +249,3 @@ def forwarded_headers(request: web.Request) -> list[tuple[str, str]]:
     dropped = {"connection", "upgrade", *map(str.lower, own)}
     kept = [(name, value) for name, value in given.items() if name.lower() not in dropped]
     return [*kept, *own.items()]
-
-
-def _subprotocol(value: Any) -> dict[str, str] | None:
-    # The only header of $connect's response that reaches the client. (AWS)
-    headers = (value or {}).get("headers") or {}
-    if not isinstance(headers, dict):
-        return None
-    wanted = "sec-websocket-protocol"
-    found = {name: each for name, each in headers.items() if name.lower() == wanted}
-    valid = all(isinstance(each, str) and VISIBLE.fullmatch(each) for each in found.values())
-    return found if valid else None

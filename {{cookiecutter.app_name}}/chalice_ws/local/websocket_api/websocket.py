@@ -7,7 +7,9 @@ https://websockets.readthedocs.io/en/stable/howto/sansio.html
 """
 
 import asyncio
+import re
 from collections.abc import Callable
+from typing import Any
 
 from aiohttp import web
 from websockets.datastructures import Headers
@@ -23,9 +25,13 @@ MAX_FRAME_BYTES = 32 * 1024
 # Data that waits for a slow client. AWS documents no number.
 MAX_BUFFER_BYTES = 1024 * 1024
 
-# After this much data at once, reading from a client pauses for one turn of the event loop. Without
-# the pause, uvloop reads on from a client that sends faster than its data is processed.
-MAX_TURN_BYTES = 16 * 1024
+# The header values that every client can read.
+VISIBLE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+
+# After this much data, the other clients have a turn of the event loop. It may be 700 frames.
+# Meanwhile nothing is read from the client. uvloop would read on from one that sends faster than
+# its data is processed.
+MAX_TURN_BYTES = 4 * 1024
 
 # A client that does not answer a close frame is disconnected.
 CLOSE_TIMEOUT_SECONDS = 1
@@ -51,6 +57,7 @@ class WebSocket:
         self._protocol = ServerProtocol(max_size=(MAX_MESSAGE_BYTES, MAX_FRAME_BYTES))
         self._response = self._answer(request)
         self._parts: list[bytes] = []
+        self._unprocessed = b""
         self._receive: Callable[[str], None] = lambda text: None
         self._ending: Ending | None = None
         self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
@@ -97,9 +104,16 @@ class WebSocket:
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Process received bytes. aiohttp calls this as a parser's method."""
-        if len(data) >= MAX_TURN_BYTES:
-            self._transport.pause_reading()
-            asyncio.get_running_loop().call_soon(self._resume_reading)
+        has_turn = not self._unprocessed
+        self._unprocessed += data
+        if has_turn:
+            self._process()
+        return False, b""
+
+    def _process(self) -> None:
+        if self._transport.is_closing():
+            return
+        data, rest = self._unprocessed[:MAX_TURN_BYTES], self._unprocessed[MAX_TURN_BYTES:]
         self._protocol.receive_data(data)
         for frame in self._protocol.events_received():
             if isinstance(frame, Frame):
@@ -108,7 +122,14 @@ class WebSocket:
         # A client that sends pings and reads nothing would fill the memory with pongs.
         if self._transport.get_write_buffer_size() > 2 * MAX_BUFFER_BYTES:
             self._transport.abort()
-        return False, b""
+        self._unprocessed = rest
+        if self._transport.is_closing():
+            return
+        if len(data) < MAX_TURN_BYTES:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._process)
 
     def feed_eof(self) -> None:
         """Set `ended`: the TCP connection is closed. aiohttp calls this as a parser's method."""
@@ -120,10 +141,6 @@ class WebSocket:
         if close:
             self._ending = NO_CODE if close.code == NO_CODE[0] else (close.code, close.reason)
         self.ended.set_result(self._ending or DROPPED)
-
-    def _resume_reading(self) -> None:
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
 
     def _answer(self, request: web.Request) -> Response:
         if problem := _problem(request):
@@ -149,7 +166,8 @@ class WebSocket:
         # is checked here too.
         if frame.opcode not in (Opcode.TEXT, Opcode.CONT) or self._ending:
             return
-        self._parts.append(bytes(frame.data))
+        if frame.data:
+            self._parts.append(bytes(frame.data))
         if frame.fin:
             data, self._parts = b"".join(self._parts), []
             try:
@@ -179,3 +197,15 @@ def _problem(request: web.Request) -> str | None:
             return "not valid UTF-8"
     own = (value for name, value in headers.items() if name.lower().startswith("sec-websocket-"))
     return None if all(value.isascii() for value in own) else "not a valid WebSocket header"
+
+
+def read_subprotocol(value: Any) -> dict[str, str] | None:
+    """Return the headers that $connect's response gives to the client; None: they are not valid."""
+    # The only header of $connect's response that reaches the client. (AWS)
+    headers = (value or {}).get("headers") or {}
+    if not isinstance(headers, dict):
+        return None
+    wanted = "sec-websocket-protocol"
+    found = {name: each for name, each in headers.items() if name.lower() == wanted}
+    valid = all(isinstance(each, str) and VISIBLE.fullmatch(each) for each in found.values())
+    return found if valid else None
