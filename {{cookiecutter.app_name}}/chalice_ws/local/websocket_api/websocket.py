@@ -125,11 +125,11 @@ class WebSocket:
         self._unprocessed = rest
         if self._transport.is_closing():
             return
-        if len(data) < MAX_TURN_BYTES:
-            self._transport.resume_reading()
-        else:
+        if len(data) == MAX_TURN_BYTES:
             self._transport.pause_reading()
             asyncio.get_running_loop().call_soon(self._process)
+        elif not self._transport.is_reading():
+            self._transport.resume_reading()
 
     def feed_eof(self) -> None:
         """Set `ended`: the TCP connection is closed. aiohttp calls this as a parser's method."""
