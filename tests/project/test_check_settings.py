@@ -239,31 +239,25 @@ EFFECTS: dict[str, tuple[list[Edit], list[str]]] = {
         [replace(".chalice/config.json", '"version"', '"lambda_timeout": 9, "version"')],
         [r"config\.json has 'lambda_timeout' twice; remove one"],
     ),
-    "layers and certificate of another region": (
+    "layers and certificate that AWS refuses, settings of Chalice's command line": (
         [
             of_function("notify", layers=[LAYER.replace("us-east-1", "eu-west-1")]),
             of_stage(
+                layers=[LAYER.replace("numbers", f"n{n}") for n in range(5)],
                 websocket_api_custom_domain={
                     **DOMAIN,
                     "certificate_arn": DOMAIN["certificate_arn"].replace("us-east-1", "eu-west-1"),
-                }
+                },
             ),
+            configure(lambda c: c.update(automatic_layer=True, project_dir="x", chalice_app="x")),
         ],
         [
             r"notify\.layers is in another region \(got 'eu-west-1'\); use one of us-east-1",
             r"certificate_arn is in another region \(got 'eu-west-1'\); use one of us-east-1",
+            r"automatic_layer is one more of fanout's layers \(got 5 others\)",
+            "Chalice ignores chalice_app",
+            "Chalice ignores project_dir; .*remove it",
         ],
-    ),
-    "five layers and automatic_layer": (
-        [
-            of_stage(layers=[f"{LAYER[:-1]}{n}".replace("numbers", f"n{n}") for n in range(5)]),
-            configure(lambda c: c.update(automatic_layer=True)),
-        ],
-        [r"automatic_layer is one more of notify's layers \(got 5 others\)"],
-    ),
-    "settings of Chalice's command line": (
-        [configure(lambda c: c.update(project_dir="x", chalice_app="x"))],
-        ["Chalice ignores chalice_app", "Chalice ignores project_dir; .*remove it"],
     ),
     "layers and tags": ([of_stage(layers=[LAYER], tags={"team": "tea"}, automatic_layer=True)], []),
     "reserved concurrency": ([of_function("fanout", reserved_concurrency=2)], []),
