@@ -144,6 +144,13 @@ class Client(Connection):
             self._api.run("disconnect", self._peer.disconnect(1001, "Going away"))
 
 
+class Server(ThreadingHTTPServer):
+    """A server to which many connections can be opened at once."""
+
+    # A connection beyond it is attempted again after a second.
+    request_queue_size = 128
+
+
 class Api:
     """An API Gateway for one app; a context manager.
 
@@ -164,7 +171,7 @@ class Api:
         self.person: Mapping[str, Any] | None = None
         self._numbers = count(1)
         self._clients: dict[str, Client] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _management_handler(self))
+        self._server = Server(("127.0.0.1", 0), _management_handler(self))
         # The URL of the management API.
         self.url = f"http://127.0.0.1:{self._server.server_port}/{stage}"
         self.issuer = Issuer(f"http://127.0.0.1:{self._server.server_port}{PATH}")

@@ -46,9 +46,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Run the tests of tests/app in one process, and those of each file of tests/engine."""
     from xdist.scheduler import LoadScopeScheduling
 
+    # It waits for other processes, and would be the last one to end.
+    early = "tests/engine/test_gateway.py"
+
     class Scheduler(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
-            return nodeid.split("::")[0] if nodeid.startswith("tests/engine/") else "tests/app"
+            name = nodeid.split("::")[0]
+            return name if name.startswith("tests/engine/") and name != early else "tests/app"
 
     return Scheduler(config, log)
 

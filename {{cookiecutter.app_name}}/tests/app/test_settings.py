@@ -24,13 +24,14 @@ def test_help_lists_the_actions_of_each_stage(
 
 
 def test_log_of_a_push_has_the_fields_of_the_metric_filters(
-    api: Api, caplog: pytest.LogCaptureFixture
+    api: Api, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The metric filters of resources/production.json read these fields."""
     resources = json.loads((PROJECT / "resources/production.json").read_text())["Resources"]
     filters = [each for each in resources.values() if each.get("Type") == "AWS::Logs::MetricFilter"]
     fields = set(re.findall(r"\$\.(\w+) > 0", json.dumps(filters)))
     assert fields == {"delivered", "gone", "failed", "untried", "throttled"}
+    monkeypatch.setattr("chalicelib.sender.retry.MAX_THROTTLED_SECONDS", 0.1)
     slow, client = api.connect(), api.connect()
     api.refusals[slow.connection_id] = (429, "LimitExceededException")
     with caplog.at_level(logging.INFO, logger="chalicelib"):

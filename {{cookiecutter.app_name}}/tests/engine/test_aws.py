@@ -4,7 +4,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
@@ -16,6 +16,7 @@ from chalice.local import LambdaContext
 
 from chalice_ws.local.websocket_api.events import Peer
 from chalicelib import aws
+from chalicelib.storage.threads import map_in_threads
 
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "apigatewaymanagementapi": ("post_to_connection", {"ConnectionId": "a", "Data": b"{}"}),
@@ -103,22 +104,32 @@ def new_client(service: str, url: str | None = None, **options: Any) -> Any:
 
 @pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize("resets", [True, False])
-@pytest.mark.parametrize("service", CALLS)
 def test_call_over_a_connection_that_has_ended_is_repeated_over_a_new_one(
-    service: str, resets: bool, monkeypatch: pytest.MonkeyPatch
+    resets: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(aws, "READ_TIMEOUT_SECONDS", 1)
-    operation, arguments = CALLS[service]
-    with running_server() as server:
-        client = new_client(service, f"http://127.0.0.1:{server.server_port}")
-        try:
-            getattr(client, operation)(**arguments)
-            server.resets, server.forgotten = resets, server.connections
-            getattr(client, operation)(**arguments)
-            getattr(client, operation)(**arguments)
-        finally:
-            client.close()
-    assert server.answered == [1, 2, 2]
+
+    def call(service: str) -> None:
+        operation, arguments = CALLS[service]
+        getattr(clients[service], operation)(**arguments)
+
+    def call_thrice(service: str) -> None:
+        call(service)
+        servers[service].forgotten, servers[service].resets = 1, resets
+        call(service)
+        call(service)
+
+    with ExitStack() as stack:
+        servers = {service: stack.enter_context(running_server()) for service in CALLS}
+        clients = {}
+        for service, server in servers.items():
+            clients[service] = new_client(service, f"http://127.0.0.1:{server.server_port}")
+            stack.enter_context(closing(clients[service]))
+        # Each waits for an answer that does not come.
+        map_in_threads(call_thrice, [*CALLS])
+    assert {service: each.answered for service, each in servers.items()} == {
+        service: [1, 2, 2] for service in CALLS
+    }
 
 
 @pytest.mark.usefixtures("environment")

@@ -1,5 +1,6 @@
 """Users: their own channel, permissions, presence, and marks on all of their devices."""
 
+from collections import deque
 from collections.abc import Iterator
 
 import pytest
@@ -247,7 +248,9 @@ def test_gone_device_is_removed(api: Api, devices: list[Client]) -> None:
 
 
 def test_many_devices_are_reached_up_to_a_maximum(api: Api, devices: list[Client]) -> None:
-    write_members([f"d{n:03}" for n in range(100)], "@ann")
+    others = [f"d{n:03}" for n in range(100)]
+    write_members(others, "@ann", endpoint=api.url)
+    api.inboxes |= {each: deque() for each in others}
     first, _ = devices
     with count_requests() as requests:
         first.request("read", channel="lobby", message_id=message_id_at(0))

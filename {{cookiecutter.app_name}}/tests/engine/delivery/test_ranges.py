@@ -51,7 +51,7 @@ def test_member_that_does_not_read_has_no_range_sent_again(
     monkeypatch.setenv("FANOUT_LIMIT", str(MEMBERS * 6 // 10))
     monkeypatch.setenv("FANOUT_RPS", "0")
     monkeypatch.setattr(queue, "SLICE_MEMBERS", MEMBERS // 3)
-    monkeypatch.setattr(retry, "MAX_THROTTLED_SECONDS", 0.5)
+    monkeypatch.setattr(retry, "MAX_THROTTLED_SECONDS", 0.1)
     ids = add_members(scaled.api, MEMBERS)
     slow = ids[MEMBERS // 6]
     scaled.api.refusals[slow] = (429, "LimitExceededException")
