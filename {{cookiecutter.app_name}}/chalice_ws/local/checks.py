@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from chalice_ws.local.origins import Origins
 from chalice_ws.local.websocket_api.aws_api import error
+from chalice_ws.local.websocket_api.websocket import is_handshake
 
 log = logging.getLogger("chalice_ws")
 
@@ -79,8 +80,7 @@ def refuse_other_paths(stage: str) -> Check:
     """Return a check that refuses a handshake without the stage, and logs the right address."""
 
     def check(request: web.Request) -> web.Response | None:
-        is_handshake = request.headers.get("Upgrade", "").lower() == "websocket"
-        if not is_handshake or request.path in (f"/{stage}", f"/{stage}/"):
+        if not is_handshake(request) or request.path in (f"/{stage}", f"/{stage}/"):
             return None
         right = f"ws://{request.host}/{stage}"
         log.warning("refused a WebSocket at %s; use %s", request.rel_url.raw_path, right)

@@ -20,6 +20,7 @@ from chalice_ws.local.origins import Origins
 from chalice_ws.local.rest_api.routes import PROBLEM, REQUEST
 from chalice_ws.local.websocket_api.aws_api import MAX_INVOKE_BYTES, error
 from chalice_ws.local.websocket_api.gateway import Gateway, forwarded_headers
+from chalice_ws.local.websocket_api.websocket import is_handshake
 
 log = logging.getLogger("chalice_ws")
 
@@ -72,7 +73,7 @@ class Rest:
     def serves(self, request: web.Request) -> bool:
         """Return whether a request is for a route, not for the WebSocket or an API of AWS."""
         is_route = request.match_info.handler in (self.handle, self.handle_root)
-        return is_route and self._has_routes and not _is_handshake(request)
+        return is_route and self._has_routes and not is_handshake(request)
 
     @property
     def _has_routes(self) -> bool:
@@ -80,7 +81,7 @@ class Rest:
 
     async def handle_root(self, request: web.Request) -> web.StreamResponse:
         """Serve the stage's own path: a WebSocket, or the route /."""
-        if self._has_routes and not _is_handshake(request):
+        if self._has_routes and not is_handshake(request):
             return await self.handle(request)
         if request.method == "GET":
             return await self._gateway.connect(request)
@@ -188,10 +189,6 @@ class Rest:
         if is_large and accepts_gzip and "Content-Encoding" not in response.headers:
             response.enable_compression(web.ContentCoding.gzip)
         return response
-
-
-def _is_handshake(request: web.Request) -> bool:
-    return request.headers.get("Upgrade", "").lower() == "websocket"
 
 
 def _add_headers(response: web.Response, value: dict[str, Any]) -> None:

@@ -199,6 +199,11 @@ def _problem(request: web.Request) -> str | None:
     return None if all(value.isascii() for value in own) else "not a valid WebSocket header"
 
 
+def is_handshake(request: web.Request) -> bool:
+    """Return whether a request asks for a WebSocket."""
+    return request.headers.get("Upgrade", "").lower() == "websocket"
+
+
 def read_subprotocol(value: Any) -> dict[str, str] | None:
     """Return the headers that $connect's response gives to the client; None: they are not valid."""
     # The only header of $connect's response that reaches the client. (AWS)
