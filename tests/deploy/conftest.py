@@ -57,7 +57,7 @@ def deploy(scripted_aws: ScriptedAws, copy: Path, tmp_path: Path) -> Run:
                 "chalice_ws.deploy", *arguments, cwd=copy, env=environment, input=answer
             )
         script = f"sys.version_info = ({version.replace('.', ', ')}); sys.exit(main())"
-        script = f"import sys; from chalice_ws.deploy.__main__ import main; {script}"
+        script = f"import sys; from chalice_ws.deploy.cli import main; {script}"
         return subprocess.run(
             [sys.executable, "-B", "-c", script, *arguments],
             cwd=copy,

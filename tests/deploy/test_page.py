@@ -133,7 +133,7 @@ BAD: dict[str, tuple[str, str]] = {
 # One process for all cases: the import of boto3 takes most of the time.
 SCRIPT = """
 import sys
-from chalice_ws.deploy.__main__ import main
+from chalice_ws.deploy.cli import main
 for name in sys.argv[1:]:
     sys.argv = ["deploy", "page", f"--settings={name}"]
     print(main(), file=sys.stderr)

@@ -12,7 +12,8 @@ def test_module_that_hides_one_of_python_is_named(tmp_path: Path) -> None:
     # The working directory comes first, as where the app's folder has both.
     environ = {**os.environ, "PYTHONPATH": str(RAW)}
     (tmp_path / "json.py").write_text("VERSION = 1\n")
-    for command in (["chalice_ws", "check"], ["chalice_ws.local"]):
+    commands = [["chalice_ws", "check"], ["chalice_ws.local"], ["chalice_ws.deploy", "package"]]
+    for command in commands:
         done = subprocess.run(
             [sys.executable, "-B", "-m", *command],
             cwd=tmp_path,
