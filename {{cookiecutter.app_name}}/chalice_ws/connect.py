@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from threading import Condition, Thread
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
 from chalice_ws.project.config import AppError, read_config
+from chalice_ws.project.makefile import has_target
 from chalice_ws.project.options import add_port, add_project_dir, add_stage
 
 # At the end of the input: API Gateway gives a handler 29 s.
@@ -111,7 +113,7 @@ def main(arguments: Sequence[str], prog: str) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except InvalidStatus as error:
-        advice = ADVICE.get(error.response.status_code, "use the address of the app")
+        advice = _advice(error.response.status_code, options.project_dir)
         print(f"error: cannot connect to {url} (got {_refusal(error)}); {advice}", file=sys.stderr)
         return 1
     # ImportError: a proxy of the kind SOCKS needs one more package.
@@ -120,6 +122,12 @@ def main(arguments: Sequence[str], prog: str) -> int:
         print(f"error: cannot connect to {url} (got {error}); {advice}", file=sys.stderr)
         return 1
     return 0
+
+
+def _advice(status: int, project_dir: Path) -> str:
+    if status == 401 and has_target(project_dir, "connect"):
+        return "use make connect TOKEN=... with a token that is valid"
+    return ADVICE.get(status, "use the address of the app")
 
 
 def _refusal(error: InvalidStatus) -> str:

@@ -5,7 +5,6 @@ applies to the stages that name X among their extras.
 """
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -183,15 +182,6 @@ def merge(old: Any, new: Any) -> Any:
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return new
     return {**old, **{key: merge(old.get(key), value) for key, value in new.items()}}
-
-
-def makefile_extras(project: Path, stage: str) -> list[str]:
-    """Return the extras that the Makefile, or the command line of make, names for a stage."""
-    name, path = f"EXTRAS_{stage}", project / "Makefile"
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    found = re.search(rf"^{re.escape(name)} *[?:]*= *([^#\n]*)", text, re.MULTILINE)
-    # make gives the variables of its command line to the processes that it starts.
-    return os.environ.get(name, found[1] if found else "").split()
 
 
 def resource_files(project: Path, extras: Iterable[str]) -> list[Path]:

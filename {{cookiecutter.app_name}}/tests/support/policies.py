@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from chalice_ws.project.config import read_config, read_json
-from chalice_ws.project.resources import makefile_extras, read_resources
+from chalice_ws.project.makefile import makefile_extras
+from chalice_ws.project.resources import read_resources
 from chalice_ws.project.role_permissions import needed_actions
 from chalicelib.aws import session
 from tests.support.calls import CallRecorder, new_call
