@@ -17,7 +17,7 @@ from chalice_ws.deploy.errors import DeployError
 from chalice_ws.project.aws_settings import without_settings
 from chalice_ws.project.check import check_app
 from chalice_ws.project.config import as_list
-from chalice_ws.project.resources import merge, read_resource_file, resource_files
+from chalice_ws.project.resource_files import merge, read_resource_file, resource_files
 
 Template = dict[str, Any]
 

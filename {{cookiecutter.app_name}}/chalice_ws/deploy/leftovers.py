@@ -11,13 +11,8 @@ from typing import Any
 
 from chalice.config import Config
 
-from chalice_ws.project.resources import (
-    LOG_GROUP,
-    TABLE,
-    Resources,
-    read_resources,
-    resource_files,
-)
+from chalice_ws.project.resource_files import resource_files
+from chalice_ws.project.resources import LOG_GROUP, TABLE, Resources, read_resources
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from chalice_ws.project.config import CONFIG, Advice, AppError, read_config, rea
 from chalice_ws.project.makefile import makefile_extras
 from chalice_ws.project.options import add_project_dir
 from chalice_ws.project.python_version import check_python
-from chalice_ws.project.resources import read_resource_file, resource_files
+from chalice_ws.project.resource_files import read_resource_file, resource_files
 from chalice_ws.project.stage import Stage, load_stage
 
 SUMMARY = "Check an app for faults that neither Chalice nor AWS would report."

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,13 +17,6 @@ CONFIG = ".chalice/config.json"
 
 # The kinds of objects of settings in it.
 TOP, STAGE, FUNCTION, STAGE_FUNCTION = "top", "stage", "function", "function of a stage"
-
-# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html
-# Globals is SAM's.
-_SECTIONS = {
-    *("AWSTemplateFormatVersion", "Conditions", "Description", "Globals", "Mappings", "Metadata"),
-    *("Outputs", "Parameters", "Resources", "Rules", "Transform"),
-}
 
 
 class AppError(Exception):
@@ -129,14 +121,6 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         got = type(content).__name__
         raise AppError(f"{shown(path)} is not a JSON object (got a {got}); put it in {{}}")
-    return content
-
-
-def check_sections(path: Path, content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content of a resource file; raises AppError if a section does not exist."""
-    for name in content.keys() - _SECTIONS:
-        use = get_close_matches(name, _SECTIONS, 1, 0)[0]
-        raise AppError(f"{shown(path)} has an unknown section (got {name!r}); use {use}")
     return content
 
 
