@@ -26,8 +26,8 @@ from chalice_ws.project import (
     check_handlers,
     check_secrets,
     check_settings,
-    check_sign_in,
     policy_files,
+    sign_in,
 )
 from chalice_ws.project.aws_settings import defer_credentials, hide_wrong_settings
 from chalice_ws.project.config import CONFIG, Advice, AppError, read_config, read_json
@@ -62,7 +62,7 @@ CHECKS: list[Callable[[Stage], Iterator[str]]] = [
     policy_files.check_policy_files,
     check_functions.check_unused_policies,
     check_config.check_variables,
-    check_sign_in.check_sign_in,
+    sign_in.check_sign_in,
     check_settings.check_unread,
     check_settings.check_regions,
     check_settings.check_roles,

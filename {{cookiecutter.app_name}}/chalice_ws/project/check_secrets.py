@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from chalice_ws.project.config import CONFIG, Advice, levels
+from chalice_ws.project.config import CONFIG, Advice, levels, place_of
 
 # What issuers of keys begin them with, and what each is.
 _KINDS = {
@@ -47,7 +47,7 @@ def find_secrets(content: dict[str, Any], stage: str, folder: Path) -> Iterator[
 def _variables(content: dict[str, Any], stage: str) -> Iterator[tuple[str, str, str]]:
     for path, _, settings in levels(content, stage):
         # The same for each stage, if it stands at the top.
-        where = f"{CONFIG}, stage {stage}" if path.startswith("stages.") else CONFIG
+        where = place_of(stage) if path.startswith("stages.") else CONFIG
         for name, value in settings.get("environment_variables", {}).items():
             if isinstance(value, str):
                 yield where, name, value

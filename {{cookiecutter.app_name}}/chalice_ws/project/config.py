@@ -27,6 +27,11 @@ class Advice(str):
     """A line of a check that fails nothing: it says what may be wrong."""
 
 
+def place_of(stage: str) -> str:
+    """Return the place of a stage's settings, for messages."""
+    return f"{CONFIG}, stage {stage}"
+
+
 def read_config(project_dir: Path, stage: str, app: Chalice | None = None) -> Config:
     """Read the settings of a stage from .chalice/config.json.
 

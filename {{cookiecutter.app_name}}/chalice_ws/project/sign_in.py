@@ -12,10 +12,12 @@ from typing import Any
 from chalice.config import Config
 from chalice.utils import to_cfn_resource_name
 
-from chalice_ws.project.config import CONFIG, shown
+from chalice_ws.project.config import place_of, shown
+from chalice_ws.project.page import SETTINGS, find_wrong_client, read_page_settings
 from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.resources import Resources
 from chalice_ws.project.role_permissions import allowed_actions
+from chalice_ws.project.stage import Stage
 
 # The function that reads the settings of sign-in, and one that acts for who is signed in.
 CONNECT = "websocket_connect"
@@ -32,6 +34,19 @@ REQUIRED = {
 MIN_PYJWT = (2, 15)
 
 Variables = Mapping[str, Any]
+
+
+def check_sign_in(stage: Stage) -> Iterator[str]:
+    """Yield what sign-in lacks. check_variables reports its settings."""
+    if "AUTH" not in stage.readers or CONNECT not in stage.functions:
+        return
+    resources = stage.read_resources()
+    path = Path(stage.config.project_dir) / SETTINGS
+    if path.exists():
+        settings = read_page_settings(path)
+        variables = function_variables(stage.config, resources, CONNECT)
+        yield from (f"{stage.where}: {each}" for each in find_wrong_client(settings, variables))
+    yield from find_faults(stage.config, resources, stage.policy_file(CONNECT))
 
 
 def function_variables(config: Config, resources: Resources, function: str) -> Variables:
@@ -58,7 +73,7 @@ def find_faults(config: Config, resources: Resources, policy: Path | None) -> It
         *find_other_mode(connect, message),
         *find_missing_packages(connect, Path(config.project_dir)),
     ):
-        yield f"{where(config.chalice_stage)}: {problem}"
+        yield f"{place_of(config.chalice_stage)}: {problem}"
     # check_policies reports a file that is missing.
     if policy is None or not policy.exists():
         return
@@ -134,11 +149,6 @@ def find_missing_grant(
     if allowed.actions or allowed.unknown_policies:
         return None
     return f'"{READ_SECRET}" on "arn:*:ssm:*:*:{name}"'
-
-
-def where(stage: str) -> str:
-    """Return the place of a stage's settings, for messages."""
-    return f"{CONFIG}, stage {stage}"
 
 
 def _algorithms(variables: Variables) -> list[str]:

@@ -12,7 +12,7 @@ from chalice.deploy.appgraph import ApplicationGraphBuilder, ChaliceBuildError
 from chalice.deploy.models import FileBasedIAMPolicy, LambdaFunction, Model
 
 from chalice_ws.project.actions import registered_actions
-from chalice_ws.project.config import CONFIG, AppError, read_config
+from chalice_ws.project.config import CONFIG, AppError, place_of, read_config
 from chalice_ws.project.load import load_app, setting_readers
 from chalice_ws.project.resources import Resources, read_resources
 
@@ -50,7 +50,7 @@ class Stage:
     @property
     def where(self) -> str:
         """The place of the stage's settings, for messages."""
-        return f"{CONFIG}, stage {self.name}"
+        return place_of(self.name)
 
     def settings(self, function: str) -> Config:
         """Return the settings of a function."""
