@@ -1,6 +1,5 @@
 """The actions of a generated app, and WS_ACTIONS, which switches them on."""
 
-import os
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
@@ -30,9 +29,3 @@ def find_unknown(names: Iterable[str], actions: Collection[str]) -> Iterator[str
             use = get_close_matches(name, list(actions), 1, 0.7) or ["some of", *sorted(actions)]
             text = f"{use[0]} {', '.join(use[1:])}".strip()
             yield f"WS_ACTIONS has an unknown action (got {name!r}); use {text}"
-
-
-def find_unknown_now() -> list[str]:
-    """Return the lines of `find_unknown` for the imported app and this process's WS_ACTIONS."""
-    value, actions = os.environ.get("WS_ACTIONS", ""), registered_actions()
-    return [*find_unknown(split_names(value), actions)] if value and actions else []

@@ -12,12 +12,11 @@ from chalice.config import Config
 from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.project import quotas
-from chalice_ws.project.actions import GENERATED, find_unknown, split_names
+from chalice_ws.project.actions import GENERATED, split_names
+from chalice_ws.project.app_settings import find_invalid, find_misspelt
 from chalice_ws.project.config import CONFIG, FUNCTION, STAGE, STAGE_FUNCTION, TOP, Advice, levels
-from chalice_ws.project.load import find_misspelt
 from chalice_ws.project.sign_in import CONNECT, MESSAGE
 from chalice_ws.project.stage import Stage
-from chalice_ws.project.tables import find_unknown_table
 
 
 class _Recorder(dict[str, Any]):
@@ -112,21 +111,12 @@ def check_variables(stage: Stage) -> Iterator[str]:
         # A variable that is not a string is reported above. Others are known to the stack alone.
         unknown = variables.keys() - strings.keys()
         unknown |= resources.all_variables(to_cfn_resource_name(function)).keys() - given.keys()
-        for name in sorted(stage.readers.keys() - unknown):
+        if function != CONNECT:
             # A resource file may give the issuer to the only function that reads it.
-            if name.startswith("AUTH") and function != CONNECT:
-                continue
-            try:
-                value = stage.readers[name]()
-            except ValueError as error:
-                yield f"{stage.where}: {error}"
-                continue
-            if name == "WS_ACTIONS":
-                for problem in find_unknown(value, stage.actions):
-                    yield f"{stage.where}: {problem}"
-            is_table = name == "CONNECTIONS_TABLE"
-            if is_table and (line := find_unknown_table(value, resources.tables())):
-                yield f"{stage.where}: {line}"
+            unknown |= {name for name in stage.readers if name.startswith("AUTH")}
+        readers = {name: stage.readers[name] for name in sorted(stage.readers.keys() - unknown)}
+        for problem in find_invalid(readers, stage.actions, resources.tables()):
+            yield f"{stage.where}: {problem}"
 
 
 def check_fanout_rate(stage: Stage) -> Iterator[str]:

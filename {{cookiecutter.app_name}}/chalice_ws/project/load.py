@@ -3,11 +3,9 @@
 import importlib
 import sys
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from chalice import Chalice
 
@@ -66,23 +64,6 @@ def own_modules(project_dir: Path) -> Iterator[tuple[Path, ModuleType]]:
         is_own = path.is_relative_to(project_dir) and not path.is_relative_to(toolkit)
         if is_own and "site-packages" not in path.parts:
             yield path, module
-
-
-def setting_readers() -> Mapping[str, Callable[[], Any]]:
-    """Return the imported app's functions that read an environment variable, by its name.
-
-    An app that follows the template has them in chalicelib/settings.py, and others have none.
-    """
-    readers: Mapping[str, Callable[[], Any]]
-    readers = getattr(sys.modules.get("chalicelib.settings"), "READERS", {})
-    return readers
-
-
-def find_misspelt(names: Iterable[str], known: Collection[str]) -> Iterator[str]:
-    """Yield the environment variables that are no setting of the app, and almost one."""
-    for name in sorted({*names} - {*known}):
-        for likely in get_close_matches(name, known, 1, 0.8):
-            yield f"the app does not read {name}; use {likely}"
 
 
 def _put_first(project_dir: Path) -> None:

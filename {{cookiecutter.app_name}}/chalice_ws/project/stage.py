@@ -1,10 +1,9 @@
 """A stage of an app, as Chalice would deploy it."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from chalice import Chalice
 from chalice.config import Config
@@ -12,8 +11,9 @@ from chalice.deploy.appgraph import ApplicationGraphBuilder, ChaliceBuildError
 from chalice.deploy.models import FileBasedIAMPolicy, LambdaFunction, Model
 
 from chalice_ws.project.actions import registered_actions
+from chalice_ws.project.app_settings import Readers, setting_readers
 from chalice_ws.project.config import CONFIG, AppError, place_of, read_config
-from chalice_ws.project.load import load_app, setting_readers
+from chalice_ws.project.load import load_app
 from chalice_ws.project.resources import Resources, read_resources
 
 
@@ -33,7 +33,7 @@ class Stage:
     config: Config
     app: Chalice
     functions: dict[str, LambdaFunction]
-    readers: Mapping[str, Callable[[], Any]]
+    readers: Readers
     actions: set[str]
     extras: Sequence[str] = ()
 

@@ -9,10 +9,10 @@ from typing import Any
 from chalice import Blueprint, Chalice
 from chalice.app import EventSourceHandler
 
-from chalice_ws.project.actions import find_unknown_now
+from chalice_ws.project.actions import registered_actions
+from chalice_ws.project.app_settings import find_invalid, find_misspelt, setting_readers
 from chalice_ws.project.config import CONFIG, AppError
-from chalice_ws.project.load import DECORATORS, find_misspelt, own_modules, setting_readers
-from chalice_ws.project.tables import find_unknown_table
+from chalice_ws.project.load import DECORATORS, own_modules
 
 
 def find_handler(function: Any) -> Any:
@@ -46,8 +46,11 @@ def find_warnings(app: Chalice, project_dir: Path, tables: list[dict[str, Any]])
         project_dir: the folder of app.py.
         tables: the tables of the resource files.
     """
-    found = [*_find_unwrapped(app), *_find_unregistered(project_dir), *find_unknown_now()]
-    found += _find_wrong_settings(tables)
+    readers = setting_readers()
+    # A generated app reads its settings at each event, which would fail.
+    invalid = find_invalid(readers, registered_actions(), tables)
+    found = [*_find_unwrapped(app), *_find_unregistered(project_dir)]
+    found += [f"{CONFIG}: {each}" for each in (*find_misspelt(os.environ, readers), *invalid)]
     if not (app.routes or app.websocket_handlers or app.event_sources or app.pure_lambda_functions):
         use = "put a function under @app.on_ws_message(), with the parentheses"
         found.append(f"app.py registers no function (got {app.app_name!r}); {use}")
@@ -70,17 +73,3 @@ def _find_unregistered(project_dir: Path) -> Iterator[str]:
             if is_own and value._current_app is None and value._deferred_registrations:
                 use = "use app.register_blueprint() in app.py"
                 yield f"the blueprint {module.__name__}.{name} is not registered; {use}"
-
-
-def _find_wrong_settings(tables: list[dict[str, Any]]) -> Iterator[str]:
-    for problem in find_misspelt(os.environ, setting_readers()):
-        yield f"{CONFIG}: {problem}"
-    # A generated app reads its settings at each event, which would fail.
-    for name, read in setting_readers().items():
-        try:
-            value = read()
-        except ValueError as error:
-            yield f"{CONFIG}: {error}"
-            continue
-        if name == "CONNECTIONS_TABLE" and (line := find_unknown_table(value, tables)):
-            yield f"{CONFIG}: {line}"
