@@ -134,6 +134,7 @@ def extras(names: str) -> Edit:
 NETWORK = ["ec2:CreateNetworkInterface", "ec2:Delete*", "EC2:describenetworkinterfaces"]
 OWN_ROLE = {"manage_iam_role": False, "iam_role_arn": ROLE}
 REST = '\n\n@app.route("/")\ndef index():\n    return {}\n'
+OFTEN = '{"Properties": {"Environment": {"Variables": {"HISTORY_SECONDS": "often"}}}}'
 ON_QUEUE = '\n\n@app.on_sqs_message(queue="orders")\ndef on_order(event):\n    pass\n'
 QUEUE_SETTINGS = of_function("on_order", iam_policy_file="dev/on_order.json")
 EMPTY_POLICY = write(".chalice/dev/on_order.json", '{"Statement": []}')
@@ -206,6 +207,15 @@ EFFECTS: dict[str, tuple[list[Edit], list[str]]] = {
             write(".chalice/dev/api_handler.json", '{"Statement": []}'),
         ],
         [r"leaves the WebSocket API public \(got 'PRIVATE'\); remove it"],
+    ),
+    "variable of a resource file for the function of the REST routes": (
+        [
+            append("app.py", REST),
+            of_function("api_handler", iam_policy_file="dev/api_handler.json"),
+            write(".chalice/dev/api_handler.json", '{"Statement": []}'),
+            replace("resources.json", '"Resources": {', f'"Resources": {{"APIHandler": {OFTEN},'),
+        ],
+        [r"HISTORY_SECONDS is not valid \(got 'often'\)"],
     ),
     "queue that waits too short": (
         [of_function("fanout", lambda_timeout=300), extras("scale")],

@@ -9,6 +9,7 @@ from chalice.config import Config
 from chalice_ws.deploy.errors import DeployError
 from chalice_ws.project import sign_in
 from chalice_ws.project.config import place_of
+from chalice_ws.project.functions import CONNECT
 from chalice_ws.project.resources import read_resources
 
 # The module of a generated app that reads AUTH.
@@ -29,10 +30,10 @@ def require_sign_in(config: Config, extras: Iterable[str]) -> None:
     if not READER.exists():
         return
     resources = read_resources(config, extras)
-    scope = config.scope(config.chalice_stage, sign_in.CONNECT)
+    scope = config.scope(config.chalice_stage, CONNECT)
     name = scope.iam_policy_file or f"policy-{config.chalice_stage}.json"
     policy = Path(config.project_dir, ".chalice", name) if scope.manage_iam_role else None
-    variables = sign_in.function_variables(config, resources, sign_in.CONNECT)
+    variables = sign_in.function_variables(config, resources, CONNECT)
     where = place_of(config.chalice_stage)
     problems = [f"{where}: {each}" for each in sign_in.find_missing_settings(variables)]
     problems += sign_in.find_faults(config, resources, policy)

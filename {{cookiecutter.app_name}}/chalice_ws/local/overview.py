@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chalice_ws.local.functions.workers import Lambda
-from chalice_ws.local.rest_api.gateway import FUNCTION
 from chalice_ws.local.triggers.triggers import Triggers
 from chalice_ws.local.websocket_api.gateway import has_websocket_api
+from chalice_ws.project.functions import REST
 
 
 class Overview:
@@ -42,5 +42,5 @@ class Overview:
             yield f"page       http://{self._address}/"
         if has_websocket_api(self._functions):
             yield f"WebSocket  ws://{self._address}/{self._stage}"
-        if FUNCTION in self._functions.timeouts:
+        if REST in self._functions.timeouts:
             yield f"REST       http://{self._address}/{self._stage}/"

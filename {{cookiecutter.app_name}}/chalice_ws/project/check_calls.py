@@ -25,6 +25,7 @@ from chalice.policy import (
 
 from chalice_ws.project.calls import MANAGEMENT_API, Call, Calls
 from chalice_ws.project.config import Advice, shown
+from chalice_ws.project.functions import REST
 from chalice_ws.project.iam_names import KNOWN_SERVICES, OTHER_NAMES
 from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.role_permissions import allowed_actions
@@ -35,9 +36,6 @@ OTHER_SERVICES = ("sts",)
 
 # Each of these actions may be the one that a transaction needs.
 WRITES = tuple(f"dynamodb:{each}Item" for each in ("ConditionCheck", "Delete", "Put", "Update"))
-
-# Chalice's name of the function of all REST routes.
-REST = "api_handler"
 
 
 GUESSED = "the policy that Chalice guesses"

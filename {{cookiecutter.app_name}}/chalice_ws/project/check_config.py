@@ -9,13 +9,12 @@ from functools import cache
 from typing import Any
 
 from chalice.config import Config
-from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.project import quotas
 from chalice_ws.project.actions import GENERATED, split_names
 from chalice_ws.project.app_settings import find_invalid, find_misspelt
 from chalice_ws.project.config import CONFIG, FUNCTION, STAGE, STAGE_FUNCTION, TOP, Advice, levels
-from chalice_ws.project.sign_in import CONNECT, MESSAGE
+from chalice_ws.project.functions import CONNECT, MESSAGE, logical_id
 from chalice_ws.project.stage import Stage
 
 
@@ -106,11 +105,11 @@ def check_variables(stage: Stage) -> Iterator[str]:
             yield f"{stage.where}: {problem}"
         for name in stage.readers:
             os.environ.pop(name, None)
-        given = resources.variables(to_cfn_resource_name(function))
+        given = resources.variables(logical_id(function))
         os.environ.update({**strings, **given})
         # A variable that is not a string is reported above. Others are known to the stack alone.
         unknown = variables.keys() - strings.keys()
-        unknown |= resources.all_variables(to_cfn_resource_name(function)).keys() - given.keys()
+        unknown |= resources.all_variables(logical_id(function)).keys() - given.keys()
         if function != CONNECT:
             # A resource file may give the issuer to the only function that reads it.
             unknown |= {name for name in stage.readers if name.startswith("AUTH")}

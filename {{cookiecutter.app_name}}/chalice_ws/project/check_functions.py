@@ -18,7 +18,8 @@ from chalice.deploy.validate import (
 )
 
 from chalice_ws.project.config import Advice, AppError, as_list, shown
-from chalice_ws.project.load import DECORATORS, MISSING_FLAG, load_app, own_modules
+from chalice_ws.project.functions import DECORATORS, MESSAGE
+from chalice_ws.project.load import MISSING_FLAG, load_app, own_modules
 from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.stage import Stage
 
@@ -218,7 +219,7 @@ def _check_connections(stage: Stage, name: str, path: Path) -> Iterator[str]:
     use = f"use arn:*:execute-api:*:*:*/{api_stage}/POST/@connections/*"
     if others:
         yield f"{shown(path)} is for another stage of the API (got {', '.join(others)}); {use}"
-    elif not resources and name == "websocket_message" and stage.app.websocket_api.session:
+    elif not resources and name == MESSAGE and stage.app.websocket_api.session:
         yield f"{shown(path)} does not allow execute-api:ManageConnections; {use}"
 
 

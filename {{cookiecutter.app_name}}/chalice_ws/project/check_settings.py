@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from chalice.utils import to_cfn_resource_name
-
 from chalice_ws.project.check_values import (
     MAX_LAYERS,
     MAX_VARIABLES_BYTES,
@@ -14,6 +12,7 @@ from chalice_ws.project.check_values import (
     variables_bytes,
 )
 from chalice_ws.project.config import CONFIG, Advice, levels, read_json
+from chalice_ws.project.functions import logical_id, role_id
 from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.references import references
 from chalice_ws.project.resources import needed_extras
@@ -72,7 +71,7 @@ def check_roles(stage: Stage) -> Iterator[str]:
     ignored, missing, named = [], [], []
     for name in stage.functions:
         settings = stage.settings(name)
-        role = f"{to_cfn_resource_name(name)}Role"
+        role = role_id(name)
         if settings.manage_iam_role and settings.iam_role_arn:
             ignored.append(name)
         elif not settings.manage_iam_role and not settings.iam_role_arn:
@@ -123,12 +122,13 @@ def check_grants(stage: Stage) -> Iterator[str]:
 
 def check_queues(stage: Stage) -> Iterator[str]:
     """Yield queues that AWS refuses for a function, which may run longer than they wait."""
-    names = {to_cfn_resource_name(name): name for name in stage.functions}
-    for logical_id, queue in stage.read_resources().function_queues():
+    functions = {logical_id(name): name for name in stage.functions}
+    for called, queue in stage.read_resources().function_queues():
+        name = functions.get(called)
         visibility = queue.get("VisibilityTimeout", VISIBILITY_SECONDS)
-        timeout = stage.settings(names[logical_id]).lambda_timeout if logical_id in names else None
+        timeout = stage.settings(name).lambda_timeout if name else None
         if type(timeout) is int and type(visibility) is int and timeout > visibility:
-            problem = f"{names[logical_id]} may run longer than its queue's VisibilityTimeout"
+            problem = f"{name} may run longer than its queue's VisibilityTimeout"
             use = f"use {6 * timeout} there, six times lambda_timeout"
             yield f"{stage.where}: {problem} (got {timeout} > {visibility}); {use}"
 

@@ -15,13 +15,6 @@ FLAG = 'app.experimental_feature_flags.update(["WEBSOCKETS"])'
 
 MISSING_FLAG = f"app.py does not set the feature flag that its handlers need; use {FLAG}"
 
-# The decorator of each route's handler.
-DECORATORS = {
-    "$connect": "on_ws_connect",
-    "$default": "on_ws_message",
-    "$disconnect": "on_ws_disconnect",
-}
-
 # By the name of an error of botocore.
 ADVICE = {
     "NoCredentialsError": "call AWS in a function, not while app.py is imported, or sign in",

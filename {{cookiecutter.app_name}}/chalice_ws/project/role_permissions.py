@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from chalice.app import DynamoDBEventConfig, KinesisEventConfig, SQSEventConfig
 from chalice.config import Config
-from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.project.config import as_list
+from chalice_ws.project.functions import logical_id, role_id
 from chalice_ws.project.managed_policies import MANAGED_POLICIES
 from chalice_ws.project.resources import Resources
 
@@ -51,7 +51,7 @@ def needed_actions(settings: Config, resources: Resources) -> dict[str, tuple[st
     for source in settings.chalice_app.event_sources:
         if source.name == settings.function_name and type(source) in SOURCE_ACTIONS:
             needed["the event source"] = SOURCE_ACTIONS[type(source)]
-    name = to_cfn_resource_name(settings.function_name)
+    name = logical_id(settings.function_name)
     if any(function == name for function, _ in resources.function_queues()):
         needed["the queue"] = QUEUE_ACTIONS
     return needed
@@ -81,7 +81,7 @@ def allowed_actions(
         resource: the last part of the ARN of what the actions are done to. None: a permission for
             any resource is enough.
     """
-    role = f"{to_cfn_resource_name(function)}Role"
+    role = role_id(function)
     content = resources.content
     statements = [*own_statements, *_attached_statements(content, role)]
     unknown = []

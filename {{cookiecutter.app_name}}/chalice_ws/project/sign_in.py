@@ -10,18 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from chalice.config import Config
-from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.project.config import place_of, shown
+from chalice_ws.project.functions import CONNECT, MESSAGE, logical_id
 from chalice_ws.project.page import SETTINGS, find_wrong_client, read_page_settings
 from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.resources import Resources
 from chalice_ws.project.role_permissions import allowed_actions
 from chalice_ws.project.stage import Stage
-
-# The function that reads the settings of sign-in, and one that acts for who is signed in.
-CONNECT = "websocket_connect"
-MESSAGE = "websocket_message"
 
 READ_SECRET = "ssm:GetParameter"
 
@@ -52,7 +48,7 @@ def check_sign_in(stage: Stage) -> Iterator[str]:
 def function_variables(config: Config, resources: Resources, function: str) -> Variables:
     """Return the environment variables of a function, with those of the resource files."""
     own = config.scope(config.chalice_stage, function).environment_variables
-    return {**own, **resources.all_variables(to_cfn_resource_name(function))}
+    return {**own, **resources.all_variables(logical_id(function))}
 
 
 def is_open(variables: Variables) -> bool:

@@ -12,7 +12,8 @@ from chalice.app import EventSourceHandler
 from chalice_ws.project.actions import registered_actions
 from chalice_ws.project.app_settings import find_invalid, find_misspelt, setting_readers
 from chalice_ws.project.config import CONFIG, AppError
-from chalice_ws.project.load import DECORATORS, own_modules
+from chalice_ws.project.functions import DECORATORS
+from chalice_ws.project.load import own_modules
 
 
 def find_handler(function: Any) -> Any:

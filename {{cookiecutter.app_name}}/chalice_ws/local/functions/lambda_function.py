@@ -15,6 +15,7 @@ from chalice.local import LambdaContext
 
 from chalice_ws.project.check_values import RULES
 from chalice_ws.project.config import CONFIG, AppError
+from chalice_ws.project.functions import REST
 from chalice_ws.project.resources import ACCOUNT
 
 # Chalice's defaults.
@@ -43,7 +44,7 @@ class LambdaFunction:
     def __init__(self, name: str, handler: str | None, settings: Config, region: str) -> None:
         # The function of the REST routes is deployed as APP-STAGE, without a name of its own.
         parts = [settings.app_name, settings.chalice_stage, name]
-        self.name = "-".join(parts[:2] if name == "api_handler" else parts)
+        self.name = "-".join(parts[:2] if name == REST else parts)
         self.timeout_seconds = _number(settings, "lambda_timeout", DEFAULT_TIMEOUT_SECONDS)
         self._memory_mb = _number(settings, "lambda_memory_size", DEFAULT_MEMORY_MB)
         self._handler = handler

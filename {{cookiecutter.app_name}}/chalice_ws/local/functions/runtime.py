@@ -13,7 +13,6 @@ from chalice import Chalice
 from chalice.app import EventSourceHandler, WebsocketEvent, WebsocketEventSourceHandler
 from chalice.config import Config
 from chalice.deploy.validate import ExperimentalFeatureError, validate_feature_flags
-from chalice.utils import to_cfn_resource_name
 
 from chalice_ws.local.functions.app_faults import find_handler, find_warnings, is_unwrapped
 from chalice_ws.local.functions.endpoints import redirect_clients
@@ -22,15 +21,9 @@ from chalice_ws.local.issuer.tokens import ADDRESS_VARIABLE, sign_in_variables
 from chalice_ws.local.rest_api.routes import RestApi
 from chalice_ws.local.triggers.event_sources import read_event_sources
 from chalice_ws.project.config import CONFIG, AppError, read_config
+from chalice_ws.project.functions import MESSAGE, REST, ROUTES, logical_id
 from chalice_ws.project.load import MISSING_FLAG, load_app, own_modules
 from chalice_ws.project.resources import read_resources
-
-# The names that Chalice gives to the functions of the routes.
-ROUTES = {
-    "$connect": "websocket_connect",
-    "$default": "websocket_message",
-    "$disconnect": "websocket_disconnect",
-}
 
 
 @dataclass(frozen=True)
@@ -67,10 +60,10 @@ class Functions:
         # Lambda imports app.py once for each function, with that function's variables. Here
         # the function is not known yet, so the import sees the variables of all functions.
         region = environment["AWS_REGION"]
-        message = LambdaFunction(ROUTES["$default"], None, self._config, region)
+        message = LambdaFunction(MESSAGE, None, self._config, region)
         os.environ.update(message.variables())
-        for logical_id in self._resources.content:
-            os.environ.update(self._resources.variables(logical_id))
+        for name in self._resources.content:
+            os.environ.update(self._resources.variables(name))
         for name in self._names():
             os.environ.update(self._variables(name))
         time.tzset()
@@ -88,9 +81,9 @@ class Functions:
         self.triggers = read_event_sources(app)
         strings = {name: each.handler_string for name, each in functions.items()}
         if app.routes:
-            own = self._scope("api_handler")
-            self._handlers["api_handler"] = RestApi(app, own, lambda name: self._environments[name])
-            strings["api_handler"] = "app.app"
+            own = self._scope(REST)
+            self._handlers[REST] = RestApi(app, own, lambda name: self._environments[name])
+            strings[REST] = "app.app"
         self._functions = {
             name: LambdaFunction(name, string, self._scope(name), region)
             for name, string in strings.items()
@@ -125,7 +118,7 @@ class Functions:
             raise
 
     def _variables(self, name: str) -> dict[str, str]:
-        patched = self._resources.variables(_logical_id(name))
+        patched = self._resources.variables(logical_id(name))
         variables = {**self._scope(name).environment_variables, **patched}
         for key, value in variables.items():
             if not isinstance(value, str):
@@ -141,15 +134,10 @@ class Functions:
         content = self._config.config_from_disk
         stage = content.get("stages", {}).get(self._config.chalice_stage, {})
         own = [*content.get("lambda_functions", {}), *stage.get("lambda_functions", {})]
-        return [*dict.fromkeys([*own, "api_handler", *ROUTES.values()])]
+        return [*dict.fromkeys([*own, REST, *ROUTES.values()])]
 
     def _scope(self, name: str) -> Config:
         return self._config.scope(self._config.chalice_stage, name)
-
-
-def _logical_id(name: str) -> str:
-    # chalice.package renames the function of the routes.
-    return "APIHandler" if name == "api_handler" else str(to_cfn_resource_name(name))
 
 
 def _load(project_dir: Path) -> Chalice:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from aiohttp import web
 
-from chalice_ws.local.functions.runtime import ROUTES
 from chalice_ws.local.issuer.code_flow import CodeFlow, OAuthError
 from chalice_ws.local.issuer.tokens import (
     LIFETIME_SECONDS,
@@ -17,6 +16,7 @@ from chalice_ws.local.issuer.tokens import (
 )
 from chalice_ws.local.origins import Origins
 from chalice_ws.project.config import AppError, read_config
+from chalice_ws.project.functions import CONNECT
 from chalice_ws.project.page import SETTINGS, read_page_settings
 
 log = logging.getLogger("chalice_ws")
@@ -86,7 +86,7 @@ class IssuerApi:
         return {"sign_in": own["sign_in"]} if "sign_in" in own else {}
 
     def _variables(self) -> dict[str, str]:
-        config = read_config(self._project, self._stage).scope(self._stage, ROUTES["$connect"])
+        config = read_config(self._project, self._stage).scope(self._stage, CONNECT)
         return dict(config.environment_variables)
 
     async def _handle_document(self, request: web.Request) -> web.Response:

@@ -21,11 +21,9 @@ from chalice_ws.local.rest_api.routes import PROBLEM, REQUEST
 from chalice_ws.local.websocket_api.aws_api import MAX_INVOKE_BYTES, error
 from chalice_ws.local.websocket_api.gateway import Gateway, forwarded_headers
 from chalice_ws.local.websocket_api.websocket import is_handshake
+from chalice_ws.project.functions import REST
 
 log = logging.getLogger("chalice_ws")
-
-# The name that Chalice gives to the function of all routes.
-FUNCTION = "api_handler"
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 
@@ -77,7 +75,7 @@ class Rest:
 
     @property
     def _has_routes(self) -> bool:
-        return FUNCTION in self._gateway.functions.timeouts
+        return REST in self._gateway.functions.timeouts
 
     async def handle_root(self, request: web.Request) -> web.StreamResponse:
         """Serve the stage's own path: a WebSocket, or the route /."""
@@ -118,7 +116,7 @@ class Rest:
             problem = f"the maximum for a function is {MAX_INVOKE_BYTES} bytes"
             return error(413, "RequestTooLargeException", "Request Too Long"), problem
         # The function runs on after API Gateway's timeout.
-        run = asyncio.create_task(self._gateway.functions.invoke(FUNCTION, event))
+        run = asyncio.create_task(self._gateway.functions.invoke(REST, event))
         done, _ = await asyncio.wait({run}, timeout=self._integration_seconds)
         if not done:
             return error(504, "InternalServerErrorException", "Endpoint request timed out"), None

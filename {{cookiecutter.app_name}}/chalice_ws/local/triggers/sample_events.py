@@ -9,6 +9,7 @@ from typing import Any
 from chalice import Chalice
 
 from chalice_ws.local.websocket_api.events import Peer
+from chalice_ws.project.functions import CONNECT, MESSAGE, REST
 from chalice_ws.project.resources import ACCOUNT
 
 Event = dict[str, Any]
@@ -49,7 +50,7 @@ def sample_event(kind: str, source: str = "", api_stage: str = "api") -> Event:
         event = client.generate_kinesis_event([b'{"hello": "world"}'], name)
     elif kind == "dynamodb":
         event = _dynamodb_event(source, region)
-    elif kind == "api_handler":
+    elif kind == REST:
         event = _http_event(api_stage)
     elif kind.startswith("websocket_"):
         event = _websocket_event(kind, api_stage)
@@ -117,8 +118,8 @@ def _http_event(stage: str) -> Event:
 
 def _websocket_event(name: str, stage: str) -> Event:
     peer = Peer(stage, "localhost")
-    if name == "websocket_connect":
+    if name == CONNECT:
         return peer.connect([("Host", "localhost")])
-    if name == "websocket_message":
+    if name == MESSAGE:
         return peer.message("{}")
     return peer.disconnect(1000, "")

@@ -8,12 +8,11 @@ import base64
 import logging
 from typing import Any
 
-from chalice.utils import to_cfn_resource_name
-
 from chalice_ws.local.functions.endpoints import QUEUES_ENDPOINT
 from chalice_ws.local.functions.runtime import Result
 from chalice_ws.local.functions.workers import Lambda
 from chalice_ws.local.triggers.clients import make_client
+from chalice_ws.project.functions import logical_id
 
 log = logging.getLogger("chalice_ws")
 
@@ -48,8 +47,8 @@ async def serve(source: dict[str, Any], functions: Lambda, environment: dict[str
         if not messages:
             await asyncio.sleep(POLL_SECONDS)
             return
-        names = {to_cfn_resource_name(name): name for name in functions.timeouts}
-        name = names[str(logical_id(source))]
+        names = {logical_id(name): name for name in functions.timeouts}
+        name = names[str(function_id(source))]
         event = {"Records": [_record(each, source, environment) for each in messages]}
         failed = _failed_ids(source, await functions.invoke(name, event), messages)
         done = [each["ReceiptHandle"] for each in messages if each["MessageId"] not in failed]
@@ -63,14 +62,14 @@ async def serve(source: dict[str, Any], functions: Lambda, environment: dict[str
             try:
                 await process_batch()
             except Exception:
-                log.exception("cannot process the queue of %s", logical_id(source))
+                log.exception("cannot process the queue of %s", function_id(source))
                 await asyncio.sleep(RETRY_SECONDS)
 
     concurrency = source.get("ScalingConfig", {}).get("MaximumConcurrency", DEFAULT_CONCURRENCY)
     await asyncio.gather(*(poll() for _ in range(concurrency)))
 
 
-def logical_id(source: dict[str, Any]) -> str | None:
+def function_id(source: dict[str, Any]) -> str | None:
     """Return the logical id of the function of an event source mapping, or None."""
     function = source.get("FunctionName")
     if not isinstance(function, dict):

@@ -8,11 +8,10 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from chalice.utils import to_cfn_resource_name
-
 from chalice_ws.local.functions.workers import Lambda
 from chalice_ws.local.triggers import schedules, sns, sqs, streams
 from chalice_ws.local.triggers.event_sources import Trigger, describe
+from chalice_ws.project.functions import logical_id
 from chalice_ws.project.resources import QUEUE, TOPIC, Resources
 
 log = logging.getLogger("chalice_ws")
@@ -61,7 +60,7 @@ class Triggers:
         """
         triggers, lines = self._functions.triggers, []
         work: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
-        names = {to_cfn_resource_name(name): name for name in triggers}
+        names = {logical_id(name): name for name in triggers}
         mapped = self._mappings(names)
         for name, trigger in triggers.items():
             source = self._source(name, trigger)
@@ -93,10 +92,10 @@ class Triggers:
         """Return the work of the event source mappings of the resource files, by function."""
         work: dict[str, dict[str, Any]] = defaultdict(dict)
         for source in self._resources.sources():
-            if name := names.get(str(sqs.logical_id(source))):
+            if name := names.get(str(sqs.function_id(source))):
                 work[name][json.dumps(source)] = partial(sqs.serve, source, *self._shared)
         for table, source in self._resources.stream_sources():
-            if name := names.get(str(sqs.logical_id(source))):
+            if name := names.get(str(sqs.function_id(source))):
                 work[name][json.dumps(source)] = partial(self._read, name, table, source)
         return work
 
@@ -120,7 +119,7 @@ class Triggers:
                 account, region = url.split("/")[3], self._environment["AWS_REGION"]
                 return {
                     **trigger["mapping"],
-                    "FunctionName": {"Ref": to_cfn_resource_name(name)},
+                    "FunctionName": {"Ref": logical_id(name)},
                     "EventSourceArn": f"arn:aws:sqs:{region}:{account}:{queue}",
                     "QueueUrl": url,
                 }

@@ -17,11 +17,11 @@ from typing import Any
 from aiohttp import web
 
 from chalice_ws.local.authorizers.websocket import Authorizer, Refused
-from chalice_ws.local.functions.runtime import ROUTES
 from chalice_ws.local.functions.workers import Lambda
 from chalice_ws.local.websocket_api.events import Event, Peer, now_ms
 from chalice_ws.local.websocket_api.turns import Turns
 from chalice_ws.local.websocket_api.websocket import DROPPED, Ending, WebSocket, read_subprotocol
+from chalice_ws.project.functions import ROUTES
 
 log = logging.getLogger("chalice_ws")
 
