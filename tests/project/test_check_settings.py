@@ -135,6 +135,15 @@ NETWORK = ["ec2:CreateNetworkInterface", "ec2:Delete*", "EC2:describenetworkinte
 OWN_ROLE = {"manage_iam_role": False, "iam_role_arn": ROLE}
 REST = '\n\n@app.route("/")\ndef index():\n    return {}\n'
 OFTEN = '{"Properties": {"Environment": {"Variables": {"HISTORY_SECONDS": "often"}}}}'
+ORDERS = """
+"Orders": {"Type": "AWS::SQS::Queue"},
+"OrderSource": {
+  "Type": "AWS::Lambda::EventSourceMapping",
+  "Properties": {
+    "EventSourceArn": {"Fn::GetAtt": ["Orders", "Arn"]},
+    "FunctionName": {"Fn::GetAtt": ["Fanout", "Arn"]}
+  }
+}"""
 ON_QUEUE = '\n\n@app.on_sqs_message(queue="orders")\ndef on_order(event):\n    pass\n'
 QUEUE_SETTINGS = of_function("on_order", iam_policy_file="dev/on_order.json")
 EMPTY_POLICY = write(".chalice/dev/on_order.json", '{"Statement": []}')
@@ -220,6 +229,13 @@ EFFECTS: dict[str, tuple[list[Edit], list[str]]] = {
     "queue that waits too short": (
         [of_function("fanout", lambda_timeout=300), extras("scale")],
         [r"fanout may run longer than its queue's VisibilityTimeout \(got 300 > 180\); use 1800"],
+    ),
+    "queue of a function that a resource file names by its ARN": (
+        [
+            of_function("fanout", lambda_timeout=300),
+            replace("resources.json", '"Resources": {', f'"Resources": {{{ORDERS},'),
+        ],
+        [r"fanout may run longer than its queue's VisibilityTimeout \(got 300 > 30\)"],
     ),
     "queue handler without grant": (
         [append("app.py", ON_QUEUE), QUEUE_SETTINGS, EMPTY_POLICY],

@@ -126,9 +126,8 @@ class Resources:
         """Yield the logical id of each function that a queue of the files calls, with the queue."""
         queues = self.named(QUEUE)
         for source in self.sources():
-            function = source.get("FunctionName")
-            if isinstance(function, dict) and "Ref" in function:
-                yield function["Ref"], queues[source["QueueUrl"]]
+            if function := called_function(source):
+                yield function, queues[source["QueueUrl"]]
 
     def variables(self, logical_id: str) -> dict[str, str]:
         """Return the environment variables that the resource files give to a function.
@@ -167,6 +166,15 @@ class Resources:
                 text = text.replace(f"${{{name}}}", replacement)
             return text
         return {key: self._resolve(each) for key, each in value.items()}
+
+
+def called_function(source: dict[str, Any]) -> str:
+    """Return the logical id of the function of an event source mapping, or an empty string."""
+    function = source.get("FunctionName")
+    if not isinstance(function, dict):
+        return ""
+    (attribute, *_) = function.get("Fn::GetAtt", [""])
+    return str(function.get("Ref", attribute))
 
 
 def needed_extras(config: Config) -> list[str]:

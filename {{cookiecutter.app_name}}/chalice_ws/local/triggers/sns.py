@@ -12,7 +12,8 @@ from typing import Any
 from chalice_ws.local.functions.endpoints import TOPICS_ENDPOINT
 from chalice_ws.local.functions.workers import Lambda
 from chalice_ws.local.triggers.clients import make_client
-from chalice_ws.local.triggers.sqs import POLL_SECONDS, RETRY_SECONDS
+from chalice_ws.local.triggers.polling import poll
+from chalice_ws.local.triggers.sqs import POLL_SECONDS
 from chalice_ws.project.resources import ACCOUNT
 
 log = logging.getLogger("chalice_ws")
@@ -53,12 +54,7 @@ async def serve(name: str, topic: str, functions: Lambda, environment: dict[str,
         for result in results:
             log.info("%-11s %s", name, "failed, AWS tries twice more" if result.error else "ok")
 
-    while True:
-        try:
-            await process_messages()
-        except Exception:
-            log.exception("cannot process the topic of %s", name)
-            await asyncio.sleep(RETRY_SECONDS)
+    await poll(process_messages, f"the topic of {name}")
 
 
 def _event(body: str, subscription: str) -> dict[str, Any]:

@@ -12,22 +12,24 @@ from chalice_ws.local.functions.endpoints import QUEUES_ENDPOINT
 from chalice_ws.local.functions.runtime import Result
 from chalice_ws.local.functions.workers import Lambda
 from chalice_ws.local.triggers.clients import make_client
-from chalice_ws.project.functions import logical_id
+from chalice_ws.local.triggers.polling import poll
 
 log = logging.getLogger("chalice_ws")
 
-# The pause after an empty response, and after an error.
+# The pause after an empty response.
 POLL_SECONDS = 0.1
-RETRY_SECONDS = 1
 
 # Lambda starts with five batches at a time. (AWS)
 DEFAULT_CONCURRENCY = 5
 
 
-async def serve(source: dict[str, Any], functions: Lambda, environment: dict[str, str]) -> None:
+async def serve(
+    name: str, source: dict[str, Any], functions: Lambda, environment: dict[str, str]
+) -> None:
     """Invoke a function with the messages of its queue, until cancelled.
 
     Args:
+        name: the name of the function.
         source: the properties of the event source mapping, from Resources.sources.
         functions: what runs the function.
         environment: the variables from `isolate`.
@@ -47,8 +49,6 @@ async def serve(source: dict[str, Any], functions: Lambda, environment: dict[str
         if not messages:
             await asyncio.sleep(POLL_SECONDS)
             return
-        names = {logical_id(name): name for name in functions.timeouts}
-        name = names[str(function_id(source))]
         event = {"Records": [_record(each, source, environment) for each in messages]}
         failed = _failed_ids(source, await functions.invoke(name, event), messages)
         done = [each["ReceiptHandle"] for each in messages if each["MessageId"] not in failed]
@@ -57,25 +57,8 @@ async def serve(source: dict[str, Any], functions: Lambda, environment: dict[str
         for receipt in done:
             await asyncio.to_thread(sqs.delete_message, **queue, ReceiptHandle=receipt)
 
-    async def poll() -> None:
-        while True:
-            try:
-                await process_batch()
-            except Exception:
-                log.exception("cannot process the queue of %s", function_id(source))
-                await asyncio.sleep(RETRY_SECONDS)
-
     concurrency = source.get("ScalingConfig", {}).get("MaximumConcurrency", DEFAULT_CONCURRENCY)
-    await asyncio.gather(*(poll() for _ in range(concurrency)))
-
-
-def function_id(source: dict[str, Any]) -> str | None:
-    """Return the logical id of the function of an event source mapping, or None."""
-    function = source.get("FunctionName")
-    if not isinstance(function, dict):
-        return None
-    attribute = function.get("Fn::GetAtt", [None])
-    return str(function.get("Ref") or attribute[0])
+    await asyncio.gather(*(poll(process_batch, f"the queue of {name}") for _ in range(concurrency)))
 
 
 def _failed_ids(source: dict[str, Any], result: Result, messages: list[Any]) -> set[str]:

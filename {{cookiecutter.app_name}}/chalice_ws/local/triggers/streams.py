@@ -14,12 +14,12 @@ from typing import Any
 from chalice_ws.local.functions.endpoints import STREAMS_ENDPOINT
 from chalice_ws.local.functions.workers import Lambda
 from chalice_ws.local.triggers.clients import make_client
+from chalice_ws.local.triggers.polling import RETRY_SECONDS, poll
 
 log = logging.getLogger("chalice_ws")
 
 # Lambda reads a stream four times a second. (AWS)
 POLL_SECONDS = 0.25
-RETRY_SECONDS = 1
 
 # AWS tries until the records expire by default, and processes no later
 # record of the shard meanwhile.
@@ -61,23 +61,21 @@ class Stream:
         self._functions = functions
         self._client = make_client("dynamodbstreams", STREAMS_ENDPOINT, environment)
         self._positions = positions
+        # By shard.
+        self._iterators: dict[str, str] = {}
 
     async def serve(self) -> None:
         """Invoke the function with the records of the stream, until cancelled."""
-        iterators: dict[str, str] = {}
-        while True:
-            try:
-                if not iterators:
-                    iterators = await asyncio.to_thread(self._open)
-                for shard, iterator in list(iterators.items()):
-                    iterators[shard] = await self._process(shard, iterator)
-                # A shard that is closed has no more records.
-                iterators = {shard: each for shard, each in iterators.items() if each}
-                await asyncio.sleep(POLL_SECONDS)
-            except Exception:
-                log.exception("cannot process the stream of %s", self._table)
-                iterators = {}
-                await asyncio.sleep(RETRY_SECONDS)
+        await poll(self._process_shards, f"the stream of {self._table}")
+
+    async def _process_shards(self) -> None:
+        iterators = self._iterators or await asyncio.to_thread(self._open)
+        # After an error the stream is opened again.
+        self._iterators = {}
+        following = {shard: await self._process(shard, each) for shard, each in iterators.items()}
+        # A shard that is closed has no more records.
+        self._iterators = {shard: each for shard, each in following.items() if each}
+        await asyncio.sleep(POLL_SECONDS)
 
     def _open(self) -> dict[str, str]:
         (stream, *_) = self._client.list_streams(TableName=self._table)["Streams"]

@@ -12,7 +12,7 @@ from chalice_ws.local.functions.workers import Lambda
 from chalice_ws.local.triggers import schedules, sns, sqs, streams
 from chalice_ws.local.triggers.event_sources import Trigger, describe
 from chalice_ws.project.functions import logical_id
-from chalice_ws.project.resources import QUEUE, TOPIC, Resources
+from chalice_ws.project.resources import QUEUE, TOPIC, Resources, called_function
 
 log = logging.getLogger("chalice_ws")
 
@@ -63,11 +63,11 @@ class Triggers:
         names = {logical_id(name): name for name in triggers}
         mapped = self._mappings(names)
         for name, trigger in triggers.items():
-            source = self._source(name, trigger)
+            source = self._source(trigger)
             topic = trigger["source"].rpartition(":")[2]
             table = self._stream_table(trigger)
             if source:
-                work[json.dumps(source)] = partial(sqs.serve, source, *self._shared)
+                work[json.dumps([name, source])] = partial(sqs.serve, name, source, *self._shared)
             elif trigger["kind"] == "sns" and topic in self._topics:
                 work[f"{name} {topic}"] = partial(sns.serve, name, topic, *self._shared)
             elif table:
@@ -92,10 +92,11 @@ class Triggers:
         """Return the work of the event source mappings of the resource files, by function."""
         work: dict[str, dict[str, Any]] = defaultdict(dict)
         for source in self._resources.sources():
-            if name := names.get(str(sqs.function_id(source))):
-                work[name][json.dumps(source)] = partial(sqs.serve, source, *self._shared)
+            if name := names.get(called_function(source)):
+                key = json.dumps([name, source])
+                work[name][key] = partial(sqs.serve, name, source, *self._shared)
         for table, source in self._resources.stream_sources():
-            if name := names.get(str(sqs.function_id(source))):
+            if name := names.get(called_function(source)):
                 work[name][json.dumps(source)] = partial(self._read, name, table, source)
         return work
 
@@ -109,7 +110,7 @@ class Triggers:
         is_here = trigger["kind"] == "dynamodb" and parts[0] in self._stream_tables
         return parts[0] if is_here else None
 
-    def _source(self, name: str, trigger: Trigger) -> dict[str, Any] | None:
+    def _source(self, trigger: Trigger) -> dict[str, Any] | None:
         # For @app.on_sqs_message Chalice makes the event source mapping. No resource file has it.
         if trigger["kind"] != "sqs":
             return None
@@ -119,7 +120,6 @@ class Triggers:
                 account, region = url.split("/")[3], self._environment["AWS_REGION"]
                 return {
                     **trigger["mapping"],
-                    "FunctionName": {"Ref": logical_id(name)},
                     "EventSourceArn": f"arn:aws:sqs:{region}:{account}:{queue}",
                     "QueueUrl": url,
                 }
