@@ -88,6 +88,13 @@ def test_environment_variable_is_set_for_its_function_alone(bare: Gateway) -> No
     assert json.loads(answer.body)["outcome"] == "None"
 
 
+def test_environment_variable_that_a_handler_sets_is_kept(bare: Gateway) -> None:
+    with client(bare.url) as guest:
+        for value in ("bye", "hello"):
+            ask(guest, f"eval os.environ.update(GREETING={value!r})")
+            assert ask(guest, "eval os.environ['GREETING']") == value
+
+
 @pytest.mark.parametrize("code", [*ENDS, "recurse()"])
 def test_handler_that_crashes_does_not_affect_others(bare: Gateway, code: str) -> None:
     text = f"eval {code}  # {secrets.token_hex(4)}"

@@ -23,11 +23,12 @@ def remove_prefixes(server: web.Server, stage: str) -> None:
         stage: the API's stage. A path that begins with it has no prefix.
     """
     make_request = server.request_factory
+    is_stage = re.compile(rf"/{re.escape(stage)}(/|$)").match
 
     def make(*arguments: Any) -> web.BaseRequest:
         request = make_request(*arguments)
         url = request.rel_url
-        path = _without_prefix(url.raw_path, stage)
+        path = url.raw_path if is_stage(url.raw_path) else _without_prefix(url.raw_path)
         if path == url.raw_path:
             return request
         return request.clone(rel_url=url.with_path(path, encoded=True, keep_query=True))
@@ -35,9 +36,8 @@ def remove_prefixes(server: web.Server, stage: str) -> None:
     server.request_factory = make
 
 
-def _without_prefix(path: str, stage: str) -> str:
-    is_stage = re.match(rf"/{re.escape(stage)}(/|$)", path)
-    found = None if is_stage else _PREFIX.match(path)
+def _without_prefix(path: str) -> str:
+    found = _PREFIX.match(path)
     rest = path[found.end() :] if found else path
     return rest if rest.startswith("/") else path
 
@@ -52,7 +52,7 @@ def add_slash(stage: str) -> Check:
     """
 
     def check(request: web.Request) -> None:
-        if _PREFIX.fullmatch(request.path) and not request.path.startswith(f"/{stage}/"):
+        if not request.path.startswith(f"/{stage}/") and _PREFIX.fullmatch(request.path):
             raise web.HTTPFound(request.path.rpartition("/")[2] + "/")
 
     return check

@@ -53,7 +53,11 @@ def own_modules(project_dir: Path) -> Iterator[tuple[Path, ModuleType]]:
     """Yield the modules that are loaded from a folder, without installed ones."""
     toolkit = Path(__file__).parents[1]
     for _, module in sorted(sys.modules.items()):
-        path = Path(getattr(module, "__file__", None) or "/")
+        file = str(getattr(module, "__file__", None))
+        # The comparison of a thousand paths would take 10 ms.
+        if not file.startswith(str(project_dir)):
+            continue
+        path = Path(file)
         is_own = path.is_relative_to(project_dir) and not path.is_relative_to(toolkit)
         if is_own and "site-packages" not in path.parts:
             yield path, module

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocke
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -58,13 +59,15 @@ class Authorizer:
             return
         self._context = _read_context(source)
 
-    async def authorize(self, request: web.Request, peer: Peer, event: Event) -> dict[str, str]:
+    async def authorize(
+        self, request: web.Request, peer: Peer, event: Callable[[], Event]
+    ) -> dict[str, str]:
         """Return the authorizer's part of the connection's events; empty: there is none.
 
         Args:
             request: the handshake.
             peer: the client.
-            event: the event of $connect, whose fields a Lambda authorizer gets too.
+            event: returns the event of $connect, whose fields a Lambda authorizer gets too.
 
         Raises:
             Refused: the client may not connect.
@@ -79,7 +82,7 @@ class Authorizer:
         token = request.headers.get("Authorization", "")
         # authorizationToken is for a function under @app.authorizer().
         more = {"type": "REQUEST", "methodArn": arn, "authorizationToken": token}
-        result = await self._functions.invoke(self._function, {**event, **more})
+        result = await self._functions.invoke(self._function, {**event(), **more})
         if result.error:
             # An authorizer raises Unauthorized to refuse. (AWS) Another error is a fault.
             if result.error.get("errorMessage") == "Unauthorized":

@@ -131,6 +131,7 @@ def _aws_domains() -> tuple[str, ...]:
     return tuple(f".{each['outputs'][kind]}" for each in partitions for kind in kinds)
 
 
+@cache
 def _is_this_machine(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -97,15 +97,19 @@ class Functions:
         """Return the timeout of each function, in seconds."""
         return {name: each.timeout_seconds for name, each in self._functions.items()}
 
+    def set_variables_of(self, name: str) -> None:
+        """Set the environment variables of a function."""
+        os.environ.update(self._environments[name])
+
     def keep_only_variables_of(self, name: str) -> None:
-        """Remove the environment variables that only other functions have."""
+        """Set the variables of a function, and remove those that only other functions have."""
+        self.set_variables_of(name)
         for other in {*self._names(), *self._handlers} - {name}:
             for variable in self._variables(other).keys() - self._environments[name].keys():
                 os.environ.pop(variable, None)
 
     def run(self, name: str, event: Any) -> Result:
         """Run a function with an event. An exception becomes the result's error."""
-        os.environ.update(self._environments[name])
         context = self._functions[name].context()
         try:
             return Result(json.loads(json.dumps(self._handlers[name](event, context))))

@@ -232,6 +232,7 @@ class InProcess:
 
     def _run(self, name: str, event: Any) -> Result:
         try:
+            self._functions.set_variables_of(name)
             return self._functions.run(name, event)
         except BaseException as error:
             # Such as SystemExit, which ends a worker process, and would end the gateway.

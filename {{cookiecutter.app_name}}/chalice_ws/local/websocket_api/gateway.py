@@ -146,9 +146,12 @@ class Gateway:
     async def _serve(self, request: web.Request, websocket: WebSocket) -> web.StreamResponse:
         agent = request.headers.get("User-Agent")
         peer = Peer(self.stage, request.host, request.remote or "", agent)
+
+        def event() -> Event:
+            return peer.connect(forwarded_headers(request), request.query.items())
+
         # The handshake waits for $connect. (AWS) Without a handler every client is accepted.
         # A status other than 2xx refuses the client, without body and headers. (seen)
-        event = peer.connect(forwarded_headers(request), request.query.items())
         async with self._handshakes:
             if request.transport is None:
                 # The client left while others had their turn.
@@ -158,8 +161,7 @@ class Gateway:
             except Refused as refused:
                 log.warning("%s: %s; answered %d", peer.connection_id, refused, refused.status)
                 return web.Response(status=refused.status)
-            event = peer.connect(forwarded_headers(request), request.query.items())
-            outcome = await self._invoke("$connect", event) or Outcome(200)
+            outcome = await self._invoke("$connect", event()) or Outcome(200)
         if not 200 <= outcome.status < 300:
             return web.Response(status=outcome.status)
         headers = read_subprotocol(outcome.value)

@@ -190,11 +190,10 @@ def _problem(request: web.Request) -> str | None:
     headers = request.headers
     if "Transfer-Encoding" in headers or headers.get("Content-Length", "0") != "0":
         return "a handshake has no body"
-    for text in (request.raw_path, *headers.keys(), *headers.values()):
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return "not valid UTF-8"
+    try:
+        "".join((request.raw_path, *headers.keys(), *headers.values())).encode()
+    except UnicodeEncodeError:
+        return "not valid UTF-8"
     own = (value for name, value in headers.items() if name.lower().startswith("sec-websocket-"))
     return None if all(value.isascii() for value in own) else "not a valid WebSocket header"
 
