@@ -6,18 +6,15 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-import uvloop
-
-from chalice_ws.local.definitions import add_resources
-from chalice_ws.local.server import run
-from chalice_ws.local.websocket_api.gateway import Limits
+from chalice_ws.local import processes
+from chalice_ws.local.websocket_api.limits import Limits
 from chalice_ws.project.config import AppError, shown
-from chalice_ws.project.options import DEFAULT_PORT, add_project_dir, add_stage
+from chalice_ws.project.options import DEFAULT_PORT, add_project_dir, add_resources, add_stage
 
 log = logging.getLogger("chalice_ws")
 
@@ -42,14 +39,20 @@ def main(
     log.setLevel(logging.INFO)
     options = _parser(prog).parse_args(arguments)
     options.command = _command(prog)
+    # It takes as long to load as the imports below. So both load at the same time.
+    processes.prepare()
+    import uvloop
+
+    from chalice_ws.local.server import run
+
     # uvloop takes a third less CPU time for each event than asyncio's own loop.
-    uvloop.run(_run_and_exit(options))
+    uvloop.run(_exit_after(run(options)))
 
 
-async def _run_and_exit(options: argparse.Namespace) -> NoReturn:
+async def _exit_after(serving: Awaitable[None]) -> NoReturn:
     status = 0
     try:
-        await run(options)
+        await serving
     except AppError as error:
         print(f"error: {error}", file=sys.stderr)
         status = 1

@@ -7,7 +7,6 @@ They come from its resource files. `.chalice/local.json`, which git ignores, has
 """
 
 import json
-from argparse import ArgumentParser
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -49,19 +48,6 @@ class Definitions:
 
     def __bool__(self) -> bool:
         return any(vars(self).values())
-
-
-def add_resources(parser: ArgumentParser) -> None:
-    """Add the option --resources, for resource files other than resources.json."""
-    parser.add_argument(
-        "--resources",
-        metavar="FILE",
-        type=Path,
-        action="append",
-        default=[],
-        help="resource file beside resources.json, such as that of chalice package "
-        "--merge-template (default: none)",
-    )
 
 
 def read_definitions(project: Path, resources: Resources) -> Definitions:

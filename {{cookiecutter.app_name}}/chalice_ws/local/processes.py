@@ -6,6 +6,7 @@ processes that a handler starts. Ctrl-C and the SIGTERM of a process manager go 
 group, and do not reach it: the gateway decides when it ends.
 """
 
+import gc
 import json
 import multiprocessing
 import os
@@ -14,6 +15,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from threading import Thread
 from typing import Any
@@ -27,6 +29,11 @@ _context.set_forkserver_preload(
 Main = Callable[..., None]
 
 
+def prepare() -> None:
+    """Start the process that they are forked from. It loads while this process goes on."""
+    forkserver.ensure_running()
+
+
 def start(main: Main, *arguments: Any) -> tuple[BaseProcess, socket.socket]:
     """Start `main` in a new process, with a Channel and the arguments.
 
@@ -34,8 +41,10 @@ def start(main: Main, *arguments: Any) -> tuple[BaseProcess, socket.socket]:
         The process, and the parent's end of the channel: one JSON value on each line.
     """
     ours, theirs = socket.socketpair()
-    # A daemon must not have children, and handlers may start some.
-    process = _context.Process(target=_run, args=(main, theirs, arguments), daemon=False)
+    # It gets the variables of this process, since the one that it is forked from started before
+    # `isolate`. A daemon must not have children, and handlers may start some.
+    arguments = (main, theirs, dict(os.environ), arguments)
+    process = _context.Process(target=_run, args=arguments, daemon=False)
     process.start()
     theirs.close()
     return process, ours
@@ -64,8 +73,14 @@ class Channel:
         self._file.flush()
 
 
-def _run(main: Main, end: socket.socket, arguments: tuple[Any, ...]) -> None:
+def _run(
+    main: Main, end: socket.socket, variables: dict[str, str], arguments: tuple[Any, ...]
+) -> None:
     os.setpgid(0, 0)
+    os.environ.clear()
+    os.environ.update(variables)
+    # A collection would look at all that is loaded, and copy the memory that is shared.
+    gc.freeze()
     Thread(target=_end_with_parent, daemon=True).start()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]

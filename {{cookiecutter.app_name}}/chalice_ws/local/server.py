@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -39,7 +40,8 @@ from chalice_ws.local.reload import Files, load_when_correct, reload_on_change
 from chalice_ws.local.rest_api.gateway import Rest
 from chalice_ws.local.triggers.triggers import Triggers
 from chalice_ws.local.websocket_api.aws_api import MAX_INVOKE_BYTES, Invoke, Management
-from chalice_ws.local.websocket_api.gateway import Gateway, Limits
+from chalice_ws.local.websocket_api.gateway import Gateway
+from chalice_ws.local.websocket_api.limits import Limits
 from chalice_ws.project.config import AppError, read_config
 from chalice_ws.project.options import DEFAULT_PORT
 from chalice_ws.project.resources import read_resources
@@ -119,6 +121,8 @@ async def run(options: argparse.Namespace) -> None:
         # aiohttp also applies it to the time from the connection to its first request.
         keepalive_timeout=options.keepalive_timeout,
     )
+    # Else each full collection would look at all that is loaded, and stop the clients for 20 ms.
+    gc.freeze()
     await runner.setup()
     assert runner.server
     remove_prefixes(runner.server, stage)

@@ -27,3 +27,16 @@ def add_port(parser: ArgumentParser) -> None:
     """Add --port, the port of the running local gateway."""
     use = "port of the local gateway (default: %(default)s)"
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=use)
+
+
+def add_resources(parser: ArgumentParser) -> None:
+    """Add the option --resources, for resource files other than resources.json."""
+    parser.add_argument(
+        "--resources",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="resource file beside resources.json, such as that of chalice package "
+        "--merge-template (default: none)",
+    )

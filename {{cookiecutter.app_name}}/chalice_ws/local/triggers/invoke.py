@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from chalice_ws.local.definitions import add_resources, read_definitions
+from chalice_ws.local.definitions import read_definitions
 from chalice_ws.local.functions.runtime import Result
 from chalice_ws.local.functions.workers import Workers
 from chalice_ws.local.isolation import isolate
 from chalice_ws.local.server import start_services
 from chalice_ws.local.triggers.sample_events import sample_event
 from chalice_ws.project.config import AppError, json_problem, parse_json, read_config
-from chalice_ws.project.options import add_port, add_project_dir, add_stage
+from chalice_ws.project.options import add_port, add_project_dir, add_resources, add_stage
 from chalice_ws.project.resources import read_resources
 
 SUMMARY = """Run one function of an app, and print its result as JSON.

@@ -19,6 +19,7 @@ from aiohttp import web
 from chalice_ws.local.authorizers.websocket import Authorizer, Refused
 from chalice_ws.local.functions.workers import Lambda
 from chalice_ws.local.websocket_api.events import Event, Peer, now_ms
+from chalice_ws.local.websocket_api.limits import Limits
 from chalice_ws.local.websocket_api.turns import Turns
 from chalice_ws.local.websocket_api.websocket import DROPPED, Ending, WebSocket, read_subprotocol
 from chalice_ws.project.functions import ROUTES
@@ -28,18 +29,6 @@ log = logging.getLogger("chalice_ws")
 DELETED: Ending = (1000, "Connection Closed Normally")
 GOING_AWAY: Ending = (1001, "Going away")
 TOO_FAST: Ending = (1008, "Too many requests")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """API Gateway's limits. (AWS)
-
-    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
-    """
-
-    idle_seconds: float = 600
-    duration_seconds: float = 7200
-    integration_seconds: float = 29
 
 
 @dataclass(frozen=True)
