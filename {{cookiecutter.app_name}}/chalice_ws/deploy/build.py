@@ -16,7 +16,7 @@ from chalice_ws.deploy.archive import normalize
 from chalice_ws.deploy.errors import DeployError
 from chalice_ws.project.aws_settings import without_settings
 from chalice_ws.project.check import check_app
-from chalice_ws.project.config import as_list
+from chalice_ws.project.config import as_list, stack_name
 from chalice_ws.project.resource_files import merge, read_resource_file, resource_files
 
 Template = dict[str, Any]
@@ -55,7 +55,7 @@ def build(config: Config, extras: list[str], folder: Path) -> Template:
         changes = read_resource_file(path)
         _check_changes(template, changes, path)
         template = merge(template, changes)
-    _check_function_names(template, f"{config.app_name}-{config.chalice_stage}")
+    _check_function_names(template, stack_name(config))
     template = _with_json_as_text(_with_named_deployment(_without_old_layers(template)))
     (folder / "template.json").write_text(json.dumps(template, indent=2), encoding="utf-8")
     return template

@@ -9,6 +9,7 @@ from chalice_ws.deploy.commands import COMMANDS
 from chalice_ws.deploy.context import Context
 from chalice_ws.deploy.errors import DeployError, explain
 from chalice_ws.project.config import AppError
+from chalice_ws.project.options import add_stage
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -18,8 +19,9 @@ def parse_arguments() -> argparse.Namespace:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, function in COMMANDS.items():
-        add = commands.add_parser(name, help=function.__doc__, allow_abbrev=False).add_argument
-        add("--stage", default="dev", help="a stage of .chalice/config.json (default: %(default)s)")
+        of_command = commands.add_parser(name, help=function.__doc__, allow_abbrev=False)
+        add_stage(of_command)
+        add = of_command.add_argument
         if name == "deploy":
             add("--bucket", help="your own bucket for the code (default: create one)")
         if name in ("package", "deploy", "table"):

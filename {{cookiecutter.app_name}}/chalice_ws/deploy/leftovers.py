@@ -11,6 +11,7 @@ from typing import Any
 
 from chalice.config import Config
 
+from chalice_ws.project.config import stack_name
 from chalice_ws.project.resource_files import resource_files
 from chalice_ws.project.resources import LOG_GROUP, TABLE, Resources, read_resources
 
@@ -72,24 +73,17 @@ def function_log_groups(config: Config) -> list[str]:
     """Return the log groups of the functions that `chalice deploy` creates."""
     stage = config.config_from_disk.get("stages", {}).get(config.chalice_stage, {})
     functions = stage.get("lambda_functions", {})
-    return [f"/aws/lambda/{_stack(config)}-{name}" for name in functions]
+    return [f"/aws/lambda/{stack_name(config)}-{name}" for name in functions]
 
 
 def retained_ids(config: Config) -> set[str]:
     """Return the logical ids of the resources that outlive the stack, in any resource file."""
-    contents = [each.content for each in _in_turn(config)]
-    return {
-        logical_id
-        for content in contents
-        for logical_id, resource in content.items()
-        if str(resource.get("DeletionPolicy")).startswith("Retain")
-    }
+    return {each for resources in _in_turn(config) for each in resources.retained_ids()}
 
 
 def _names(config: Config, extras: Iterable[str] | None) -> dict[str, dict[str, bool]]:
     if extras is not None:
-        files = resource_files(Path(config.project_dir), extras)
-        return _names_of(config, [Resources(files, _stack(config))])
+        return _names_of(config, [read_resources(config, extras)])
     names = _names_of(config, [read_resources(config), *_in_turn(config)])
     names[LOG_GROUP] |= dict.fromkeys(function_log_groups(config), False)
     return names
@@ -102,7 +96,7 @@ def _in_turn(config: Config) -> list[Resources]:
     """
     folder = Path(config.project_dir)
     extras = [[path.stem] for path in sorted((folder / "resources").glob("*.json"))]
-    return [Resources(resource_files(folder, each), _stack(config)) for each in [[], *extras]]
+    return [Resources(resource_files(folder, each), stack_name(config)) for each in [[], *extras]]
 
 
 def _names_of(config: Config, every: list[Resources]) -> dict[str, dict[str, bool]]:
@@ -112,14 +106,10 @@ def _names_of(config: Config, every: list[Resources]) -> dict[str, dict[str, boo
             name: is_retained
             for resources in every
             for name, is_retained in resources.retained_by_name(kind).items()
-            if _stack(config) in name
+            if stack_name(config) in name
         }
         for kind in (TABLE, LOG_GROUP)
     }
-
-
-def _stack(config: Config) -> str:
-    return f"{config.app_name}-{config.chalice_stage}"
 
 
 def _find_table(session: Any, name: str, is_retained: bool) -> Existing | None:

@@ -17,7 +17,7 @@ from chalice.deploy.validate import (
     validate_feature_flags,
 )
 
-from chalice_ws.project.config import Advice, AppError, as_list, shown
+from chalice_ws.project.config import Advice, AppError, as_list, shown, stack_name
 from chalice_ws.project.functions import DECORATORS, MESSAGE
 from chalice_ws.project.load import MISSING_FLAG, load_app, own_modules
 from chalice_ws.project.policy_files import read_statements
@@ -155,7 +155,7 @@ def check_tables(stage: Stage) -> Iterator[str]:
         return
     # CloudFormation adds characters to a name that it makes.
     defined = [*names, *(f"{each}-" for each in names)]
-    start = f"{stage.config.app_name}-{stage.name}-"
+    start = f"{stack_name(stage.config)}-"
     for path in stage.policy_files():
         for name in dict.fromkeys(_tables(read_statements(path))):
             if name.startswith(start) and not any(fnmatchcase(each, name) for each in defined):

@@ -11,7 +11,7 @@ from chalice_ws.project.check_values import (
     check_values,
     variables_bytes,
 )
-from chalice_ws.project.config import CONFIG, Advice, levels, read_json
+from chalice_ws.project.config import CONFIG, Advice, levels, read_json, stack_name
 from chalice_ws.project.functions import logical_id, role_id
 from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.references import references
@@ -165,9 +165,9 @@ def check_reserved_runs(stage: Stage) -> Iterator[str]:
 
 def check_limits(stage: Stage) -> Iterator[str]:
     """Yield names, timeouts and variables of a stage that AWS would refuse."""
-    if stage.follows_template and "_" in f"{stage.config.app_name}{stage.name}":
-        got = f"(got {stage.config.app_name}-{stage.name})"
-        yield f"{CONFIG}: CloudFormation refuses _ in the stack's name {got}; use -"
+    stack = stack_name(stage.config)
+    if stage.follows_template and "_" in stack:
+        yield f"{CONFIG}: CloudFormation refuses _ in the stack's name (got {stack}); use -"
     timeouts = {name: stage.settings(name).lambda_timeout for name in stage.functions}
     short = [
         f"{name}: {timeout}"

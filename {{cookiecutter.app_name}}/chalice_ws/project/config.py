@@ -69,6 +69,11 @@ def read_config(project_dir: Path, stage: str, app: Chalice | None = None) -> Co
     return Config(stage, "api_handler", given, content, defaults)
 
 
+def stack_name(config: Config) -> str:
+    """Return the name of the CloudFormation stack of a stage."""
+    return f"{config.app_name}-{config.chalice_stage}"
+
+
 class Level(NamedTuple):
     """An object of settings in .chalice/config.json.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from chalice.config import Config
 
+from chalice_ws.project.config import stack_name
 from chalice_ws.project.resource_files import merge, read_resource_file, resource_files
 
 LOG_GROUP = "AWS::Logs::LogGroup"
@@ -86,14 +87,18 @@ class Resources:
             for logical_id, properties in self._properties(TABLE)
         ]
 
+    def retained_ids(self) -> set[str]:
+        """Return the logical ids of the resources that outlive the stack."""
+        return {
+            logical_id
+            for logical_id, resource in self._resources.items()
+            if str(resource.get("DeletionPolicy")).startswith("Retain")
+        }
+
     def retained_by_name(self, kind: str) -> dict[str, bool]:
         """Return the names of the tables or log groups, each with whether it outlives the stack."""
-        return {
-            self._names[logical_id]: str(
-                self._resources[logical_id].get("DeletionPolicy")
-            ).startswith("Retain")
-            for logical_id, _ in self._properties(kind)
-        }
+        found, retained = self._properties(kind), self.retained_ids()
+        return {self._names[logical_id]: logical_id in retained for logical_id, _ in found}
 
     def sources(self) -> list[dict[str, Any]]:
         """Return the properties of each event source mapping of a queue, with the QueueUrl."""
@@ -198,4 +203,4 @@ def read_resources(
     """
     paths = resource_files(Path(config.project_dir), [*extras, *needed_extras(config)])
     paths += [path.resolve() for path in files]
-    return Resources(paths, f"{config.app_name}-{config.chalice_stage}")
+    return Resources(paths, stack_name(config))

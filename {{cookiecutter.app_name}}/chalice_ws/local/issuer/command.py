@@ -6,7 +6,7 @@ import sys
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
-from chalice_ws.local.issuer.tokens import PATH
+from chalice_ws.local.issuer.tokens import TOKEN_PATH
 from chalice_ws.project.options import add_port
 
 TIMEOUT_SECONDS = 30
@@ -26,7 +26,7 @@ def main(arguments: list[str], prog: str) -> int:
     # A proxy cannot reach this machine's own address.
     opener = build_opener(ProxyHandler({}))
     try:
-        with opener.open(Request(f"{url}{PATH}/token", body), timeout=TIMEOUT_SECONDS) as response:
+        with opener.open(Request(f"{url}{TOKEN_PATH}", body), timeout=TIMEOUT_SECONDS) as response:
             print(json.load(response)["token"])
     except HTTPError as error:
         print(f"error: {_message(error)}", file=sys.stderr)
