@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from chalice import Chalice
+from chalice.app import ScheduledEventConfig
 
 from chalice_ws.project.config import shown
 from chalice_ws.project.load import own_modules
-from chalice_ws.project.schedule_expressions import parse
+from chalice_ws.project.schedule_expressions import expression_of, parse
 from chalice_ws.project.stage import Stage
 
 # What Chalice deploys of the app's folder.
@@ -52,12 +53,13 @@ def _handlers(app: Chalice) -> Iterator[tuple[Callable[..., Any], list[str], boo
 def check_schedules(stage: Stage) -> Iterator[str]:
     """Yield schedules that EventBridge would refuse."""
     for each in stage.app.event_sources:
-        expression = getattr(each, "schedule_expression", "rate(1 day)")
-        text = expression if isinstance(expression, str) else expression.to_string()
+        if not isinstance(each, ScheduledEventConfig):
+            continue
+        expression = expression_of(each)
         try:
-            parse(text)
+            parse(expression)
         except ValueError as error:
-            yield f"{each.name}: the schedule is not valid (got {text!r}); {error}"
+            yield f"{each.name}: the schedule is not valid (got {expression!r}); {error}"
 
 
 def check_files(stage: Stage) -> Iterator[str]:

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
+from chalice.app import ScheduledEventConfig, ScheduleExpression
+
 UNITS = {"minute": 60, "hour": 3600, "day": 86400}
 
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -45,6 +47,14 @@ class Cron:
             and moment.year in self._years
             and self._matches_day(moment.date())
         )
+
+
+def expression_of(config: ScheduledEventConfig) -> str:
+    """Return the expression of a function's schedule, which an app may also give as an object."""
+    expression = config.schedule_expression
+    if isinstance(expression, ScheduleExpression):
+        return str(expression.to_string())
+    return str(expression)
 
 
 def parse(expression: str) -> Cron | int:

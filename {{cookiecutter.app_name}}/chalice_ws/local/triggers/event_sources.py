@@ -10,10 +10,11 @@ from chalice.app import (
     KinesisEventConfig,
     S3EventConfig,
     ScheduledEventConfig,
-    ScheduleExpression,
     SNSEventConfig,
     SQSEventConfig,
 )
+
+from chalice_ws.project.schedule_expressions import expression_of
 
 # A trigger as JSON: its kind, its source, and the settings of an event source mapping.
 Trigger = dict[str, Any]
@@ -39,10 +40,7 @@ def read_event_sources(app: Chalice) -> dict[str, Trigger]:
 
 def _trigger(config: Any) -> Trigger:
     if isinstance(config, ScheduledEventConfig):
-        expression = config.schedule_expression
-        if isinstance(expression, ScheduleExpression):
-            expression = expression.to_string()
-        return _new("schedule", expression)
+        return _new("schedule", expression_of(config))
     if isinstance(config, SQSEventConfig):
         maximum = config.maximum_concurrency
         mapping: Trigger = {"BatchSize": config.batch_size}
