@@ -9,7 +9,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from chalice.app import EventSourceHandler
 from chalice.deploy.models import ManagedIAMRole
 from chalice.deploy.validate import (
     ExperimentalFeatureError,
@@ -19,7 +18,7 @@ from chalice.deploy.validate import (
 
 from chalice_ws.project.config import Advice, AppError, as_list, shown, stack_name
 from chalice_ws.project.functions import DECORATORS, MESSAGE
-from chalice_ws.project.load import MISSING_FLAG, load_app, own_modules
+from chalice_ws.project.load import MISSING_FLAG, is_unwrapped, load_app, own_modules
 from chalice_ws.project.policy_files import read_statements
 from chalice_ws.project.stage import Stage
 
@@ -81,8 +80,7 @@ def check_session(stage: Stage) -> Iterator[str]:
 def check_blueprints(stage: Stage) -> Iterator[str]:
     """Yield WebSocket handlers in blueprints, which Chalice registers and does not wrap."""
     for route, each in stage.app.websocket_handlers.items():
-        module, _, name = each.handler_string.rpartition(".")
-        if not isinstance(getattr(sys.modules.get(module), name, None), EventSourceHandler):
+        if is_unwrapped(each):
             use = f"put it under @app.{DECORATORS[route]}() in app.py"
             yield f"{each.handler_string} would fail in each event, it is in a blueprint; {use}"
 

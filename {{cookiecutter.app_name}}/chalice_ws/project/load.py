@@ -6,8 +6,10 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from chalice import Chalice
+from chalice.app import EventSourceHandler
 
 from chalice_ws.project.config import CONFIG, AppError, shown
 
@@ -47,6 +49,29 @@ def load_app(project_dir: Path) -> Chalice:
     if not isinstance(app, Chalice):
         raise AppError(f"{shown(path)}: app is not a Chalice app (got {app!r}); use Chalice(...)")
     return app
+
+
+def find_handler(function: Any) -> Any:
+    """Return a handler as Lambda finds it, by its module and attribute; raises AppError."""
+    module, attribute = function.handler_string.rsplit(".", 1)
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ImportError:
+        use = "use Blueprint(__name__)"
+        raise AppError(f"the module of a handler does not exist (got {module!r}); {use}") from None
+    except AttributeError:
+        what = f"the handler {attribute} is not in its module (got {module!r})"
+        use = "put its Chalice decorator first, and functools.wraps into other decorators"
+        raise AppError(f"{what}; {use}") from None
+
+
+def is_unwrapped(function: Any) -> bool:
+    """Return whether a function is a WebSocket handler of a blueprint, which Chalice does not wrap.
+
+    Lambda would call it with Lambda's two arguments, the event as a dict and the context.
+    """
+    is_websocket = hasattr(function, "route_key_handled")
+    return is_websocket and not isinstance(find_handler(function), EventSourceHandler)
 
 
 def own_modules(project_dir: Path) -> Iterator[tuple[Path, ModuleType]]:

@@ -1,42 +1,17 @@
 """Faults that do not keep an app from running on this machine, and that its owner should know."""
 
-import importlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from chalice import Blueprint, Chalice
-from chalice.app import EventSourceHandler
 
 from chalice_ws.project.actions import registered_actions
 from chalice_ws.project.app_settings import find_invalid, find_misspelt, setting_readers
-from chalice_ws.project.config import CONFIG, AppError
+from chalice_ws.project.config import CONFIG
 from chalice_ws.project.functions import DECORATORS
-from chalice_ws.project.load import own_modules
-
-
-def find_handler(function: Any) -> Any:
-    """Return a handler as Lambda finds it, by its module and attribute; raises AppError."""
-    module, attribute = function.handler_string.rsplit(".", 1)
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except ImportError:
-        use = "use Blueprint(__name__)"
-        raise AppError(f"the module of a handler does not exist (got {module!r}); {use}") from None
-    except AttributeError:
-        what = f"the handler {attribute} is not in its module (got {module!r})"
-        use = "put its Chalice decorator first, and functools.wraps into other decorators"
-        raise AppError(f"{what}; {use}") from None
-
-
-def is_unwrapped(function: Any) -> bool:
-    """Return whether a function is a WebSocket handler of a blueprint, which Chalice does not wrap.
-
-    Lambda would call it with Lambda's two arguments, the event as a dict and the context.
-    """
-    is_websocket = hasattr(function, "route_key_handled")
-    return is_websocket and not isinstance(find_handler(function), EventSourceHandler)
+from chalice_ws.project.load import is_unwrapped, own_modules
 
 
 def find_warnings(app: Chalice, project_dir: Path, tables: list[dict[str, Any]]) -> list[str]:

@@ -14,7 +14,7 @@ from chalice.app import EventSourceHandler, WebsocketEvent, WebsocketEventSource
 from chalice.config import Config
 from chalice.deploy.validate import ExperimentalFeatureError, validate_feature_flags
 
-from chalice_ws.local.functions.app_faults import find_handler, find_warnings, is_unwrapped
+from chalice_ws.local.functions.app_faults import find_warnings
 from chalice_ws.local.functions.endpoints import redirect_clients
 from chalice_ws.local.functions.lambda_function import LambdaFunction
 from chalice_ws.local.issuer.tokens import ADDRESS_VARIABLE, sign_in_variables
@@ -22,7 +22,7 @@ from chalice_ws.local.rest_api.routes import RestApi
 from chalice_ws.local.triggers.event_sources import read_event_sources
 from chalice_ws.project.config import CONFIG, AppError, read_config
 from chalice_ws.project.functions import MESSAGE, REST, ROUTES, logical_id
-from chalice_ws.project.load import MISSING_FLAG, load_app, own_modules
+from chalice_ws.project.load import MISSING_FLAG, find_handler, is_unwrapped, load_app, own_modules
 from chalice_ws.project.resources import read_resources
 
 
