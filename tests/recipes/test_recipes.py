@@ -124,5 +124,5 @@ def test_app_without_parts_passes_all_of_its_checks(
     follow_page(app, "remove")
     assert not (app / "chalice_ws").exists()
     # Nothing here is about the storage, the sender and the queue.
-    engine = ("test_actions.py", "test_gateway.py", "identity", "protocol")
+    engine = ("test_actions.py", "identity", "protocol")
     check_all(app, tmp_path, "tests/app", *(f"tests/engine/{name}" for name in engine))

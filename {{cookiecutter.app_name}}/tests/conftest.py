@@ -3,11 +3,11 @@
 tests/app/ has the app's tests, which are yours to change. tests/engine/ has those of the engine.
 """
 
+import gc
 import json
 import os
 import shutil
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,18 +41,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name == "test_policies.py")
 
 
+def pytest_unconfigure() -> None:
+    """Let the process end without a search for unused objects, which takes a second."""
+    gc.freeze()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Run the tests of tests/app in one process, and those of each file of tests/engine."""
     from xdist.scheduler import LoadScopeScheduling
 
-    # It waits for other processes, and would be the last one to end.
-    early = "tests/engine/test_gateway.py"
-
     class Scheduler(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             name = nodeid.split("::")[0]
-            return name if name.startswith("tests/engine/") and name != early else "tests/app"
+            return name if name.startswith("tests/engine/") else "tests/app"
 
     return Scheduler(config, log)
 
@@ -149,9 +151,13 @@ def gateway(
     """A local gateway with a copy of this app, and all actions and the history switched on."""
     variables = {} if person is None else {"AUTH": "jwt"}
     folder = tmp_path_factory.mktemp("gateway")
-    with serving(folder, **SWITCHED_ON, **variables) as gateway:
-        gateway.person = person
+    gateway = LocalServer(copy_app(folder, **SWITCHED_ON, **variables), folder)
+    gateway.person = person
+    try:
         yield gateway
+    finally:
+        status = gateway.stop()
+    assert status == 0, gateway.log.read_text()
 
 
 @pytest.fixture
@@ -169,15 +175,11 @@ def api_or_gateway(request: pytest.FixtureRequest) -> Api | LocalServer:
     return value
 
 
-@contextmanager
-def serving(
-    folder: Path, modules: Path | None = None, /, **variables: str
-) -> Iterator[LocalServer]:
-    """Run a local gateway with a copy of this app, without its sign-in.
+def copy_app(folder: Path, **variables: str) -> Path:
+    """Copy this app without its sign-in, and return the new folder.
 
     Args:
-        folder: an empty folder.
-        modules: a folder of modules that replace those of chalicelib.
+        folder: an existing folder, in which the new one is created.
         variables: the environment variables to change.
     """
     project = folder / "app"
@@ -186,8 +188,6 @@ def serving(
     for name in filter(lambda each: (PROJECT / each).exists(), APP_FILES):
         copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
         copy(PROJECT / name, project / name)
-    if modules:
-        shutil.copytree(modules, project / "chalicelib", dirs_exist_ok=True)
     config = project / ".chalice" / "config.json"
     content = json.loads(config.read_text())
     stage = content["stages"]["dev"]
@@ -197,12 +197,7 @@ def serving(
         **variables,
     }
     config.write_text(json.dumps(content))
-    gateway = LocalServer(project, folder)
-    try:
-        yield gateway
-    finally:
-        status = gateway.stop()
-    assert status == 0, gateway.log.read_text()
+    return project
 
 
 def error(frame: Frame) -> tuple[str, str]:

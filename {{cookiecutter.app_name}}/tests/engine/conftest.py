@@ -1,8 +1,5 @@
 """Fixtures of the engine's tests: the app with its actions, rules and settings as generated."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from chalicelib import settings
@@ -10,12 +7,9 @@ from chalicelib.protocol import fields
 from chalicelib.storage import table
 from docs.asyncapi import describe
 from tests.client import Api
-from tests.conftest import serving
 from tests.engine.generated import access, actions, replies
 from tests.support import asyncapi, aws
-from tests.support.local_server import LocalServer
 
-GENERATED = Path(__file__).parent / "generated"
 TABLE = "engine-connections"
 SETTINGS = {
     "WS_ACTIONS": ",".join(actions.router.actions),
@@ -60,12 +54,3 @@ def create_table() -> None:
         AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in key],
         KeySchema=[{"AttributeName": each, "KeyType": kind} for each, kind in key.items()],
     )
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory, database: None) -> Iterator[LocalServer]:
-    """A local gateway with the app as generated, and sign-in."""
-    folder = tmp_path_factory.mktemp("gateway")
-    with serving(folder, GENERATED, **SETTINGS, AUTH="jwt") as gateway:
-        gateway.person = {}
-        yield gateway

@@ -3,6 +3,7 @@
 import os
 from contextlib import suppress
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 from botocore import UNSIGNED
@@ -17,12 +18,12 @@ def make_quick() -> None:
     for change in (
         _read_each_file_once,
         _list_services_once,
-        _match_own_services_first,
+        _answer_dynamodb_at_once,
         _list_methods_once,
         _take_attributes_as_named,
     ):
         # Another version may not have what is changed. It is slower then.
-        with suppress(ImportError, AttributeError):
+        with suppress(ImportError, AttributeError, TypeError):
             change()
 
 
@@ -55,13 +56,6 @@ def _list_services_once() -> None:
     Loader.list_available_services = list_once
 
 
-def _match_own_services_first() -> None:
-    # moto compares the address of each request with those of all services, in this order.
-    from moto.backend_index import backend_url_patterns
-
-    backend_url_patterns.sort(key=lambda each: each[0] not in ("dynamodb", "sqs"))
-
-
 def _list_methods_once() -> None:
     # moto lists the methods of a service's class for each request.
     from moto.core import responses
@@ -83,3 +77,42 @@ def _take_attributes_as_named() -> None:
         return get_value(self, value, key, shape)
 
     setattr(ResponseSerializer, name, get_attribute)
+
+
+def _answer_dynamodb_at_once() -> None:
+    # moto looks for the service of each request, and makes a request of werkzeug of it.
+    from moto.core.botocore_stubber import BotocoreStubber
+    from moto.core.models import DEFAULT_ACCOUNT_ID
+    from moto.dynamodb.responses import DynamoHandler
+
+    def answer(operation: str, url: str, body: bytes) -> Any:
+        handler: Any = DynamoHandler()
+        handler.current_account = DEFAULT_ACCOUNT_ID
+        handler.querystring = {"Action": [operation]}
+        handler.headers = {"Content-Type": "application/x-amz-json-1.0"}
+        handler.response_headers = {}
+        handler.uri_match = {}
+        handler.normalized_request = SimpleNamespace(
+            method="POST",
+            path="/",
+            values={},
+            headers=handler.headers,
+            content_type=handler.headers["Content-Type"],
+            data=body,
+        )
+        handler.region = handler.get_region_from_url(handler.normalized_request, url)
+        handler.parse_parameters(handler.normalized_request)
+        return handler.call_action()
+
+    process = BotocoreStubber.process_request
+
+    def process_request(self: BotocoreStubber, request: Any) -> Any:
+        target = request.headers.get("X-Amz-Target", b"")
+        # Another address is that of a server, which answers itself.
+        if not target.startswith(b"DynamoDB_") or ".amazonaws.com/" not in request.url:
+            return process(self, request)
+        return answer(target.decode().rpartition(".")[2], request.url, request.body)
+
+    answer("ListTables", "https://dynamodb.us-east-1.amazonaws.com/", b"{}")
+    name = "process_request"
+    setattr(BotocoreStubber, name, process_request)
