@@ -85,11 +85,13 @@ def broadcast(connection_id, frame):
 
 def publish_from_elsewhere(channel, data):
     """Send from a function that API Gateway's WebSocket API has not started."""
-    members = people.members(channel)
-    if not members:
-        return {"delivered": 0, "gone": 0}
-    app.websocket_api.configure_from_api_id(*people.api_of(members[0]))
-    return publish({"type": "message", "channel": channel, "from": None, "data": data})
+    push = {"type": "message", "channel": channel, "from": None, "data": data}
+    for member in people.members(channel):
+        # A member that leaves in this moment has no API any more.
+        if api := people.api_of(member):
+            app.websocket_api.configure_from_api_id(*api)
+            return publish(push)
+    return {"delivered": 0, "gone": 0}
 
 
 def publish(push):

@@ -94,8 +94,11 @@ def broadcast(connection_id, frame):
 
 
 def publish_from_elsewhere(channel, data):
-    for member in list(people.members(channel))[:1]:
-        app.websocket_api.configure_from_api_id(*people.api_of(member))
+    for member in people.members(channel):
+        # A member that leaves in this moment has no API any more.
+        if api := people.api_of(member):
+            app.websocket_api.configure_from_api_id(*api)
+            break
     return publish({"type": "message", "channel": channel, "from": None, "data": data})
 
 

@@ -32,9 +32,9 @@ def user(connection_id):
 
 
 def api_of(connection_id):
-    """Return the id and the stage of the API that holds a connection."""
-    row = table().get_item(Key=key(LOBBY, connection_id))["Item"]
-    return row["api_id"], row["stage"]
+    """Return the id and the stage of the API that holds a connection; None: it has ended."""
+    row = table().get_item(Key=key(LOBBY, connection_id)).get("Item")
+    return row and (row["api_id"], row["stage"])
 
 
 def join(channel, connection_id):
