@@ -26,7 +26,7 @@ def authenticate(event: WebsocketEvent) -> User | None:
 def may(user: User | None, action: str, channel: str) -> bool:
     """Return whether a user may do an action in a channel.
 
-    As generated, all channels are open but those of users. A user may join and read their own.
+    As generated, all channels are open, except those of users. A user may join and read their own.
 
     Args:
         user: None is a guest.

@@ -56,7 +56,7 @@ def send_to(channel: str, payload: bytes, ids: Iterable[str], invocation: Invoca
     outcome = send(payload, addresses, deadline)
     for gone in batches(outcome.gone, 100):
         if time.monotonic() >= deadline + REMOVAL_SECONDS:
-            # The next message to this channel meets the others again.
+            # The next message to this channel gets 410 for the others, and removes them.
             break
         try:
             remove_gone(gone, channel, deadline + REMOVAL_SECONDS)

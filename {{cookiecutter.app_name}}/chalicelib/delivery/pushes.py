@@ -21,8 +21,8 @@ from chalicelib.storage.users import MAX_DEVICES, has_other_connection
 
 log = logging.getLogger(__name__)
 
-# A larger channel has no presence. Each of n clients that join one after another would be announced
-# to all before it: n squared pushes.
+# A larger channel has no presence. If n clients join one after another, each join is pushed to all
+# earlier ones: about n * n / 2 pushes.
 MAX_PRESENCE_RECIPIENTS = 100
 
 _last_sent_at = 0
@@ -54,7 +54,7 @@ def new_message_id() -> str:
 
 
 def publish_presence(channel: str, event: str, subject: Connection, invocation: Invocation) -> int:
-    """Send presence to the other members of a channel, if they are MAX_PRESENCE_RECIPIENTS at most.
+    """Send presence to a channel's other members, if at most MAX_PRESENCE_RECIPIENTS.
 
     A user joins with the first connection, and leaves with the last. A user's own channel has no
     presence. An error is logged, not raised.

@@ -25,16 +25,16 @@ log = logging.getLogger(__name__)
 # More threads do not send faster: boto3's own work for each call fills the CPU.
 MAX_THREADS = 16
 
-# The calls for one recipient that may fail because each attempt of boto3 uses an idle connection
-# that has ended. boto3 then closes it, so that few are left for the next call.
+# boto3 may use idle connections that have ended for all attempts of a call. It closes them. Such a
+# call is repeated this many times at most.
 MAX_STALE_CALLS = 3
 
 
 def send(payload: bytes, recipients: Recipients, deadline: float, on_result: OnResult) -> None:
     """Send as chalicelib.sender.send does, and report each status with `on_result`."""
     idle_threads, lock = BoundedSemaphore(MAX_THREADS), Lock()
-    # A call that starts later could end after the deadline. If less time is left than a call may
-    # take, calls start in its first half.
+    # A call that starts after it could end after the deadline. If less time is left than a call may
+    # take, calls start in the first half of that time.
     now = time.monotonic()
     last_start = max(deadline - MAX_CALL_SECONDS, now + (deadline - now) / 2)
     statuses: set[Status] = set()
@@ -53,7 +53,7 @@ def send(payload: bytes, recipients: Recipients, deadline: float, on_result: OnR
             if http_status == 403:
                 refusals.append(error)
             elif http_status == 429 and not _has_quota(client, payload):
-                # API Gateway did not take the payload, so that another fan-out may send it.
+                # The account's quota refused the call. A later fan-out may send the payload.
                 status = "untried"
         finally:
             idle_threads.release()
@@ -87,7 +87,7 @@ def _post(client: Any, connection_id: str, payload: bytes) -> None:
 
 
 def _has_quota(client: Any, payload: bytes) -> bool:
-    """Return whether the account's quota accepts a call. Otherwise a 429 is the recipient's own."""
+    """Return whether the account's quota accepts a call. If so, a 429 was the recipient's own."""
     try:
         client.post_to_connection(ConnectionId=NO_CONNECTION, Data=payload)
     except Exception as error:

@@ -1,7 +1,7 @@
 """An HTTP connection that carries one request at a time.
 
 It reads and writes its socket itself. asyncio's event loop only tells it when the socket is ready:
-asyncio's own TLS takes half as much CPU again for a handshake, and 256 KB for each connection.
+asyncio's own TLS takes 50 % more CPU for a handshake, and 256 KB for each connection.
 """
 
 import asyncio

@@ -7,7 +7,7 @@ from typing import Literal
 # Connection ids, each with the URL of its management API.
 Recipients = Iterable[tuple[str, str]]
 
-# "gone": the connection has ended. "untried": API Gateway took no attempt before the deadline.
+# "gone": the connection has ended. "untried": no attempt was accepted in time.
 Status = Literal["delivered", "gone", "failed", "untried"]
 
 # Called once for each connection id, with its status.

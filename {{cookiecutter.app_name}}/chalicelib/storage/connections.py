@@ -42,7 +42,7 @@ LIFETIME_SECONDS = 7200 + 600
 # Until the connect function returns, the management API answers 410 for the new connection.
 GRACE_SECONDS = 30
 
-# The reason for a limit: a disconnect deletes a row and sends presence for each channel.
+# A disconnect deletes a row, and sends presence, for each channel.
 MAX_CHANNELS = 50
 
 _EXISTS = "attribute_exists(connection_id)"
@@ -83,7 +83,7 @@ def add(
         if user.claims:
             row["claims"] = {"S": json.dumps(user.claims)}
     # The condition fails if an earlier attempt has written the row. Without it, a retry would
-    # delete the channels that were joined between the two.
+    # delete the channels that were joined between the two attempts.
     put = {"Item": row, "ConditionExpression": "attribute_not_exists(connection_id)"}
     with suppress(ConditionFailed):
         if user is None:
