@@ -41,8 +41,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name == "test_policies.py")
 
 
+def pytest_configure() -> None:
+    """Search for unused objects less often. Most objects of boto3 and moto stay in use."""
+    gc.set_threshold(50_000, 20, 20)
+
+
 def pytest_unconfigure() -> None:
-    """Let the process end without a search for unused objects, which takes a second."""
+    """Let the process end without such a search, which takes a second."""
     gc.freeze()
 
 
