@@ -144,6 +144,7 @@ ORDERS = """
     "FunctionName": {"Fn::GetAtt": ["Fanout", "Arn"]}
   }
 }"""
+ORDERS_AS_TEXT = re.sub(r'\["(\w+)", "Arn"\]', r'"\1.Arn"', ORDERS)
 ON_QUEUE = '\n\n@app.on_sqs_message(queue="orders")\ndef on_order(event):\n    pass\n'
 QUEUE_SETTINGS = of_function("on_order", iam_policy_file="dev/on_order.json")
 EMPTY_POLICY = write(".chalice/dev/on_order.json", '{"Statement": []}')
@@ -234,6 +235,17 @@ EFFECTS: dict[str, tuple[list[Edit], list[str]]] = {
         [
             of_function("fanout", lambda_timeout=300),
             replace("resources.json", '"Resources": {', f'"Resources": {{{ORDERS},'),
+        ],
+        [r"fanout may run longer than its queue's VisibilityTimeout \(got 300 > 30\)"],
+    ),
+    "queue of a function that a resource file names by its ARN, as a text": (
+        [
+            of_function("fanout", lambda_timeout=300),
+            replace(
+                "resources.json",
+                '"Resources": {',
+                f'"Resources": {{{ORDERS_AS_TEXT},',
+            ),
         ],
         [r"fanout may run longer than its queue's VisibilityTimeout \(got 300 > 30\)"],
     ),

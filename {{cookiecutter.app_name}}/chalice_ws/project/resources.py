@@ -8,6 +8,7 @@ from typing import Any
 from chalice.config import Config
 
 from chalice_ws.project.config import stack_name
+from chalice_ws.project.references import references
 from chalice_ws.project.resource_files import merge, read_resource_file, resource_files
 
 LOG_GROUP = "AWS::Logs::LogGroup"
@@ -164,7 +165,9 @@ class Resources:
         if value.keys() == {"Ref"}:
             return self._names.get(value["Ref"], value)
         if value.keys() == {"Fn::GetAtt"}:
-            return self._attributes.get(".".join(map(str, value["Fn::GetAtt"])), value)
+            parts = value["Fn::GetAtt"]
+            name = parts if isinstance(parts, str) else ".".join(map(str, parts))
+            return self._attributes.get(name, value)
         if value.keys() == {"Fn::Sub"} and isinstance(value["Fn::Sub"], str):
             text = value["Fn::Sub"]
             for name, replacement in {**self._names, **self._attributes}.items():
@@ -175,11 +178,7 @@ class Resources:
 
 def called_function(source: dict[str, Any]) -> str:
     """Return the logical id of the function of an event source mapping, or an empty string."""
-    function = source.get("FunctionName")
-    if not isinstance(function, dict):
-        return ""
-    (attribute, *_) = function.get("Fn::GetAtt", [""])
-    return str(function.get("Ref", attribute))
+    return min(references(source.get("FunctionName")), default="")
 
 
 def needed_extras(config: Config) -> list[str]:
