@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
@@ -111,13 +112,22 @@ def test_killed_gateway_leaves_no_database_process(app: Path, tmp_path: Path) ->
         gateway.wait_until_all_end()
 
 
+@pytest.fixture
+def temporary_files() -> Iterator[Path]:
+    """A folder whose path is short enough for the address of a socket."""
+    with TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_closes_connections_and_runs_disconnect(
-    app: Path, tmp_path: Path, number: signal.Signals
+    app: Path, tmp_path: Path, temporary_files: Path, number: signal.Signals
 ) -> None:
     """A terminal and a process manager signal the whole process group. Warnings are errors here."""
     project = prepared(tmp_path / "bare")
-    with serving(app, project, tmp_path, variables={"PYTHONWARNINGS": "error"}) as gateway:
+    variables = {"PYTHONWARNINGS": "error", "TMPDIR": str(temporary_files)}
+    with serving(app, project, tmp_path, variables=variables) as gateway:
+        assert list(temporary_files.iterdir())
         with client(gateway.url) as one, client(gateway.url) as other:
             guests = {id_of(each): each for each in (one, other)}
             os.killpg(gateway.pid, number)
@@ -128,6 +138,7 @@ def test_signal_closes_connections_and_runs_disconnect(
             assert gateway.wait_for_ending(connection_id) == (1001, "Going away")
     printed = (tmp_path / "printed.txt").read_text()
     assert [word for word in ("Traceback", "Exception ignored", "Runtime") if word in printed] == []
+    assert list(temporary_files.iterdir()) == []
 
 
 def test_late_client_does_not_delay_the_end(app: Path, tmp_path: Path) -> None:

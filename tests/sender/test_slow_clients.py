@@ -174,5 +174,5 @@ def test_recipients_after_the_end_of_the_quota_are_untried_not_slow(
     assert_consistent(result, ids, api)
     # A busy machine may reach fewer of them before the deadline.
     assert result.counts["delivered"] <= accepted
-    assert "not delivered: 429" not in sender.log.partition("API Gateway said 429")[0]
-    assert result.counts["untried"] >= result.counts["failed"]
+    # None is given up. The deadline cancels attempts, which may have delivered: these are failed.
+    assert "not delivered" not in sender.log

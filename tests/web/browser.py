@@ -102,6 +102,11 @@ class Tab:
         script = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)"
         return list(self._driver.execute_script(script, css))
 
+    def value(self, css: str) -> str:
+        """The text in a field."""
+        self._front()
+        return str(self._driver.find_element(By.CSS_SELECTOR, css).get_property("value"))
+
     def run(self, script: str) -> None:
         """Run JavaScript in the page."""
         self._front()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
 
 from tests.conftest import Bake
 from tests.local.gateway import Gateway, client, dynamodb, poll, replace, serving
@@ -129,7 +130,8 @@ def test_a_connection_is_renewed_before_it_ends(bake: Bake, tmp_path: Path, driv
     with serving(app, app, tmp_path) as gateway:
         ann, bob = two_in("tea", driver, gateway.page)
         bob.click("#open-profile")
-        bob.run("document.querySelector('#name-input').focus()")
+        field = driver.find_element(By.CSS_SELECTOR, "#name-input")
+        field.send_keys("by")
         said: list[str] = []
         while gateway.printed().count("$disconnect") < 4:
             said.append(f"message {len(said)}")
@@ -139,7 +141,9 @@ def test_a_connection_is_renewed_before_it_ends(bake: Bake, tmp_path: Path, driv
                 assert tab.texts("#state") == ["Online"]
         for tab in (ann, bob):
             tab.hears(*said)
+        # What he types stays, and where.
         bob.run("if (document.activeElement.id !== 'name-input') throw 'the focus is lost'")
+        assert bob.value("#name-input") == "Bobby"
 
 
 def test_offline_and_online(app: Path, tmp_path: Path, driver: Chrome) -> None:

@@ -92,6 +92,25 @@ def test_name_given_offline_that_the_server_refuses_is_told(
     assert other.texts("#profile-name") == ["You"]
 
 
+def test_name_that_is_being_typed_outlives_a_connection(gateway: Gateway, driver: Chrome) -> None:
+    """It is the first visit of both tabs. One gives a name while the other is typing."""
+    tab = Tab(driver, gateway.page)
+    tab.run("localStorage.clear()")
+    tab.visit(gateway.page)
+    other = Tab(driver, gateway.page)
+    wait_until(lambda: other.visible("#name-input"), lambda: "no welcome")
+    driver.find_element(By.CSS_SELECTOR, "#name-input").send_keys("Bo")
+    tab.take_name("Ann")
+    other.offline(True)
+    wait_until(lambda: other.visible("#retry"), lambda: other.texts("#state"))
+    other.offline(False)
+    other.wait_for("#state", "Online")
+    assert other.visible("#welcome")
+    driver.find_element(By.CSS_SELECTOR, "#name-input").send_keys("b" + Keys.ENTER)
+    other.wait_for("#profile-name", "Bob")
+    wait_until(lambda: other.hidden("#welcome"), lambda: "the welcome stays")
+
+
 def test_channel_that_is_joined_by_name_is_told_from_others(
     gateway: Gateway, driver: Chrome
 ) -> None:

@@ -23,28 +23,39 @@ def next_frame(socket):
         return None
 
 
-people, leaves, reply, seconds = int(sys.argv[1]), "--leave" in sys.argv, None, 0.0
-with ExitStack() as stack:
-    sockets = [stack.enter_context(connect(URL, proxy=None)) for _ in range(people)]
-    speaker, waiting = sockets[0], set(sockets)
+def speak(people, leaver=None):
+    """Let the first of the people speak. One leaves when somebody has heard it.
+
+    Return those who heard it, in order, the seconds until the last of them did, and the reply.
+    """
+    heard, seconds, reply = [], 0.0, None
     started = time.monotonic()
-    speaker.send(json.dumps({"action": "broadcast", "data": "hello"}))
+    people[0].send(json.dumps({"action": "broadcast", "data": "hello"}))
     while reply is None:
         # The reply of the speaker comes after all messages, so read it last.
-        for socket in reversed(sockets):
-            frame = next_frame(socket)
+        for person in reversed(people):
+            frame = next_frame(person)
             if frame and frame.get("type") == "message":
-                waiting.discard(socket)
+                heard.append(person)
                 seconds = time.monotonic() - started
-                if leaves:
-                    leaves, people = False, people - 1
-                    gone = next(each for each in sockets[1:] if each in waiting)
-                    waiting.discard(gone)
-                    gone.close()
-            elif frame and socket is speaker:
+                if leaver:
+                    leaver.close()
+                    leaver = None
+            elif frame and person is people[0]:
                 reply = frame
-    waiting = {socket for socket in waiting if not next_frame(socket)}
-heard = people - len(waiting)
-who = f"all {people}" if not waiting else f"{heard} of {people}"
+    heard += [person for person in people if person not in heard and next_frame(person)]
+    return heard, seconds, reply
+
+
+with ExitStack() as stack:
+    people = [stack.enter_context(connect(URL, proxy=None)) for _ in range(int(sys.argv[1]))]
+    leaver = None
+    if "--leave" in sys.argv:
+        # Everybody hears it in the table's order. Somebody in the middle is to leave.
+        order = [person for person in speak(people)[0] if person is not people[0]]
+        leaver = order[len(order) // 2] if order else None
+    heard, seconds, reply = speak(people, leaver)
+count = len(people) - bool(leaver)
+who = f"all {count}" if len(heard) == count else f"{len(heard)} of {count}"
 print(f"{who} people heard it, the last after {seconds:.2f} s")
 print(f"the speaker got: {json.dumps(reply)}")

@@ -56,11 +56,8 @@ async def _exit_after(serving: Awaitable[None]) -> NoReturn:
     except AppError as error:
         print(f"error: {error}", file=sys.stderr)
         status = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Do not close the loop: where warnings are errors, uvloop never ends. Do not wait for threads:
-    # with --workers 0 a handler may never return. The child processes notice the end.
-    os._exit(status)
+    # Do not close the loop: where warnings are errors, uvloop never ends.
+    processes.exit_now(status)
 
 
 def _command(prog: str) -> str:

@@ -17,8 +17,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
+from multiprocessing.util import get_temp_dir
+from shutil import rmtree
 from threading import Thread
-from typing import Any
+from typing import Any, NoReturn
 
 _context = multiprocessing.get_context("forkserver")
 # The first one takes the process from which they are forked out of the gateway's group.
@@ -32,6 +34,19 @@ Main = Callable[..., None]
 def prepare() -> None:
     """Start the process that they are forked from. It loads while this process goes on."""
     forkserver.ensure_running()
+
+
+def exit_now(status: int) -> NoReturn:
+    """End this process with an exit status. The child processes notice, and end.
+
+    It does not wait for threads: with `--workers 0` a handler may never return.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # os._exit skips what multiprocessing has registered for the exit: to delete this folder, which
+    # has the socket of the process that they are forked from.
+    rmtree(get_temp_dir(), ignore_errors=True)
+    os._exit(status)
 
 
 def start(main: Main, *arguments: Any) -> tuple[BaseProcess, socket.socket]:

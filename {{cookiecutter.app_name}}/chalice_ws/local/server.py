@@ -5,7 +5,6 @@ import asyncio
 import gc
 import json
 import logging
-import os
 import shlex
 import signal
 from collections.abc import Callable
@@ -247,5 +246,7 @@ async def wait_for_signal() -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_signal_handler(signal.SIGINT, lambda: os._exit(130) if stop.is_set() else stop.set())
+    loop.add_signal_handler(
+        signal.SIGINT, lambda: processes.exit_now(130) if stop.is_set() else stop.set()
+    )
     await stop.wait()

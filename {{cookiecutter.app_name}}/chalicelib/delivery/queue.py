@@ -46,10 +46,6 @@ class Enqueued(Outcome):
 
     queued: int = 0
 
-    def counts(self) -> dict[str, int]:
-        """Return the number of recipients by status, and of ranges in the queue."""
-        return {**super().counts(), "queued": self.queued}
-
 
 def enqueue(push: Mapping[str, Any], endpoint: str | None, exclude: Collection[str]) -> Enqueued:
     """Put a push into the queue: one task for each shard of its channel.

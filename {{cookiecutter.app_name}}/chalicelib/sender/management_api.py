@@ -60,6 +60,8 @@ class ManagementAPI:
             Rejected: another attempt would not succeed.
             Blocked: no attempt with this endpoint would succeed.
         """
+        if endpoint in self.blocked:
+            raise Blocked
         try:
             return await self._post(connection_id, endpoint)
         except (Forbidden, ssl.SSLCertVerificationError) as error:

@@ -70,17 +70,13 @@ class Delivery:
             and self._is_throttled_too_long(rate_limit)
             and await api.has_quota(self._endpoint)
         )
-        # An attempt that is cancelled from here on may have delivered.
-        self.status = "failed"
-        if self._endpoint in api.blocked:
-            self.problem = ""
-            return True
+        # An attempt that is cancelled from here on may have delivered: the last problem is not why.
+        self.status, self.problem = "failed", ""
         try:
             self.status = await api.post(self.connection_id, self._endpoint)
             _slow_until.pop(self.connection_id, None)
             return True
         except Blocked:
-            self.problem = ""
             return True
         except Rejected as error:
             self.problem = str(error)

@@ -42,7 +42,7 @@ class Outcome:
             getattr(self, status).append(connection_id)
 
     def counts(self) -> dict[str, int]:
-        """Return the number of recipients for each status."""
+        """Return the number of recipients for each status, and what a subclass counts."""
         return {**vars(self), "gone": len(self.gone), "untried": len(self.untried)}
 
 

@@ -21,6 +21,7 @@ export function serveName(client, session, user, onNamed) {
   on("name-form", "submit", async () => {
     await client.setName($("name-input").value.trim());
     session.name = client.name;
+    $("name-input").value = client.name;
     show();
     // The form goes behind the avatar, and the focus not with it.
     const inWelcome = $("welcome").contains(document.activeElement);
@@ -35,7 +36,10 @@ export function serveName(client, session, user, onNamed) {
 /** @param {Client} client @param {string} user */
 function showName({ name }, user) {
   const shown = user || name || "You";
-  $("name-input").value = name;
+  // What the user is typing stays.
+  const input = $("name-input");
+  if (input.value === input.defaultValue) input.value = name;
+  input.defaultValue = name;
   $("profile-name").textContent = shown;
   setAvatar($("profile-avatar"), shown);
 }

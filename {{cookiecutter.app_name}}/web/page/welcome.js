@@ -10,11 +10,13 @@ function placeForm() {
 }
 
 /**
+ * A connection that is renewed, or a name given in another tab, does not end it: somebody may be typing.
+ *
  * @param {import("./session.js").Session} session
  * @param {boolean} hasNames whether the server lets users choose a name
  */
 export function showWelcome(session, hasNames) {
-  $("welcome").hidden = !hasNames || session.welcomed;
+  $("welcome").hidden = !hasNames || (session.welcomed && $("welcome").hidden);
   placeForm();
 }
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from chalice_ws.local import processes
 from chalice_ws.local.definitions import read_definitions
 from chalice_ws.local.functions.runtime import Result
 from chalice_ws.local.functions.workers import Workers
@@ -38,11 +39,7 @@ def main(
         arguments: the command line without the program's name; None: that of this process.
         prog: the program's name in the help.
     """
-    status = _invoke(_parser(prog).parse_args(arguments))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Do not wait for the process of DynamoDB, which notices that this one has ended.
-    os._exit(status)
+    processes.exit_now(_invoke(_parser(prog).parse_args(arguments)))
 
 
 def _invoke(options: argparse.Namespace) -> int:
