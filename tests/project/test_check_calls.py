@@ -138,7 +138,7 @@ def allow(*actions: str, effect: str = "Allow") -> dict[str, Any]:
 
 def app_with(folder: Path, policies: dict[str, list[dict[str, Any]]]) -> Path:
     """Make the app with a policy file for each function."""
-    # check_functions reports the sending of the function for messages.
+    # check/functions.py reports the sending of the function for messages.
     sending = {"websocket_message": [allow("execute-api:ManageConnections")]}
     files = {
         f".chalice/{name}.json": {

@@ -56,7 +56,7 @@ def allowed(statements: list[dict[str, Any]]) -> set[str]:
 
 def test_known_policies_allow_what_those_of_aws_allow() -> None:
     module: dict[str, Any] = {}
-    exec((PROJECT / "managed_policies.py").read_text(), module)
+    exec((PROJECT / "permissions" / "managed_policies.py").read_text(), module)
     policies = json.loads(aws_managed_policies_data)
     for name, patterns in module["MANAGED_POLICIES"].items():
         document = policies[name]["Document"]

@@ -73,10 +73,10 @@ WRONG = {
 
 @pytest.fixture
 def policy_files(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The module chalice_ws.project.policy_files of the template."""
+    """The module chalice_ws.project.permissions.policy_files of the template."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.syspath_prepend(RAW)
-    return importlib.import_module("chalice_ws.project.policy_files")
+    return importlib.import_module("chalice_ws.project.permissions.policy_files")
 
 
 def test_valid_policies_pass(policy_files: Any) -> None:

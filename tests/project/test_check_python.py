@@ -20,7 +20,7 @@ def python_version(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The module of the check."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.syspath_prepend(RAW)
-    return importlib.import_module("chalice_ws.project.python_version")
+    return importlib.import_module("chalice_ws.project.check.python_version")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_dates_are_those_of_runtimes_that_boto3_knows(python_version: Any) -> No
 
 def test_check_with_python_that_lambda_lacks_fails_in_one_line(app: Path) -> None:
     script = (
-        "import sys; from chalice_ws.project.check import main; "
+        "import sys; from chalice_ws.project.check.command import main; "
         "sys.version_info = (3, 99, 0, 'final', 0); sys.exit(main([]))"
     )
     done = subprocess.run(

@@ -83,7 +83,7 @@ def project(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
 
 
 def test_each_setting_is_tested_and_documented(project: Callable[[str], Any]) -> None:
-    names = {name for level in project("check_config").accepted_names().values() for name in level}
+    names = {name for level in project("check.config").accepted_names().values() for name in level}
     assert names - OBJECTS == set(VALUES)
     document = (RAW / "docs" / "deploy.md").read_text()
     rows = {name for line in document.splitlines() for name in re.findall(r"^\| `(\w+)`", line)}
@@ -92,7 +92,7 @@ def test_each_setting_is_tested_and_documented(project: Callable[[str], Any]) ->
 
 @pytest.mark.parametrize("name", VALUES)
 def test_value_of_setting_is_checked(project: Callable[[str], Any], name: str) -> None:
-    check_values = project("check_values").check_values
+    check_values = project("values").check_values
     valid, wrong = VALUES[name]
     for value in valid:
         assert list(check_values("stages.dev.", {name: value})) == [], value

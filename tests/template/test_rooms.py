@@ -59,9 +59,12 @@ DIRECTIONS = {
     },
     "chalice_ws.connect": {"chalice_ws.project"},
     "chalice_ws.__main__": {"chalice_ws.cli", "chalice_ws.project"},
+    # Rooms within a room come first.
+    "chalice_ws.project.check": {"chalice_ws.project", "chalice_ws.project.permissions"},
+    "chalice_ws.project.permissions": {"chalice_ws.project"},
     "chalice_ws.project": NOTHING,
     "chalice_ws.local": {"chalice_ws.project"},
-    "chalice_ws.deploy": {"chalice_ws.project"},
+    "chalice_ws.deploy": {"chalice_ws.project", "chalice_ws.project.check"},
     # The descriptions of the actions: never deployed.
     "docs": {"chalicelib.actions", "chalicelib.replies", "chalicelib.protocol"},
 }
@@ -165,7 +168,9 @@ def test_each_module_is_in_a_room(app: Path) -> None:
         ("app", "from chalicelib.sender import send"),
         ("chalice_ws.deploy.stack", "from chalice_ws.local import services"),
         ("chalice_ws.local.cli", "from chalicelib.settings import actions"),
-        ("chalice_ws.project.check", "import app"),
+        ("chalice_ws.project.check.command", "import app"),
+        ("chalice_ws.project.config", "from chalice_ws.project.check import settings"),
+        ("chalice_ws.project.permissions.grant", "from chalice_ws.project.check import policies"),
         ("chalicelib.storage.table", "import_module('chalicelib.delivery.pushes')"),
         ("chalicelib", "from chalicelib.actions import router"),
     ],

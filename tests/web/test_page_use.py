@@ -93,7 +93,7 @@ def test_name_given_offline_that_the_server_refuses_is_told(
 
 
 def test_name_that_is_being_typed_outlives_a_connection(gateway: Gateway, driver: Chrome) -> None:
-    """It is the first visit of both tabs. One gives a name while the other is typing."""
+    """Two tabs are open for the first time. One gives a name while the other is typing."""
     tab = Tab(driver, gateway.page)
     tab.run("localStorage.clear()")
     tab.visit(gateway.page)

@@ -19,10 +19,13 @@ COMMANDS = {
         "run one function of an app, such as one with a schedule or a queue",
     ),
     "check": (
-        "chalice_ws.project.check",
+        "chalice_ws.project.check.command",
         "check an app for faults that neither Chalice nor AWS would report",
     ),
-    "grant": ("chalice_ws.project.grant", "allow a function of an app to do more in AWS"),
+    "grant": (
+        "chalice_ws.project.permissions.grant",
+        "allow a function of an app to do more in AWS",
+    ),
     "lesson": (f"{WORKSHOP}.command", "copy, compare or check a lesson of the workshop"),
 }
 

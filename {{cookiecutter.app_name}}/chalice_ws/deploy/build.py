@@ -15,7 +15,7 @@ from chalice.config import Config
 from chalice_ws.deploy.archive import normalize
 from chalice_ws.deploy.errors import DeployError
 from chalice_ws.project.aws_settings import without_settings
-from chalice_ws.project.check import check_app
+from chalice_ws.project.check.command import check_app
 from chalice_ws.project.config import as_list, stack_name
 from chalice_ws.project.resource_files import merge, read_resource_file, resource_files
 

@@ -14,7 +14,7 @@ from chalice_ws.deploy.logs import print_log_group
 from chalice_ws.deploy.page import write_page
 from chalice_ws.deploy.sign_in import require_sign_in
 from chalice_ws.deploy.targets import command
-from chalice_ws.project.python_version import check_python
+from chalice_ws.project.check.python_version import check_python
 from chalice_ws.project.quotas import RATE_VARIABLE
 from chalice_ws.project.resources import LOG_GROUP, TABLE, needed_extras, read_resources
 from chalice_ws.project.tables import create_tables

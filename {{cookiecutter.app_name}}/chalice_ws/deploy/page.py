@@ -9,9 +9,9 @@ from typing import Any
 from chalice_ws.deploy.context import Context
 from chalice_ws.deploy.errors import DeployError
 from chalice_ws.deploy.targets import command
+from chalice_ws.project.check.sign_in import is_open
 from chalice_ws.project.functions import CONNECT
 from chalice_ws.project.page import SETTINGS, read_page_settings
-from chalice_ws.project.sign_in import is_open
 
 PAGE = SETTINGS.parent
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from chalice.config import Config
 
 from chalice_ws.deploy.errors import DeployError
-from chalice_ws.project import sign_in
+from chalice_ws.project.check import sign_in
 from chalice_ws.project.config import place_of
 from chalice_ws.project.functions import CONNECT
 from chalice_ws.project.resources import read_resources

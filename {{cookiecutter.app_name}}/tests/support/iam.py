@@ -20,7 +20,7 @@ KNOWN_CONDITIONS: list[tuple[Any, bool]] = []
 
 # Actions that a service takes with a function's role, and that no code calls, by the function's
 # name in app.py, such as ("notify", "kms:Decrypt"). Those that a setting needs are known already:
-# chalice_ws/project/role_permissions.py has them.
+# chalice_ws/project/permissions/role_permissions.py has them.
 SERVICE_ACTIONS: list[tuple[str, str]] = []
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from chalice_ws.project.config import read_config, read_json
 from chalice_ws.project.makefile import makefile_extras
+from chalice_ws.project.permissions.role_permissions import needed_actions
 from chalice_ws.project.resources import read_resources
-from chalice_ws.project.role_permissions import needed_actions
 from chalicelib.aws import session
 from tests.support.calls import CallRecorder, new_call
 from tests.support.iam import (
@@ -123,7 +123,8 @@ def unused(stage: str) -> list[str]:
 
 @cache
 def _used_by_services(stage: str, path: Path) -> set[str]:
-    # What Lambda does itself for a function: chalice_ws/project/role_permissions.py names it.
+    # What Lambda does itself for a function, as chalice_ws/project/permissions/role_permissions.py
+    # names it.
     from app import app
 
     config = read_config(PROJECT, stage, app)

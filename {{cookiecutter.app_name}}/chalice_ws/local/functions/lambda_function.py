@@ -13,10 +13,10 @@ from types import SimpleNamespace
 from chalice.config import Config
 from chalice.local import LambdaContext
 
-from chalice_ws.project.check_values import RULES
 from chalice_ws.project.config import CONFIG, AppError
 from chalice_ws.project.functions import REST
 from chalice_ws.project.resources import ACCOUNT
+from chalice_ws.project.values import RULES
 
 # Chalice's defaults.
 DEFAULT_MEMORY_MB = 128

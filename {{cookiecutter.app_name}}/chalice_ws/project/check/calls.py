@@ -23,13 +23,13 @@ from chalice.policy import (
     policy_from_source_code,
 )
 
-from chalice_ws.project.calls import MANAGEMENT_API, Call, Calls
+from chalice_ws.project.check.stage import Stage
 from chalice_ws.project.config import Advice, shown
 from chalice_ws.project.functions import REST
-from chalice_ws.project.iam_names import KNOWN_SERVICES, OTHER_NAMES
-from chalice_ws.project.policy_files import read_statements
-from chalice_ws.project.role_permissions import allowed_actions
-from chalice_ws.project.stage import Stage
+from chalice_ws.project.permissions.calls import MANAGEMENT_API, Call, Calls
+from chalice_ws.project.permissions.iam_names import KNOWN_SERVICES, OTHER_NAMES
+from chalice_ws.project.permissions.policy_files import read_statements
+from chalice_ws.project.permissions.role_permissions import allowed_actions
 
 # Its usual call needs no permission.
 OTHER_SERVICES = ("sts",)

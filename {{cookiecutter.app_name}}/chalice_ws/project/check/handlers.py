@@ -8,10 +8,10 @@ from typing import Any
 from chalice import Chalice
 from chalice.app import ScheduledEventConfig
 
+from chalice_ws.project.check.stage import Stage
 from chalice_ws.project.config import shown
 from chalice_ws.project.load import own_modules
 from chalice_ws.project.schedule_expressions import expression_of, parse
-from chalice_ws.project.stage import Stage
 
 # What Chalice deploys of the app's folder.
 DEPLOYED = ("app.py", "chalicelib", "vendor")

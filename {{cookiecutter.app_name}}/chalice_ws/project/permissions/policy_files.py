@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from chalice_ws.project.config import Advice, AppError, as_list, read_json, shown
-from chalice_ws.project.iam_names import check_action
-from chalice_ws.project.stage import Stage
+from chalice_ws.project.config import as_list, read_json
 
 VERSIONS = ("2012-10-17", "2008-10-17")
 KEYS = ("Version", "Id", "Statement")
@@ -32,7 +30,7 @@ _CONDITION_OPERATOR = re.compile(
 )
 
 # A service cannot be a pattern.
-_ACTION = re.compile(r"\*(:\*)?|[A-Za-z0-9-]+:[A-Za-z0-9*?]+")
+ACTION = re.compile(r"\*(:\*)?|[A-Za-z0-9-]+:[A-Za-z0-9*?]+")
 _RESOURCE = re.compile(r"\*|arn:.+", re.DOTALL)
 
 
@@ -43,26 +41,6 @@ def read_statements(path: Path) -> list[dict[str, Any]]:
     """
     content = read_json(path) if path.exists() else {}
     return [each for each in as_list(content.get("Statement")) if isinstance(each, dict)]
-
-
-def check_policy_files(stage: Stage) -> Iterator[str]:
-    """Yield faults for which AWS would refuse a policy file."""
-    for path in stage.policy_files():
-        for problem in find_faults(read_json(path)):
-            yield f"{shown(path)}: {problem}"
-
-
-def check_action_names(stage: Stage) -> Iterator[str]:
-    """Yield actions of policy files that AWS does not have. It takes them, and ignores them."""
-    for path in stage.policy_files():
-        names = [name for each in read_statements(path) for name in as_list(each.get("Action"))]
-        for name in dict.fromkeys(map(str, names)):
-            try:
-                if _ACTION.fullmatch(name) and "?" not in name and not name.startswith("*"):
-                    service, _, action = name.partition(":")
-                    check_action(f"{service.lower()}:{action}")
-            except AppError as error:
-                yield Advice(f"{shown(path)}: {error}")
 
 
 def find_faults(policy: dict[str, Any]) -> Iterator[str]:
@@ -111,7 +89,7 @@ def _find_statement_faults(statement: dict[str, Any], where: str) -> Iterator[st
         elif not isinstance(keys, dict):
             yield f"{where}: {operator} is not an object (got {keys!r}); name a condition key in it"
     for name, pattern, use in (
-        ("Action", _ACTION, "one such as dynamodb:GetItem"),
+        ("Action", ACTION, "one such as dynamodb:GetItem"),
         ("Resource", _RESOURCE, "an ARN, or *"),
     ):
         names = [each for each in (name, f"Not{name}") if each in statement]

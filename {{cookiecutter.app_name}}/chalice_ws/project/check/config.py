@@ -13,9 +13,9 @@ from chalice.config import Config
 from chalice_ws.project import quotas
 from chalice_ws.project.actions import GENERATED, split_names
 from chalice_ws.project.app_settings import find_invalid, find_misspelt
+from chalice_ws.project.check.stage import Stage
 from chalice_ws.project.config import CONFIG, FUNCTION, STAGE, STAGE_FUNCTION, TOP, Advice, levels
 from chalice_ws.project.functions import CONNECT, MESSAGE, logical_id
-from chalice_ws.project.stage import Stage
 
 
 class _Recorder(dict[str, Any]):

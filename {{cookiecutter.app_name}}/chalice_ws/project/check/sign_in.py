@@ -11,13 +11,13 @@ from typing import Any
 
 from chalice.config import Config
 
+from chalice_ws.project.check.stage import Stage
 from chalice_ws.project.config import place_of, shown
 from chalice_ws.project.functions import CONNECT, MESSAGE, logical_id
 from chalice_ws.project.page import SETTINGS, find_wrong_client, read_page_settings
-from chalice_ws.project.policy_files import read_statements
+from chalice_ws.project.permissions.policy_files import read_statements
+from chalice_ws.project.permissions.role_permissions import allowed_actions
 from chalice_ws.project.resources import Resources
-from chalice_ws.project.role_permissions import allowed_actions
-from chalice_ws.project.stage import Stage
 
 READ_SECRET = "ssm:GetParameter"
 

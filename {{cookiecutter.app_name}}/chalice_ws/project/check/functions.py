@@ -16,11 +16,11 @@ from chalice.deploy.validate import (
     validate_feature_flags,
 )
 
+from chalice_ws.project.check.stage import Stage
 from chalice_ws.project.config import Advice, AppError, as_list, shown, stack_name
 from chalice_ws.project.functions import DECORATORS, MESSAGE
 from chalice_ws.project.load import MISSING_FLAG, is_unwrapped, load_app, own_modules
-from chalice_ws.project.policy_files import read_statements
-from chalice_ws.project.stage import Stage
+from chalice_ws.project.permissions.policy_files import read_statements
 
 # API Gateway does not wait longer for a function.
 MAX_TIMEOUT_SECONDS = 29

@@ -10,7 +10,7 @@ from chalice.config import Config
 
 from chalice_ws.project.config import as_list
 from chalice_ws.project.functions import logical_id, role_id
-from chalice_ws.project.managed_policies import MANAGED_POLICIES
+from chalice_ws.project.permissions.managed_policies import MANAGED_POLICIES
 from chalice_ws.project.resources import Resources
 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions

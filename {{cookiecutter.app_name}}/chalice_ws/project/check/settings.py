@@ -5,19 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from chalice_ws.project.check_values import (
+from chalice_ws.project.check.stage import Stage
+from chalice_ws.project.config import CONFIG, Advice, levels, read_json, stack_name
+from chalice_ws.project.functions import logical_id, role_id
+from chalice_ws.project.permissions.policy_files import read_statements
+from chalice_ws.project.permissions.role_permissions import allowed_actions, needed_actions
+from chalice_ws.project.references import references
+from chalice_ws.project.resources import needed_extras
+from chalice_ws.project.values import (
     MAX_LAYERS,
     MAX_VARIABLES_BYTES,
     check_values,
     variables_bytes,
 )
-from chalice_ws.project.config import CONFIG, Advice, levels, read_json, stack_name
-from chalice_ws.project.functions import logical_id, role_id
-from chalice_ws.project.policy_files import read_statements
-from chalice_ws.project.references import references
-from chalice_ws.project.resources import needed_extras
-from chalice_ws.project.role_permissions import allowed_actions, needed_actions
-from chalice_ws.project.stage import Stage
 
 # The settings of REST APIs. A WebSocket API ignores them.
 REST_SETTINGS = (

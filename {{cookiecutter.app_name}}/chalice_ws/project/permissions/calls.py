@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chalice_ws.project.config import shown
-from chalice_ws.project.source import (
+from chalice_ws.project.permissions.source import (
     Function,
     Part,
     Unit,

@@ -19,23 +19,23 @@ from typing import NamedTuple
 
 from chalice.constants import DEFAULT_STAGE_NAME
 
-from chalice_ws.project import (
-    check_calls,
-    check_config,
-    check_functions,
-    check_handlers,
-    check_secrets,
-    check_settings,
-    policy_files,
+from chalice_ws.project.aws_settings import defer_credentials, hide_wrong_settings
+from chalice_ws.project.check import (
+    calls,
+    config,
+    functions,
+    handlers,
+    policies,
+    secrets,
+    settings,
     sign_in,
 )
-from chalice_ws.project.aws_settings import defer_credentials, hide_wrong_settings
+from chalice_ws.project.check.python_version import check_python
+from chalice_ws.project.check.stage import Stage, load_stage
 from chalice_ws.project.config import CONFIG, Advice, AppError, read_config, read_json
 from chalice_ws.project.makefile import makefile_extras
 from chalice_ws.project.options import add_project_dir
-from chalice_ws.project.python_version import check_python
 from chalice_ws.project.resource_files import read_resource_file, resource_files
-from chalice_ws.project.stage import Stage, load_stage
 
 SUMMARY = "Check an app for faults that neither Chalice nor AWS would report."
 
@@ -49,34 +49,34 @@ AWS_ENVIRONMENT = {
 
 # Each yields lines: problems, or Advice, which is printed as a warning.
 CHECKS: list[Callable[[Stage], Iterator[str]]] = [
-    check_functions.check_app,
-    check_functions.check_handlers,
-    check_functions.check_session,
-    check_functions.check_blueprints,
-    check_handlers.check_parameters,
-    check_handlers.check_schedules,
-    check_handlers.check_files,
-    check_functions.check_timeouts,
-    check_functions.check_defaults,
-    check_functions.check_policies,
-    policy_files.check_policy_files,
-    check_functions.check_unused_policies,
-    check_config.check_variables,
+    functions.check_app,
+    functions.check_handlers,
+    functions.check_session,
+    functions.check_blueprints,
+    handlers.check_parameters,
+    handlers.check_schedules,
+    handlers.check_files,
+    functions.check_timeouts,
+    functions.check_defaults,
+    functions.check_policies,
+    policies.check_policy_files,
+    functions.check_unused_policies,
+    config.check_variables,
     sign_in.check_sign_in,
-    check_settings.check_unread,
-    check_settings.check_regions,
-    check_settings.check_roles,
-    check_settings.check_grants,
-    check_settings.check_queues,
-    check_calls.check_calls,
-    check_settings.check_limits,
-    check_config.check_fanout_rate,
-    check_config.check_unused_actions,
-    check_settings.check_reserved_runs,
-    check_functions.check_tables,
-    policy_files.check_action_names,
+    settings.check_unread,
+    settings.check_regions,
+    settings.check_roles,
+    settings.check_grants,
+    settings.check_queues,
+    calls.check_calls,
+    settings.check_limits,
+    config.check_fanout_rate,
+    config.check_unused_actions,
+    settings.check_reserved_runs,
+    functions.check_tables,
+    policies.check_action_names,
     # It is the last: it imports the app again.
-    check_functions.check_imports,
+    functions.check_imports,
 ]
 
 
@@ -151,13 +151,13 @@ def _check_stage(project_dir: Path, name: str, extras: Sequence[str]) -> Finding
         content = read_config(project_dir, name).config_from_disk
     except AppError as error:
         return _sort([*problems, str(error)])
-    problems += check_settings.check_stage_values(content, name)
-    problems += check_secrets.find_secrets(content, name, project_dir)
+    problems += settings.check_stage_values(content, name)
+    problems += secrets.find_secrets(content, name, project_dir)
     try:
         stage = load_stage(project_dir, name, extras)
     except AppError as error:
-        return _sort([*problems, str(error), *check_config.check_names(content)])
-    problems += check_config.check_names(content, stage.python_names())
+        return _sort([*problems, str(error), *config.check_names(content)])
+    problems += config.check_names(content, stage.python_names())
     for check in CHECKS:
         # A fault that ends one check must not hide what the others find.
         try:
@@ -176,13 +176,14 @@ def _sort(lines: list[str]) -> Findings:
 
 def _describe(stage: Stage) -> str:
     """Return what the checks have looked at."""
-    functions = stage.functions.values()
-    policies = {str(each.role.policy) for each in functions if hasattr(each.role, "policy")}
+    all_functions = stage.functions.values()
+    roles = [each.role for each in all_functions]
+    all_policies = {str(role.policy) for role in roles if hasattr(role, "policy")}
     files = resource_files(Path(stage.config.project_dir), stage.extras)
     counts = [
-        (len(functions), "function", "functions"),
+        (len(all_functions), "function", "functions"),
         (len(stage.actions), "action", "actions"),
-        (len(policies), "policy", "policies"),
+        (len(all_policies), "policy", "policies"),
         (len(stage.config.environment_variables), "variable", "variables"),
         (len(files), "resource file", "resource files"),
     ]

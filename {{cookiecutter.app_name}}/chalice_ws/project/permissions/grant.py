@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from chalice_ws.project.config import CONFIG, AppError, as_list, read_json, shown
-from chalice_ws.project.iam_names import check_action, complete_resource
 from chalice_ws.project.options import add_project_dir
-from chalice_ws.project.policy_files import read_statements
+from chalice_ws.project.permissions.iam_names import check_action, complete_resource
+from chalice_ws.project.permissions.policy_files import read_statements
 
 SUMMARY = """Allow a function to do more in AWS: add actions to its policy file in each stage.
 

@@ -1,0 +1,1 @@
+"""`make check`: faults of an app that neither Chalice nor AWS would report."""
