@@ -24,6 +24,9 @@ CHANNELS = ["tea", "coffee", "cake", "juice", "water"]
 CLIENTS = 30
 ROUNDS = 120
 
+# The numbers that were sent, by channel and sender.
+Sent = dict[str, dict[str, list[int]]]
+
 # A bound for a hang. A busy machine is far from it.
 MAX_SECONDS = 600
 
@@ -103,12 +106,25 @@ class Listener:
         """Return whether it is connected and has all messages that it missed."""
         return bool(self.client.online.is_set())
 
+    def missing(self, sent: Sent) -> list[Any]:
+        """Return the messages that it does not have, each with the channel."""
+        return [
+            (channel, name, number)
+            for channel, messages in self.messages.items()
+            for name, numbers in sent.get(channel, {}).items()
+            for number in numbers
+            if [name, number] not in [each["data"] for each in messages]
+        ]
 
-async def until(condition: Callable[[], bool], description: str) -> None:
-    """Wait until a condition is true. Raise AssertionError after MAX_SECONDS."""
+
+async def until(
+    condition: Callable[[], bool], description: str, state: Callable[[], object] = str
+) -> None:
+    """Wait until a condition is true. Raise AssertionError with a state after MAX_SECONDS."""
     end = time.monotonic() + MAX_SECONDS
     while not condition():
-        assert time.monotonic() < end, f"no end within {MAX_SECONDS} s: {description}"
+        problem = f"no end within {MAX_SECONDS} s: {description}"
+        assert time.monotonic() < end, f"{problem}; {state()}"
         await asyncio.sleep(0.05)
 
 
@@ -135,11 +151,9 @@ async def break_things(
     return counts
 
 
-async def broadcast(
-    clients: list[Listener], chance: random.Random
-) -> dict[str, dict[str, list[int]]]:
-    """Broadcast until cancelled. Return the numbers by channel and sender."""
-    sent: dict[str, dict[str, list[int]]] = {}
+async def broadcast(clients: list[Listener], chance: random.Random) -> Sent:
+    """Broadcast until cancelled. Return what was sent."""
+    sent: Sent = {}
     with suppress(asyncio.CancelledError):
         for number in count(1):
             await asyncio.sleep(chance.uniform(0, 0.2))
@@ -192,7 +206,11 @@ async def story(
             )
 
         await until(lambda: not any(each.unsent_count for each in clients), "all messages are sent")
-        await until(complete, "all messages are received")
+        await until(
+            complete,
+            "all messages are received",
+            lambda: {each.name: (each.is_complete(), each.missing(sent)) for each in clients},
+        )
     for each in clients:
         for channel, messages in each.messages.items():
             received: dict[str, list[int]] = {}

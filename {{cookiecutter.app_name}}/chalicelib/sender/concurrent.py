@@ -3,8 +3,8 @@
 Strategy:
 
 - `RecipientQueue` reads recipients in a thread. Sending begins with the first of them.
-- Each worker is a task. It takes a `Delivery`, makes one attempt, and takes the next one. If
-  another attempt is needed, the delivery waits for its time in one of two heaps.
+- Each worker is a task. It takes a `Recipient`, makes one attempt, and takes the next one. If
+  another attempt is needed, the recipient waits for its time in one of two heaps.
 - A worker uses one HTTP connection at a time. So the number of workers sets the number of
   connections (`connections_worth_opening`).
 - `ManagementAPI` signs the request, takes a connection from the `Pool`, and maps the response to a
@@ -29,7 +29,7 @@ from chalicelib.sender.management_api import ManagementAPI
 from chalicelib.sender.pool import Pool
 from chalicelib.sender.rate_limit import RateLimit
 from chalicelib.sender.recipients import RecipientQueue
-from chalicelib.sender.retry import Delivery
+from chalicelib.sender.retry import Recipient
 from chalicelib.sender.task_group import TaskGroup
 from chalicelib.sender.types import OnResult, Recipients
 
@@ -69,9 +69,9 @@ class _FanOut:
     ) -> None:
         self._pool = pool
         self._queue = RecipientQueue(recipients)
-        # Heaps: the delivery to attempt first is the first one.
-        self._failed_heap: list[Delivery] = []
-        self._throttled_heap: list[Delivery] = []
+        # Heaps: the recipient to attempt first is the first one.
+        self._failed_heap: list[Recipient] = []
+        self._throttled_heap: list[Recipient] = []
         self._rate_limit = RateLimit(settings.fanout_rps())
         self._api = ManagementAPI(pool, payload, self._rate_limit)
         self._tasks = TaskGroup(pool.loop)
@@ -101,22 +101,22 @@ class _FanOut:
             self._tasks.start(self._work())
 
     async def _work(self) -> None:
-        while delivery := await self._next_delivery():
+        while recipient := await self._next_recipient():
             is_final = True
             try:
-                is_final = await delivery.attempt(
+                is_final = await recipient.attempt(
                     self._api, self._rate_limit, self._queue.is_finished()
                 )
             finally:
                 if is_final:
-                    self._finish(delivery)
-                elif delivery.status == "failed":
-                    heappush(self._failed_heap, delivery)
+                    self._finish(recipient)
+                elif recipient.status == "failed":
+                    heappush(self._failed_heap, recipient)
                 else:
-                    heappush(self._throttled_heap, delivery)
+                    heappush(self._throttled_heap, recipient)
 
-    async def _next_delivery(self) -> Delivery | None:
-        """Return a delivery to attempt, or None to end the worker.
+    async def _next_recipient(self) -> Recipient | None:
+        """Return a recipient to attempt, or None to end the worker.
 
         The order is: recipients that failed, those that were not tried, those that were throttled.
         """
@@ -125,7 +125,7 @@ class _FanOut:
             if self._failed_heap and self._failed_heap[0].retry_at <= now:
                 return heappop(self._failed_heap)
             if self._queue:
-                return Delivery(*self._queue.pop())
+                return Recipient(*self._queue.pop())
             if self._throttled_heap and self._throttled_heap[0].retry_at <= now:
                 return heappop(self._throttled_heap)
             if self._waiting_worker_count >= len(self._failed_heap) + len(self._throttled_heap):
@@ -137,16 +137,16 @@ class _FanOut:
             finally:
                 self._waiting_worker_count -= 1
 
-    def _finish(self, delivery: Delivery) -> None:
-        if delivery.problem and delivery.status == "failed":
+    def _finish(self, recipient: Recipient) -> None:
+        if recipient.problem and recipient.status == "failed":
             log.warning(
-                "connection %s: not delivered: %s", delivery.connection_id, delivery.problem
+                "connection %s: not delivered: %s", recipient.connection_id, recipient.problem
             )
-        self._on_result(delivery.connection_id, delivery.status)
+        self._on_result(recipient.connection_id, recipient.status)
 
     async def _report_others(self) -> None:
-        for delivery in [*self._failed_heap, *self._throttled_heap]:
-            self._finish(delivery)
+        for recipient in [*self._failed_heap, *self._throttled_heap]:
+            self._finish(recipient)
         if not await self._queue.wait_until_stopped(COUNTING_SECONDS):
             log.error("the other recipients could not be read in time, and are not counted")
             return

@@ -1,4 +1,4 @@
-"""The delivery to one recipient: its attempts, and the time of the next one."""
+"""A recipient: the attempts to send to it, and the time of the next one."""
 
 import asyncio
 import random
@@ -30,8 +30,8 @@ SLOW_SECONDS = 60
 _slow_until: dict[str, float] = {}
 
 
-class Delivery:
-    """A delivery to one recipient.
+class Recipient:
+    """A recipient of a fan-out.
 
     `status` is valid at any time, also if the deadline cancels an attempt. Between two attempts
     it is "failed", or "untried" after a 429. `retry_at` is the time of the next attempt
@@ -50,8 +50,8 @@ class Delivery:
         self._accepted_count = self._throttled_count = 0
         self._throttled_at = 0.0
 
-    def __lt__(self, other: "Delivery") -> bool:
-        """Order deliveries by their next attempt."""
+    def __lt__(self, other: "Recipient") -> bool:
+        """Order recipients by their next attempt."""
         return self.retry_at < other.retry_at
 
     async def attempt(
