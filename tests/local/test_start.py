@@ -64,9 +64,7 @@ def test_websocket_handler_in_a_blueprint_is_served_with_a_warning(
     project = project_of(tmp_path, f"{SENDER}\napp.register_blueprint(chat)\n")
     with serving(app, project, tmp_path) as gateway, client(gateway.url) as guest:
         assert ask(guest, "hello") == "HELLO"
-        gateway.prints(
-            "chalicelib.chat.talk is in a blueprint: it runs here, and would fail on AWS"
-        )
+        gateway.prints("chalicelib.chat.talk is in a blueprint, and would fail on AWS")
         # It is registered after a save that leaves it out.
         replace(project / "app.py", SENDER)
         gateway.prints("the blueprint chalicelib.chat.chat is not registered; use ")

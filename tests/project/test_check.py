@@ -274,7 +274,7 @@ FAULTS: dict[str, list[tuple[Edit, str]]] = {
     "timeout in quotes": [
         (
             replace(CONFIG, '"lambda_timeout": 29', '"lambda_timeout": "29"'),
-            r"\(got .*websocket_connect: '29', ",
+            r"lambda_timeout is not valid \(got '29'\); use ",
         )
     ],
     "Chalice's own validation": [

@@ -1,5 +1,6 @@
 """The calls in the source of apps that are not from the template, and their policies."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,7 @@ def allow(*actions: str, effect: str = "Allow") -> dict[str, Any]:
 
 def app_with(folder: Path, policies: dict[str, list[dict[str, Any]]]) -> Path:
     """Make the app with a policy file for each function."""
-    # check/functions.py reports the sending of the function for messages.
+    # check/policies.py reports the sending of the function for messages.
     sending = {"websocket_message": [allow("execute-api:ManageConnections")]}
     files = {
         f".chalice/{name}.json": {
@@ -176,6 +177,19 @@ def test_policies_that_allow_the_calls_pass_and_denials_do_not(tmp_path: Path) -
     policies["resize"].append(allow("lambda:Invoke*", effect="Deny"))
     (line,) = check(app_with(tmp_path, policies))
     assert "resize.json does not allow what the app calls (got lambda:InvokeFunction in " in line
+
+
+def test_policy_of_aws_that_is_attached_to_a_role_may_allow_the_calls(
+    tmp_path: Path,
+) -> None:
+    """The check does not know all that AWS's policies allow."""
+    app = app_with(tmp_path, {**{name: [allow("*")] for name in FUNCTIONS}, "api_handler": []})
+    policies = ["arn:aws:iam::aws:policy/AmazonS3FullAccess"]
+    role = {"Properties": {"ManagedPolicyArns": policies}}
+    (line,) = check(app)
+    assert "api_handler.json does not allow what the app calls" in line
+    (app / "resources.json").write_text(json.dumps({"Resources": {"ApiHandlerRole": role}}))
+    assert check(app) == []
 
 
 def test_calls_that_chalice_does_not_see_are_a_warning(tmp_path: Path) -> None:

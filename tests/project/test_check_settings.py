@@ -83,7 +83,7 @@ def project(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
 
 
 def test_each_setting_is_tested_and_documented(project: Callable[[str], Any]) -> None:
-    names = {name for level in project("check.config").accepted_names().values() for name in level}
+    names = {name for level in project("check.names").accepted_names().values() for name in level}
     assert names - OBJECTS == set(VALUES)
     document = (RAW / "docs" / "deploy.md").read_text()
     rows = {name for line in document.splitlines() for name in re.findall(r"^\| `(\w+)`", line)}
@@ -170,14 +170,14 @@ EFFECTS: dict[str, tuple[list[Edit], list[str]]] = {
     "own role": ([of_stage(**OWN_ROLE)], []),
     "own role and extra that names the role": (
         [of_function("notify", **OWN_ROLE), extras("xray")],
-        [r"leaves no NotifyRole, which resources\.json, resources/xray\.json name; take them out"],
+        [r"makes no NotifyRole, which resources\.json, resources/xray\.json name; take them out"],
     ),
     "own role and queue of FANOUT_LIMIT": (
         [
             of_function("fanout", **OWN_ROLE),
             configure(lambda c: c["environment_variables"].update(FANOUT_LIMIT="5")),
         ],
-        [r"leaves no FanoutRole, which resources\.json, resources/scale\.json name"],
+        [r"makes no FanoutRole, which resources\.json, resources/scale\.json name"],
     ),
     "role without manage_iam_role": (
         [of_function("notify", iam_role_arn=ROLE)],
@@ -292,7 +292,7 @@ EFFECTS: dict[str, tuple[list[Edit], list[str]]] = {
         [
             r"notify\.layers is in another region \(got 'eu-west-1'\); use one of us-east-1",
             r"certificate_arn is in another region \(got 'eu-west-1'\); use one of us-east-1",
-            r"automatic_layer is one more of fanout's layers \(got 5 others\)",
+            r"automatic_layer adds a layer to fanout \(got 5 others\)",
             "Chalice ignores chalice_app",
             "Chalice ignores project_dir; .*remove it",
         ],

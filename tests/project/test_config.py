@@ -143,7 +143,7 @@ def test_config_not_valid_is_reported(tmp_path: Path, content: object, message: 
 
 def test_names_of_settings_are_those_that_chalice_documents() -> None:
     """https://aws.github.io/chalice/topics/configfile.html lists them in prose."""
-    names = load("check.config").accepted_names()
+    names = load("check.names").accepted_names()
     function = names["function"]
     assert {"iam_policy_file", "lambda_timeout", "layers", "reserved_concurrency"} <= function
     assert names["function of a stage"] == function | {"environment_variables", "tags"}

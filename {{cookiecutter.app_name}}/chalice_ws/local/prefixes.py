@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from chalice_ws.local.checks import Check
+from chalice_ws.local.refusals import Check
 
 # Such as /user/ann/proxy/absolute/8000, /absproxy/8000 and /codeeditor/default/absports/8000.
 _PREFIX = re.compile(r"(/.*?)??/((abs)?proxy|proxy/absolute|(abs)?ports)/\d+")

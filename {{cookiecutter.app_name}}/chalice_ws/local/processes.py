@@ -1,8 +1,8 @@
 """Child processes that end with the gateway, and a channel to each.
 
-They are forked from a process that has Chalice and boto3 loaded. So a new one starts in
-milliseconds, and shares that memory. Each has a process group of its own, which also has the
-processes that a handler starts. Ctrl-C and the SIGTERM of a process manager go to the gateway's
+They are forked from one process, the fork server, which has Chalice and boto3 loaded. So a new one
+starts in milliseconds, and shares that memory. Each has a process group of its own, which also has
+the processes that a handler starts. Ctrl-C and the SIGTERM of a process manager go to the gateway's
 group, and do not reach it: the gateway decides when it ends.
 """
 
@@ -23,7 +23,7 @@ from threading import Thread
 from typing import Any, NoReturn
 
 _context = multiprocessing.get_context("forkserver")
-# The first one takes the process from which they are forked out of the gateway's group.
+# The import of own_group takes the fork server out of the gateway's process group.
 _context.set_forkserver_preload(
     ["chalice_ws.local.own_group", "boto3", "chalice_ws.local.functions.runtime"]
 )
@@ -32,7 +32,7 @@ Main = Callable[..., None]
 
 
 def prepare() -> None:
-    """Start the process that they are forked from. It loads while this process goes on."""
+    """Start the fork server. It loads while this process goes on."""
     forkserver.ensure_running()
 
 
@@ -43,8 +43,8 @@ def exit_now(status: int) -> NoReturn:
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    # os._exit skips what multiprocessing has registered for the exit: to delete this folder, which
-    # has the socket of the process that they are forked from.
+    # os._exit skips multiprocessing's own deletion of this folder, which has the fork server's
+    # socket.
     rmtree(get_temp_dir(), ignore_errors=True)
     os._exit(status)
 
@@ -56,8 +56,8 @@ def start(main: Main, *arguments: Any) -> tuple[BaseProcess, socket.socket]:
         The process, and the parent's end of the channel: one JSON value on each line.
     """
     ours, theirs = socket.socketpair()
-    # It gets the variables of this process, since the one that it is forked from started before
-    # `isolate`. A daemon must not have children, and handlers may start some.
+    # The fork server started before `isolate`, so the child gets the variables of this process.
+    # A daemon must not have children, and handlers may start some.
     arguments = (main, theirs, dict(os.environ), arguments)
     process = _context.Process(target=_run, args=arguments, daemon=False)
     process.start()

@@ -16,15 +16,6 @@ from aiohttp.typedefs import Middleware
 
 from chalice_ws.local import processes, services
 from chalice_ws.local.authorizers.websocket import Authorizer
-from chalice_ws.local.checks import (
-    NO_CACHE,
-    add_page_headers,
-    refuse_large_headers,
-    refuse_other_hosts,
-    refuse_other_paths,
-    refuse_web_pages,
-    run_checks,
-)
 from chalice_ws.local.definitions import Definitions, read_definitions
 from chalice_ws.local.functions.endpoints import endpoint_variable
 from chalice_ws.local.functions.workers import InProcess, Lambda, Workers
@@ -35,6 +26,15 @@ from chalice_ws.local.listeners import listen, local_address
 from chalice_ws.local.origins import Origins
 from chalice_ws.local.overview import Overview
 from chalice_ws.local.prefixes import add_slash, remove_prefixes
+from chalice_ws.local.refusals import (
+    NO_CACHE,
+    add_page_headers,
+    refuse_large_headers,
+    refuse_other_hosts,
+    refuse_other_paths,
+    refuse_web_pages,
+    run_checks,
+)
 from chalice_ws.local.reload import Files, load_when_correct, reload_on_change
 from chalice_ws.local.rest_api.gateway import Rest
 from chalice_ws.local.triggers.triggers import Triggers
@@ -74,12 +74,12 @@ async def run(options: argparse.Namespace) -> None:
     issuer = Issuer(f"http://{address}{PATH}")
     environment[ADDRESS_VARIABLE] = issuer.url
 
-    app = (project, options.stage, environment, resource_files)
+    arguments = (project, options.stage, environment, resource_files)
     files = Files(config, resource_files)
     functions: Lambda
     stopped = asyncio.create_task(wait_for_signal())
     if options.workers:
-        functions = Workers(app, options.workers)
+        functions = Workers(arguments, options.workers)
         loading = asyncio.create_task(load_when_correct(functions, files))
         await asyncio.wait({loading, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if stopped.done():
@@ -89,7 +89,7 @@ async def run(options: argparse.Namespace) -> None:
             return
         loading.result()
     else:
-        functions = InProcess(app)
+        functions = InProcess(arguments)
     limits = Limits(options.idle_timeout, options.max_duration, options.integration_timeout)
     authorizer = Authorizer(options.authorizer, functions, environment["AWS_REGION"])
     gateway = Gateway(functions, stage, limits, authorizer)
@@ -163,8 +163,12 @@ async def start_services(definitions: Definitions, database: str | None) -> dict
     """
     _, channel = processes.start(services.run, definitions, database)
     reader, writer = await asyncio.open_connection(sock=channel)
-    answer = json.loads(await reader.readline() or '{"error": "DynamoDB did not start"}')
+    line = await reader.readline()
     writer.close()
+    if not line:
+        what = "the services of this machine did not start (got no answer of their process)"
+        raise AppError(f"{what}; see the output above, and start again")
+    answer = json.loads(line)
     if "error" in answer:
         if database:
             use = "start it, or leave out --database"

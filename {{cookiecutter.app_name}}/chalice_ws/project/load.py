@@ -12,6 +12,7 @@ from chalice import Chalice
 from chalice.app import EventSourceHandler
 
 from chalice_ws.project.config import CONFIG, AppError, shown
+from chalice_ws.project.functions import DECORATORS
 
 FLAG = 'app.experimental_feature_flags.update(["WEBSOCKETS"])'
 
@@ -72,6 +73,14 @@ def is_unwrapped(function: Any) -> bool:
     """
     is_websocket = hasattr(function, "route_key_handled")
     return is_websocket and not isinstance(find_handler(function), EventSourceHandler)
+
+
+def find_unwrapped(app: Chalice) -> Iterator[str]:
+    """Yield a line for each WebSocket handler that Chalice does not wrap."""
+    for route, each in app.websocket_handlers.items():
+        if is_unwrapped(each):
+            use = f"put it under @app.{DECORATORS[route]}() in app.py"
+            yield f"{each.handler_string} is in a blueprint, and would fail on AWS; {use}"
 
 
 def own_modules(project_dir: Path) -> Iterator[tuple[Path, ModuleType]]:

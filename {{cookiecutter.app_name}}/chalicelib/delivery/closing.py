@@ -29,8 +29,9 @@ def sign_out(event: Any, invocation: Invocation) -> dict[str, int]:
         event: {"user"}.
 
     Returns:
-        The number of connections that were closed. A connection that could not be closed is
-        logged. It is removed too, so that nothing is sent to it and its requests are refused.
+        {"closed": the number of connections that were closed}. A connection that could not be
+        closed is logged. It is removed too, so that nothing is sent to it and its requests are
+        refused.
 
     Raises:
         FrameError: the event is not valid.
@@ -46,8 +47,8 @@ def sign_out(event: Any, invocation: Invocation) -> dict[str, int]:
     ids = list(member_ids(own_channel(user_id), consistent=True))
     found = list(connections.get_many(ids, invocation.deadline, consistent=True))
     try:
-        addresses = [(each.connection_id, each.endpoint) for each in found]
-        send(_bye("signed_out"), addresses, invocation.deadline)
+        recipients = [(each.connection_id, each.endpoint) for each in found]
+        send(_bye("signed_out"), recipients, invocation.deadline)
     except Exception:
         log.exception("the end of the connections was not announced")
     closed = _close(found)

@@ -1,4 +1,4 @@
-"""Deliver a payload to members of a channel, and remove connections that are gone."""
+"""Send a payload to members of a channel, and remove connections that are gone."""
 
 import logging
 import time
@@ -50,10 +50,10 @@ def send_to(channel: str, payload: bytes, ids: Iterable[str], invocation: Invoca
     """
     endpoint, deadline = invocation.endpoint, invocation.deadline
     if endpoint is None:
-        addresses = ((each.connection_id, each.endpoint) for each in get_many(ids, deadline))
+        recipients = ((each.connection_id, each.endpoint) for each in get_many(ids, deadline))
     else:
-        addresses = ((each, endpoint) for each in ids)
-    outcome = send(payload, addresses, deadline)
+        recipients = ((each, endpoint) for each in ids)
+    outcome = send(payload, recipients, deadline)
     for gone in batches(outcome.gone, 100):
         if time.monotonic() >= deadline + REMOVAL_SECONDS:
             # The next message to this channel gets 410 for the others, and removes them.

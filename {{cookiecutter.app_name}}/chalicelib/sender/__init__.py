@@ -13,7 +13,7 @@ __all__ = ["Forbidden", "Outcome", "send"]
 def send(payload: bytes, recipients: Recipients, deadline: float) -> Outcome:
     """Send a payload to connections. A failure of one connection does not stop the others.
 
-    Each connection gets the payload at least once. It is sent again where the connection to API
+    A connection may get the payload more than once: it is sent again where the connection to API
     Gateway breaks before the response.
 
     Args:

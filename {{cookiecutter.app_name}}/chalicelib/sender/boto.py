@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from chalicelib.aws import MAX_CALL_SECONDS, session
 from chalicelib.sender.types import (
-    NO_CONNECTION,
+    MISSING_CONNECTION_ID,
     STALE_STATUSES,
     Forbidden,
     OnResult,
@@ -25,16 +25,16 @@ log = logging.getLogger(__name__)
 # More threads do not send faster: boto3's own work for each call fills the CPU.
 MAX_THREADS = 16
 
-# boto3 may use idle connections that have ended for all attempts of a call. It closes them. Such a
-# call is repeated this many times at most.
+# Each attempt of one call of boto3 may use an idle connection that has ended, which boto3 then
+# closes. Such a call is repeated this many times at most.
 MAX_STALE_CALLS = 3
 
 
 def send(payload: bytes, recipients: Recipients, deadline: float, on_result: OnResult) -> None:
     """Send as chalicelib.sender.send does, and report each status with `on_result`."""
     idle_threads, lock = BoundedSemaphore(MAX_THREADS), Lock()
-    # A call that starts after it could end after the deadline. If less time is left than a call may
-    # take, calls start in the first half of that time.
+    # A call that starts after `last_start` could end after the deadline. If less time is left than
+    # a call may take, calls start in the first half of that time.
     now = time.monotonic()
     last_start = max(deadline - MAX_CALL_SECONDS, now + (deadline - now) / 2)
     statuses: set[Status] = set()
@@ -89,7 +89,7 @@ def _post(client: Any, connection_id: str, payload: bytes) -> None:
 def _has_quota(client: Any, payload: bytes) -> bool:
     """Return whether the account's quota accepts a call. If so, a 429 was the recipient's own."""
     try:
-        client.post_to_connection(ConnectionId=NO_CONNECTION, Data=payload)
+        client.post_to_connection(ConnectionId=MISSING_CONNECTION_ID, Data=payload)
     except Exception as error:
         status = _http_status(error)
         return 0 < status < 500 and status != 429

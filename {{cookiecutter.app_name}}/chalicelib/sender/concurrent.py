@@ -88,7 +88,7 @@ class _FanOut:
                 # resources/production.json makes a metric of this.
                 log.warning("API Gateway said 429", extra={"throttled": throttled})
         if not in_time:
-            await self._report_others()
+            await self._report_unfinished()
         if self._api.blocked and not self._rate_limit.accepted_count:
             raise next(iter(self._api.blocked.values()))
 
@@ -144,7 +144,7 @@ class _FanOut:
             )
         self._on_result(recipient.connection_id, recipient.status)
 
-    async def _report_others(self) -> None:
+    async def _report_unfinished(self) -> None:
         for recipient in [*self._failed_heap, *self._throttled_heap]:
             self._finish(recipient)
         if not await self._queue.wait_until_stopped(COUNTING_SECONDS):
@@ -163,7 +163,8 @@ def connections_worth_opening(read_count: int, idle_count: int) -> int:
 
     Opening n connections takes n ms of CPU. If a response takes 10 ms, r recipients then take
     10 * r / n ms. The sum is smallest at n = sqrt(10 * r). sqrt(30 * r) is hardly slower, and
-    faster for the next fan-out. 200 keep a vCPU busy. More help if responses take longer.
+    faster for the next fan-out. 200 connections keep a vCPU busy. If responses take longer, more
+    connections help: one for each 64 recipients.
 
     Args:
         read_count: recipients that were read so far.

@@ -1,8 +1,8 @@
 """A parser for HTTP/1.1 responses. It does no input or output.
 
-It reads the body that the management API sends: one with a Content-Length. It does not read any
-other body, chunked or up to the end of the connection. The status is known without the body, and
-the connection cannot be used again.
+It reads the body that the management API sends: one with a Content-Length. It reads no other body:
+neither a chunked one, nor one that ends with the connection. Then the status is known without the
+body, and the connection cannot be used again.
 """
 
 from typing import NamedTuple

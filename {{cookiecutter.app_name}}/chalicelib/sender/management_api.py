@@ -11,7 +11,7 @@ from chalicelib.sender.pool import Pool
 from chalicelib.sender.rate_limit import RateLimit
 from chalicelib.sender.signing import Signer, explain_forbidden
 from chalicelib.sender.sockets import Origin
-from chalicelib.sender.types import NO_CONNECTION, STALE_STATUSES, Forbidden, Status
+from chalicelib.sender.types import MISSING_CONNECTION_ID, STALE_STATUSES, Forbidden, Status
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ RESPONSE_TIMEOUT_SECONDS = 3
 # For the first request over an idle HTTP connection, which may have ended in silence.
 FIRST_RESPONSE_TIMEOUT_SECONDS = 1.5
 
-# The time for which the answer to a call with NO_CONNECTION is used.
+# The time for which the answer to a call with MISSING_CONNECTION_ID is used.
 QUOTA_SECONDS = 0.5
 
 
@@ -87,7 +87,7 @@ class ManagementAPI:
     async def _is_call_accepted(self, endpoint: str) -> bool:
         signer = self._signer(endpoint)
         try:
-            response = await self._exchange(signer.origin, signer.request(NO_CONNECTION))
+            response = await self._exchange(signer.origin, signer.request(MISSING_CONNECTION_ID))
         except OSError:
             return False
         return response.status < 500 and response.status not in (408, 429)

@@ -16,10 +16,10 @@ OnResult = Callable[[str, Status], None]
 
 # A connection id of the form that API Gateway gives, which no connection has. A call with it shows
 # whether the account's quota is used up.
-NO_CONNECTION = "AAAAAAAAAAAAAAA="
+MISSING_CONNECTION_ID = "AAAAAAAAAAAAAAA="
 
-# The answers, over an idle HTTP connection, of a server that was about to close it, and of a
-# gateway whose own connection has ended.
+# A server that is about to close an idle HTTP connection answers 408. A gateway whose own
+# connection has ended answers 502, 503 or 504.
 STALE_STATUSES = (408, 502, 503, 504)
 
 

@@ -122,7 +122,7 @@ def join(connection: Connection, channel: str) -> None:
     # The condition counts the channels. Concurrent joins could all read a count below the limit.
     has_room = "attribute_not_exists(channels) OR size(channels) < :max"
     update = {
-        **_update_channels("ADD", connection, channel),
+        **_channels_update("ADD", connection, channel),
         "ConditionExpression": f"{_EXISTS} AND ({has_room} OR contains(channels, :name))",
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
@@ -144,7 +144,7 @@ def leave(connection: Connection, channel: str) -> None:
     """Remove a connection from a channel, if it is a member."""
     membership_key = row_key(channel, connection)
     try:
-        update = _update_channels("DELETE", connection, channel)
+        update = _channels_update("DELETE", connection, channel)
         table.transact({"Update": update}, {"Delete": {"Key": membership_key}})
     except ConditionFailed:
         call("delete_item", Key=membership_key)
@@ -248,7 +248,7 @@ def _delete_connection_row(connection_id: str, **condition: Any) -> Connection |
     return None
 
 
-def _update_channels(verb: str, connection: Connection, channel: str) -> Row:
+def _channels_update(verb: str, connection: Connection, channel: str) -> Row:
     # The caller writes the membership row in the same transaction. With two separate writes, in
     # either order, a disconnect between them would leave one row without the other.
     return {

@@ -10,8 +10,7 @@ from chalice import Blueprint, Chalice
 from chalice_ws.project.actions import registered_actions
 from chalice_ws.project.app_settings import find_invalid, find_misspelt, setting_readers
 from chalice_ws.project.config import CONFIG
-from chalice_ws.project.functions import DECORATORS
-from chalice_ws.project.load import is_unwrapped, own_modules
+from chalice_ws.project.load import find_unwrapped, own_modules
 
 
 def find_warnings(app: Chalice, project_dir: Path, tables: list[dict[str, Any]]) -> list[str]:
@@ -25,20 +24,12 @@ def find_warnings(app: Chalice, project_dir: Path, tables: list[dict[str, Any]])
     readers = setting_readers()
     # A generated app reads its settings at each event, which would fail.
     invalid = find_invalid(readers, registered_actions(), tables)
-    found = [*_find_unwrapped(app), *_find_unregistered(project_dir)]
+    found = [*find_unwrapped(app), *_find_unregistered(project_dir)]
     found += [f"{CONFIG}: {each}" for each in (*find_misspelt(os.environ, readers), *invalid)]
     if not (app.routes or app.websocket_handlers or app.event_sources or app.pure_lambda_functions):
         use = "put a function under @app.on_ws_message(), with the parentheses"
         found.append(f"app.py registers no function (got {app.app_name!r}); {use}")
     return found
-
-
-def _find_unwrapped(app: Chalice) -> Iterator[str]:
-    for route, each in app.websocket_handlers.items():
-        if is_unwrapped(each):
-            what = "is in a blueprint: it runs here, and would fail on AWS"
-            use = f"put it under @app.{DECORATORS[route]}() in app.py"
-            yield f"{each.handler_string} {what}; {use}"
 
 
 def _find_unregistered(project_dir: Path) -> Iterator[str]:

@@ -14,8 +14,8 @@ from chalice_ws.project.config import AppError, json_problem
 # busy machine may need more.
 LOAD_TIMEOUT_SECONDS = 30
 
-# The arguments of Functions.
-App = tuple[Any, ...]
+# Those of Functions.
+Arguments = tuple[Any, ...]
 
 TOO_DEEP = Result(
     error={
@@ -36,8 +36,8 @@ class Worker(asyncio.Protocol):
     where the event has too many levels for Python's parser.
     """
 
-    def __init__(self, app: App) -> None:
-        self._process, self._socket = processes.start(serve_events, *app)
+    def __init__(self, arguments: Arguments) -> None:
+        self._process, self._socket = processes.start(serve_events, *arguments)
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
         self._number = 0

@@ -20,7 +20,7 @@ from threading import Thread
 from typing import Any, Protocol
 
 from chalice_ws.local.functions.runtime import Functions, Result
-from chalice_ws.local.functions.worker import App, Worker, WorkerEnded
+from chalice_ws.local.functions.worker import Arguments, Worker, WorkerEnded
 from chalice_ws.local.triggers.event_sources import Trigger
 from chalice_ws.project.config import AppError
 
@@ -31,7 +31,7 @@ RETRY_SECONDS = 1
 
 
 class Lambda(Protocol):
-    """The functions of an app.
+    """A runner of an app's functions: `Workers` or `InProcess`.
 
     `timeouts` has each function's timeout in seconds. `max_concurrency` is the maximum of events
     that run at the same time. `Workers` has it for each function, `InProcess` for all together.
@@ -52,17 +52,17 @@ class Workers:
     """Processes that run the app's functions.
 
     Args:
-        app: the arguments of Functions.
+        arguments: those of Functions.
         max_concurrency: the maximum number of processes for each function.
     """
 
-    def __init__(self, app: App, max_concurrency: int) -> None:
+    def __init__(self, arguments: Arguments, max_concurrency: int) -> None:
         self.timeouts: dict[str, int] = {}
         self.triggers: dict[str, Trigger] = {}
         self.warnings: list[str] = []
         self.modules: list[str] = []
         self.max_concurrency = max_concurrency
-        self._app = app
+        self._arguments = arguments
         self._slots: dict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(max_concurrency)
         )
@@ -174,7 +174,7 @@ class Workers:
         return next(filter(None, workers), None)
 
     async def _start(self) -> Worker:
-        worker = Worker(self._app)
+        worker = Worker(self._arguments)
         self._workers.add(worker)
         self._loading_workers.add(worker)
         try:
@@ -195,11 +195,11 @@ class InProcess:
     """The app's functions in the gateway's own process, for breakpoint() and debuggers.
 
     Args:
-        app: the arguments of Functions.
+        arguments: those of Functions.
     """
 
-    def __init__(self, app: App) -> None:
-        self._functions = Functions(*app)
+    def __init__(self, arguments: Arguments) -> None:
+        self._functions = Functions(*arguments)
         self.timeouts = self._functions.timeouts()
         self.triggers = self._functions.triggers
         self.warnings = self._functions.warnings

@@ -1,7 +1,6 @@
 """Check that the policies of an app allow the calls in its source.
 
-This is for apps that are not from the template. The tests of the others record their calls, which
-is more exact.
+A generated app is skipped: its tests record its calls, which is more exact.
 """
 
 import io
@@ -27,12 +26,12 @@ from chalice_ws.project.check.stage import Stage
 from chalice_ws.project.config import Advice, shown
 from chalice_ws.project.functions import REST
 from chalice_ws.project.permissions.calls import MANAGEMENT_API, Call, Calls
-from chalice_ws.project.permissions.iam_names import KNOWN_SERVICES, OTHER_NAMES
+from chalice_ws.project.permissions.iam_names import KNOWN_SERVICES, OPERATION_ACTIONS
 from chalice_ws.project.permissions.policy_files import read_statements
 from chalice_ws.project.permissions.role_permissions import allowed_actions
 
-# Its usual call needs no permission.
-OTHER_SERVICES = ("sts",)
+# Their usual calls need no permission.
+SERVICES_WITHOUT_PERMISSION = ("sts",)
 
 # Each of these actions may be the one that a transaction needs.
 WRITES = tuple(f"dynamodb:{each}Item" for each in ("ConditionCheck", "Delete", "Put", "Update"))
@@ -99,7 +98,7 @@ def _guess_problem(stage: Stage) -> str:
 
 def needed_by(call: Call) -> tuple[str, ...]:
     """Return the actions of which a call needs one. Empty: it is not known."""
-    if call.service in OTHER_SERVICES:
+    if call.service in SERVICES_WITHOUT_PERMISSION:
         return ()
     if call.is_resource:
         operations = _resource_operations(call.service).get(call.method, set())
@@ -150,7 +149,7 @@ def _actions(service: str, operation: str) -> tuple[str, ...]:
     if known is None and service not in KNOWN_SERVICES:
         return ()
     action = known or f"{service}:{operation}"
-    return (OTHER_NAMES.get(action, action),)
+    return (OPERATION_ACTIONS.get(action, action),)
 
 
 @cache

@@ -22,13 +22,14 @@ from chalice.constants import DEFAULT_STAGE_NAME
 from chalice_ws.project.aws_settings import defer_credentials, hide_wrong_settings
 from chalice_ws.project.check import (
     calls,
-    config,
     functions,
     handlers,
+    names,
     policies,
     secrets,
     settings,
     sign_in,
+    variables,
 )
 from chalice_ws.project.check.python_version import check_python
 from chalice_ws.project.check.stage import Stage, load_stage
@@ -49,19 +50,19 @@ AWS_ENVIRONMENT = {
 
 # Each yields lines: problems, or Advice, which is printed as a warning.
 CHECKS: list[Callable[[Stage], Iterator[str]]] = [
-    functions.check_app,
-    functions.check_handlers,
-    functions.check_session,
-    functions.check_blueprints,
+    functions.check_chalice_rules,
+    handlers.check_handlers,
+    handlers.check_session,
+    handlers.check_blueprints,
     handlers.check_parameters,
     handlers.check_schedules,
-    handlers.check_files,
+    functions.check_undeployed_modules,
     functions.check_timeouts,
     functions.check_defaults,
-    functions.check_policies,
+    policies.check_policies,
     policies.check_policy_files,
-    functions.check_unused_policies,
-    config.check_variables,
+    policies.check_unused_policies,
+    variables.check_variables,
     sign_in.check_sign_in,
     settings.check_unread,
     settings.check_regions,
@@ -70,10 +71,10 @@ CHECKS: list[Callable[[Stage], Iterator[str]]] = [
     settings.check_queues,
     calls.check_calls,
     settings.check_limits,
-    config.check_fanout_rate,
-    config.check_unused_actions,
+    variables.check_fanout_rate,
+    variables.check_unused_actions,
     settings.check_reserved_runs,
-    functions.check_tables,
+    policies.check_tables,
     policies.check_action_names,
     # It is the last: it imports the app again.
     functions.check_imports,
@@ -146,7 +147,7 @@ def _check_stage(project_dir: Path, name: str, extras: Sequence[str]) -> Finding
     # A check asks nothing of AWS, and an app may make a session when it is imported.
     hide_wrong_settings()
     defer_credentials()
-    problems = list(_check_files(project_dir))
+    problems = list(_check_json(project_dir))
     try:
         content = read_config(project_dir, name).config_from_disk
     except AppError as error:
@@ -156,8 +157,8 @@ def _check_stage(project_dir: Path, name: str, extras: Sequence[str]) -> Finding
     try:
         stage = load_stage(project_dir, name, extras)
     except AppError as error:
-        return _sort([*problems, str(error), *config.check_names(content)])
-    problems += config.check_names(content, stage.python_names())
+        return _sort([*problems, str(error), *names.check_names(content)])
+    problems += names.check_names(content, stage.python_names())
     for check in CHECKS:
         # A fault that ends one check must not hide what the others find.
         try:
@@ -191,7 +192,7 @@ def _describe(stage: Stage) -> str:
     return f"{stage.name}: {', '.join(texts)}"
 
 
-def _check_files(project_dir: Path) -> Iterator[str]:
+def _check_json(project_dir: Path) -> Iterator[str]:
     files = [*resource_files(project_dir, []), *project_dir.glob("resources/*.json")]
     for path in sorted([*files, *project_dir.glob(".chalice/**/*.json")]):
         try:

@@ -1,15 +1,10 @@
-"""Check the app and its Lambda functions: handlers, timeouts, memory and policies."""
+"""Check the app and its Lambda functions: timeouts, memory, and modules that are not deployed."""
 
 import os
-import re
 import sys
 from collections.abc import Iterator
-from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
-from chalice.deploy.models import ManagedIAMRole
 from chalice.deploy.validate import (
     ExperimentalFeatureError,
     validate_configuration,
@@ -17,13 +12,14 @@ from chalice.deploy.validate import (
 )
 
 from chalice_ws.project.check.stage import Stage
-from chalice_ws.project.config import Advice, AppError, as_list, shown, stack_name
-from chalice_ws.project.functions import DECORATORS, MESSAGE
-from chalice_ws.project.load import MISSING_FLAG, is_unwrapped, load_app, own_modules
-from chalice_ws.project.permissions.policy_files import read_statements
+from chalice_ws.project.config import AppError, shown
+from chalice_ws.project.load import MISSING_FLAG, load_app, own_modules
 
 # API Gateway does not wait longer for a function.
 MAX_TIMEOUT_SECONDS = 29
+
+# What Chalice deploys of the app's folder.
+DEPLOYED = ("app.py", "chalicelib", "vendor")
 
 # Chalice's value where a setting is missing, and the value to use.
 DEFAULTS = {
@@ -33,7 +29,7 @@ DEFAULTS = {
 }
 
 
-def check_app(stage: Stage) -> Iterator[str]:
+def check_chalice_rules(stage: Stage) -> Iterator[str]:
     """Yield what Chalice refuses when it packages the app."""
     app = stage.app
     try:
@@ -51,48 +47,15 @@ def check_app(stage: Stage) -> Iterator[str]:
             yield f"Chalice refuses the app (got {text}); correct it"
 
 
-def check_handlers(stage: Stage) -> Iterator[str]:
-    """Yield the handlers that a generated app lacks, and a missing session to send with."""
-    if not stage.follows_template:
-        return
-    for route, decorator in DECORATORS.items():
-        if route not in stage.app.websocket_handlers:
-            yield f"app.py has no {decorator} handler; add a function under @app.{decorator}()"
-    if stage.app.websocket_api.session is None:
-        yield "app.py does not set app.websocket_api.session; assign chalicelib.aws.session"
-
-
-def check_session(stage: Stage) -> Iterator[str]:
-    """Yield a missing session to send with, in an app that does not follow the template."""
-    if stage.follows_template or stage.app.websocket_api.session is not None:
-        return
-    project = Path(stage.config.project_dir)
-    paths = [path for path, _ in own_modules(project) if path.suffix == ".py"]
-    sources = [path.read_text(encoding="utf-8", errors="replace") for path in paths]
-    # A handler may set it.
-    if any("websocket_api" in each for each in sources) and not any(
-        re.search(r"\.session\s*=[^=]|setattr\(", each) for each in sources
-    ):
-        use = "use app.websocket_api.session = boto3.session.Session()"
-        yield f"app.websocket_api has no session, each send would fail; {use}"
-
-
-def check_blueprints(stage: Stage) -> Iterator[str]:
-    """Yield WebSocket handlers in blueprints, which Chalice registers and does not wrap."""
-    for route, each in stage.app.websocket_handlers.items():
-        if is_unwrapped(each):
-            use = f"put it under @app.{DECORATORS[route]}() in app.py"
-            yield f"{each.handler_string} would fail in each event, it is in a blueprint; {use}"
-
-
 def check_timeouts(stage: Stage) -> Iterator[str]:
-    """Yield the functions that run longer than API Gateway waits."""
+    """Yield the WebSocket functions that may run longer than API Gateway waits."""
     late = []
     for name in stage.functions:
         seconds = stage.settings(name).lambda_timeout
-        limit = MAX_TIMEOUT_SECONDS if name.startswith("websocket_") else float("inf")
-        if seconds is not None and (type(seconds) is not int or seconds > limit):
-            late.append(f"{name}: {seconds!r}")
+        # check_values reports what is no number.
+        is_late = type(seconds) is int and seconds > MAX_TIMEOUT_SECONDS
+        if is_late and name.startswith("websocket_"):
+            late.append(f"{name}: {seconds}")
     if late:
         what = f"API Gateway waits {MAX_TIMEOUT_SECONDS} s (got {', '.join(late)})"
         yield f'{stage.where}: {what}; use "lambda_timeout": {MAX_TIMEOUT_SECONDS}'
@@ -108,67 +71,13 @@ def check_defaults(stage: Stage) -> Iterator[str]:
             yield f'{stage.where}: {what}; use "{setting}": {use}'
 
 
-def check_policies(stage: Stage) -> Iterator[str]:
-    """Yield policies that are missing, ignored or of no use."""
-    folder = Path(stage.config.project_dir) / ".chalice"
-    for name, python_name in stage.python_names().items():
-        if not isinstance(stage.functions[name].role, ManagedIAMRole):
-            continue
-        given, path = stage.settings(name).iam_policy_file, stage.policy_file(name)
-        if path is None:
-            # check_defaults reports it of a generated app.
-            if given and not stage.follows_template:
-                what = f"Chalice ignores iam_policy_file of {name}"
-                yield f'{stage.where}: {what}; add "autogen_policy": false'
-            continue
-        # Functions that need the same may share a policy. A policy of another stage names that
-        # stage's table.
-        if stage.follows_template and not str(given).startswith(f"{stage.name}/"):
-            expected = f"{stage.name}/{python_name}.json"
-            path = folder / expected
-            what = f"{name} does not name its policy (got {given!r})"
-            use = f'use "{name}": {{"iam_policy_file": "{expected}"}} under lambda_functions'
-            yield f"{stage.where}: {what}; {use}"
-            if not path.exists():
-                # Once it is named, the next check says how to create it.
-                continue
-        if path.exists():
-            yield from _check_connections(stage, name, path)
-        else:
-            use = f"python -m chalice_ws grant {python_name} ACTION --on RESOURCE"
-            names = sorted(each.name for each in path.parent.glob("*.json"))
-            likely = "".join(
-                f"use {each}, or " for each in get_close_matches(path.name, names, 1, 0.8)
-            )
-            yield f"{shown(path)} is missing; {likely}run {use}, which creates it"
-
-
-def check_tables(stage: Stage) -> Iterator[str]:
-    """Yield tables of the stage's stack that policies name, and that no resource file defines."""
-    resources = stage.read_resources()
-    found = [*resources.tables(), *resources.named("AWS::DynamoDB::GlobalTable").values()]
-    names = [str(each.get("TableName")) for each in found]
-    if not names and "CONNECTIONS_TABLE" in stage.readers:
-        # check_variables reports it.
-        return
-    # CloudFormation adds characters to a name that it makes.
-    defined = [*names, *(f"{each}-" for each in names)]
-    start = f"{stack_name(stage.config)}-"
-    for path in stage.policy_files():
-        for name in dict.fromkeys(_tables(read_statements(path))):
-            if name.startswith(start) and not any(fnmatchcase(each, name) for each in defined):
-                likely = get_close_matches(name, names, 1)
-                use = f"use {likely[0]}, or define it" if likely else "define it"
-                what = f"{shown(path)} names a table that no resource file defines (got {name!r})"
-                yield Advice(f"{what}; {use} in resources.json")
-
-
-def _tables(statements: list[dict[str, Any]]) -> Iterator[str]:
-    for statement in statements:
-        for resource in map(str, as_list(statement.get("Resource"))):
-            service, _, name = resource.partition(":table/")
-            if ":dynamodb:" in service and name:
-                yield name.partition("/")[0]
+def check_undeployed_modules(stage: Stage) -> Iterator[str]:
+    """Yield modules that the app imports here, and that are not deployed."""
+    project = Path(stage.config.project_dir)
+    for path, module in own_modules(project):
+        if path.relative_to(project).parts[0] not in DEPLOYED:
+            what = f"the app imports {module.__name__}, which is not deployed (got {shown(path)})"
+            yield f"{what}; move it into chalicelib/"
 
 
 def check_imports(stage: Stage) -> Iterator[str]:
@@ -192,48 +101,3 @@ def check_imports(stage: Stage) -> Iterator[str]:
         finally:
             del os.environ["_HANDLER"]
             sys.modules.update(modules)
-
-
-def check_unused_policies(stage: Stage) -> Iterator[str]:
-    """Yield the policies of a generated app that belong to no function."""
-    used = set()
-    for name, python_name in stage.python_names().items():
-        given = Path(str(stage.settings(name).iam_policy_file))
-        # check_policies reports a function that does not name its policy.
-        used.add(given.stem if given.parent.name == stage.name else python_name)
-    folder = Path(stage.config.project_dir) / ".chalice" / stage.name
-    for path in sorted(folder.glob("*.json")) if stage.follows_template else ():
-        if path.stem not in used:
-            yield f"{shown(path)} belongs to no function; rename it or delete it"
-
-
-def _check_connections(stage: Stage, name: str, path: Path) -> Iterator[str]:
-    # The resource in a policy names the API's stage. Where it names another, sending gets a 403.
-    api_stage = stage.config.api_gateway_stage
-    resources = list(_connection_resources(read_statements(path)))
-    granted = {method for each in resources for method in _methods(each, api_stage)}
-    # A resource may be for another API, if other resources grant this one.
-    others = [each for each in resources if not granted & _methods(each)]
-    use = f"use arn:*:execute-api:*:*:*/{api_stage}/POST/@connections/*"
-    if others:
-        yield f"{shown(path)} is for another stage of the API (got {', '.join(others)}); {use}"
-    elif not resources and name == MESSAGE and stage.app.websocket_api.session:
-        yield f"{shown(path)} does not allow execute-api:ManageConnections; {use}"
-
-
-def _connection_resources(statements: list[dict[str, Any]]) -> Iterator[str]:
-    for statement in statements:
-        actions = [str(each).lower() for each in as_list(statement.get("Action"))]
-        allowed = any(fnmatchcase("execute-api:manageconnections", each) for each in actions)
-        if allowed and statement.get("Effect") == "Allow":
-            yield from as_list(statement.get("Resource", "*"))
-
-
-def _methods(resource: str, api_stage: str | None = None) -> set[str]:
-    """Return the methods of the management API that a resource grants, in a stage or in any."""
-    # The part after the account. The settings do not say which id the API has.
-    pattern = resource.split(":", 5)[-1]
-    api_id, named_stage = [*pattern.split("/"), ""][:2]
-    start = f"{api_id}/{api_stage or named_stage}"
-    methods = ("POST", "DELETE", "GET")
-    return {each for each in methods if fnmatchcase(f"{start}/{each}/@connections/id", pattern)}

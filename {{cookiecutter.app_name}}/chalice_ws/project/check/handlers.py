@@ -1,5 +1,6 @@
-"""Check the functions that AWS calls: their parameters, their schedules, and their files."""
+"""Check the handlers of the app, which AWS calls, and the session that they send with."""
 
+import re
 from collections.abc import Callable, Iterator
 from inspect import iscoroutinefunction, signature
 from pathlib import Path
@@ -9,12 +10,40 @@ from chalice import Chalice
 from chalice.app import ScheduledEventConfig
 
 from chalice_ws.project.check.stage import Stage
-from chalice_ws.project.config import shown
-from chalice_ws.project.load import own_modules
+from chalice_ws.project.functions import DECORATORS
+from chalice_ws.project.load import find_unwrapped, own_modules
 from chalice_ws.project.schedule_expressions import expression_of, parse
 
-# What Chalice deploys of the app's folder.
-DEPLOYED = ("app.py", "chalicelib", "vendor")
+
+def check_handlers(stage: Stage) -> Iterator[str]:
+    """Yield the handlers that a generated app lacks, and a missing session to send with."""
+    if not stage.follows_template:
+        return
+    for route, decorator in DECORATORS.items():
+        if route not in stage.app.websocket_handlers:
+            yield f"app.py has no {decorator} handler; add a function under @app.{decorator}()"
+    if stage.app.websocket_api.session is None:
+        yield "app.py does not set app.websocket_api.session; assign chalicelib.aws.session"
+
+
+def check_session(stage: Stage) -> Iterator[str]:
+    """Yield a missing session to send with, in an app that does not follow the template."""
+    if stage.follows_template or stage.app.websocket_api.session is not None:
+        return
+    project = Path(stage.config.project_dir)
+    paths = [path for path, _ in own_modules(project) if path.suffix == ".py"]
+    sources = [path.read_text(encoding="utf-8", errors="replace") for path in paths]
+    # A handler may set it.
+    if any("websocket_api" in each for each in sources) and not any(
+        re.search(r"\.session\s*=[^=]|setattr\(", each) for each in sources
+    ):
+        use = "use app.websocket_api.session = boto3.session.Session()"
+        yield f"app.websocket_api has no session to send with (got None); {use}"
+
+
+def check_blueprints(stage: Stage) -> Iterator[str]:
+    """Yield WebSocket handlers in blueprints, which Chalice registers and does not wrap."""
+    yield from find_unwrapped(stage.app)
 
 
 def check_parameters(stage: Stage) -> Iterator[str]:
@@ -60,12 +89,3 @@ def check_schedules(stage: Stage) -> Iterator[str]:
             parse(expression)
         except ValueError as error:
             yield f"{each.name}: the schedule is not valid (got {expression!r}); {error}"
-
-
-def check_files(stage: Stage) -> Iterator[str]:
-    """Yield modules that the app imports here, and that are not deployed."""
-    project = Path(stage.config.project_dir)
-    for path, module in own_modules(project):
-        if path.relative_to(project).parts[0] not in DEPLOYED:
-            what = f"the app imports {module.__name__}, which is not deployed (got {shown(path)})"
-            yield f"{what}; move it into chalicelib/"

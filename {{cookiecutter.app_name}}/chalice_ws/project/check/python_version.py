@@ -63,7 +63,9 @@ def check_python(today: date | None = None) -> PythonCheck:
         return PythonCheck()
     dates = DATES[name]
     use = [each for each in DATES if DATES[each].deprecated > today]
-    advice = f"use {(use or known)[-1].removeprefix('python')}: delete .venv, then PYTHON=..."
+    newest = (use or known)[-1]
+    other = newest.removeprefix("python")
+    advice = f"use {other}: delete .venv, then run make install PYTHON={newest}"
     if today < dates.creation_ends:
         problem = f"Lambda has deprecated Python {version}, and takes no new functions with it"
         return PythonCheck(f"{problem} from {dates.creation_ends} (got {sys.executable}); {advice}")

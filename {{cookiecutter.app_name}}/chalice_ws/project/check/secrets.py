@@ -1,4 +1,7 @@
-"""Find secrets in .chalice/config.json, which is in git, and which AWS shows to many."""
+"""Find secrets in .chalice/config.json.
+
+The file is in git. AWS shows environment variables to everybody who may see the function.
+"""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +10,7 @@ from typing import Any
 
 from chalice_ws.project.config import CONFIG, Advice, levels, place_of
 
-# What issuers of keys begin them with, and what each is.
+# Patterns of keys and tokens, each with its kind.
 _KINDS = {
     r"\b(AKIA|ASIA)[A-Z0-9]{16}\b": "an AWS access key",
     r"-----BEGIN [A-Z ]*PRIVATE KEY": "a private key",
@@ -46,7 +49,7 @@ def find_secrets(content: dict[str, Any], stage: str, folder: Path) -> Iterator[
 
 def _variables(content: dict[str, Any], stage: str) -> Iterator[tuple[str, str, str]]:
     for path, _, settings in levels(content, stage):
-        # The same for each stage, if it stands at the top.
+        # A variable at the top is in each stage. Its line names none, so that it is printed once.
         where = place_of(stage) if path.startswith("stages.") else CONFIG
         for name, value in settings.get("environment_variables", {}).items():
             if isinstance(value, str):

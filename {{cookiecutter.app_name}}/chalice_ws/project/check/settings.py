@@ -30,7 +30,7 @@ REST_SETTINGS = (
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 MAX_RESERVED_RUNS = 900
 # SQS's default.
-VISIBILITY_SECONDS = 30
+DEFAULT_VISIBILITY_SECONDS = 30
 # The sender stops three seconds before the function ends.
 MIN_TIMEOUT_SECONDS = 5
 
@@ -87,7 +87,9 @@ def check_roles(stage: Stage) -> Iterator[str]:
     if named:
         extras = dict.fromkeys([*stage.extras, *needed_extras(stage.config)])
         files = ", ".join(["resources.json", *(f"resources/{each}.json" for each in extras)])
-        problem = f"iam_role_arn leaves no {' and no '.join(named)}, which {files} name"
+        problem = (
+            f"with iam_role_arn, Chalice makes no {' and no '.join(named)}, which {files} name"
+        )
         use = "take them out there, and give their permissions to your role"
         yield f"{stage.where}: {problem}; {use}"
 
@@ -95,7 +97,7 @@ def check_roles(stage: Stage) -> Iterator[str]:
 def check_grants(stage: Stage) -> Iterator[str]:
     """Yield permissions that Lambda needs for a setting, and that the function's role lacks."""
     resources = stage.read_resources()
-    # The functions, by what needs the actions and the actions.
+    # Functions, by the setting or source that needs actions, and the actions that are missing.
     lacking: dict[tuple[str, str], list[str]] = {}
     for name in stage.functions:
         path = stage.policy_file(name)
@@ -125,7 +127,7 @@ def check_queues(stage: Stage) -> Iterator[str]:
     functions = {logical_id(name): name for name in stage.functions}
     for called, queue in stage.read_resources().function_queues():
         name = functions.get(called)
-        visibility = queue.get("VisibilityTimeout", VISIBILITY_SECONDS)
+        visibility = queue.get("VisibilityTimeout", DEFAULT_VISIBILITY_SECONDS)
         timeout = stage.settings(name).lambda_timeout if name else None
         if type(timeout) is int and type(visibility) is int and timeout > visibility:
             problem = f"{name} may run longer than its queue's VisibilityTimeout"
@@ -135,7 +137,7 @@ def check_queues(stage: Stage) -> Iterator[str]:
 
 def check_regions(stage: Stage) -> Iterator[str]:
     """Yield layers and certificates of another region, which AWS refuses."""
-    # In other apps, nothing may name the region.
+    # Other apps need not name their region.
     region = os.environ["AWS_REGION"] if stage.follows_template else ""
     arns: dict[str, str] = {}
     for where, _, settings in levels(stage.config.config_from_disk, stage.name):
@@ -180,7 +182,7 @@ def check_limits(stage: Stage) -> Iterator[str]:
     for name in stage.functions:
         layers, has_another = stage.settings(name).layers, stage.config.automatic_layer
         if has_another and isinstance(layers, list) and len(layers) == MAX_LAYERS:
-            problem = f"automatic_layer is one more of {name}'s layers (got {MAX_LAYERS} others)"
+            problem = f"automatic_layer adds a layer to {name} (got {MAX_LAYERS} others)"
             yield f"{stage.where}: {problem}; the maximum is {MAX_LAYERS}, remove one"
         size = variables_bytes(stage.settings(name).environment_variables)
         if size > MAX_VARIABLES_BYTES:

@@ -16,10 +16,8 @@ from chalice_ws.project.config import place_of, shown
 from chalice_ws.project.functions import CONNECT, MESSAGE, logical_id
 from chalice_ws.project.page import SETTINGS, find_wrong_client, read_page_settings
 from chalice_ws.project.permissions.policy_files import read_statements
-from chalice_ws.project.permissions.role_permissions import allowed_actions
+from chalice_ws.project.permissions.role_permissions import READ_SECRET, allowed_actions
 from chalice_ws.project.resources import Resources
-
-READ_SECRET = "ssm:GetParameter"
 
 REQUIRED = {
     "AUTH_ISSUER": "the issuer of your tokens, such as https://tenant.example.com/",
@@ -66,7 +64,7 @@ def find_faults(config: Config, resources: Resources, policy: Path | None) -> It
     """
     connect, message = (function_variables(config, resources, name) for name in (CONNECT, MESSAGE))
     for problem in (
-        *find_other_mode(connect, message),
+        *find_mode_difference(connect, message),
         *find_missing_packages(connect, Path(config.project_dir)),
     ):
         yield f"{place_of(config.chalice_stage)}: {problem}"
@@ -77,7 +75,7 @@ def find_faults(config: Config, resources: Resources, policy: Path | None) -> It
         yield f"{shown(policy)} does not allow to read AUTH_SECRET; add {grant}"
 
 
-def find_other_mode(connect: Variables, message: Variables) -> Iterator[str]:
+def find_mode_difference(connect: Variables, message: Variables) -> Iterator[str]:
     """Yield the difference between the functions, one of which has no sign-in."""
     if is_open(connect) != is_open(message):
         modes = [each.get("AUTH") or "none" for each in (connect, message)]

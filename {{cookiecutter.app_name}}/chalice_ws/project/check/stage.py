@@ -44,7 +44,7 @@ class Stage:
 
     @property
     def follows_template(self) -> bool:
-        """True if the rules of generated apps apply: the app reads its variables as they do."""
+        """True for an app of this template: its chalicelib/settings.py has READERS."""
         return bool(self.readers)
 
     @property

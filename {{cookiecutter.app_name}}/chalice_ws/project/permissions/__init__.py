@@ -1,1 +1,1 @@
-"""The policy files: what they allow, what the source of the app calls, and `make grant`."""
+"""The permissions of functions: what policies allow, and what the app's source calls."""

@@ -87,7 +87,8 @@ class Calls:
                 if (resolved := self._resolve(each, module))
             ]
             yield from ((of, "") for of, _ in found)
-            # An import calls no function whose name it only has, such as in a dict of functions.
+            # The other lines of a module run at its import. They call a function where it stands in
+            # a call, and not where they have its name alone, as in a dict.
             called = [self._resolve(n.func, module) for n in nodes if isinstance(n, ast.Call)]
             yield from found if name else filter(None, called)
 

@@ -1,4 +1,4 @@
-"""The names of actions and resources in policies: what AWS would not match, and what is meant."""
+"""The names of actions and resources in policies: those that AWS has, and the likely ones."""
 
 import re
 from collections.abc import Collection
@@ -44,7 +44,7 @@ _MORE_ACTIONS: dict[str, tuple[str, ...]] = {
 KNOWN_SERVICES = frozenset(_MORE_ACTIONS)
 
 # Operations that need actions of other names.
-OTHER_NAMES = {
+OPERATION_ACTIONS = {
     "dynamodb:BatchExecuteStatement": "dynamodb:PartiQLSelect",
     "dynamodb:ExecuteStatement": "dynamodb:PartiQLSelect",
     "dynamodb:ExecuteTransaction": "dynamodb:PartiQLSelect",
@@ -90,7 +90,7 @@ def check_action(action: str) -> None:
         if service not in services and (likely := _nearest(service, services, 0.8)):
             raise AppError(f"the service does not exist (got {action!r}); use {likely}:{name}")
         return
-    for operation, other in OTHER_NAMES.items():
+    for operation, other in OPERATION_ACTIONS.items():
         if action.lower() == operation.lower():
             raise AppError(f"{problem}; use {other}")
     if any(fnmatchcase(each.lower(), name.lower()) for each in known):
@@ -132,7 +132,11 @@ def complete_resource(resource: str, action: str) -> str:
         raise AppError(f"the resource is not one of {service} (got {resource!r}); use {use}")
     # A full ARN may have been copied from AWS, with the six characters.
     has_suffix = resource.startswith("arn:") and re.search(r"-[A-Za-z0-9]{6}$", resource)
-    if name.startswith("secret:") and not has_suffix and not resource.endswith(("-??????", "*")):
+    if (
+        name.startswith("secret:")
+        and not has_suffix
+        and not resource.endswith((SECRET_SUFFIX, "*"))
+    ):
         return f"{resource}{SECRET_SUFFIX}"
     return resource
 

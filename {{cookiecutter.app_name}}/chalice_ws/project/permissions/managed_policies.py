@@ -1,7 +1,7 @@
 """Policies of AWS that owners attach to the role of a function, and what they allow.
 
-Only the actions that `role_permissions` and `sign_in` look for matter. A test compares the table
-with the policies that moto has.
+Each has the actions among LISTED_ACTIONS of `role_permissions` alone: it may allow others. A test
+compares the table with the policies that moto has.
 """
 
 _NETWORK = "ec2:*NetworkInterface*"

@@ -1,8 +1,9 @@
-"""The permissions of a function's role that Lambda uses, and the function's code does not."""
+"""The actions that the role of a function allows, and those that Lambda itself needs."""
 
 import json
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import Any, NamedTuple
 
 from chalice.app import DynamoDBEventConfig, KinesisEventConfig, SQSEventConfig
@@ -32,6 +33,12 @@ SOURCE_ACTIONS: dict[type, tuple[str, ...]] = {
     SQSEventConfig: QUEUE_ACTIONS,
 }
 
+# The reading of AUTH_SECRET.
+READ_SECRET = "ssm:GetParameter"
+
+# MANAGED_POLICIES has no others.
+LISTED_ACTIONS = {*NETWORK_ACTIONS, *TRACE_ACTIONS, *chain(*SOURCE_ACTIONS.values()), READ_SECRET}
+
 # The resources that attach a policy to a role.
 ATTACHED_TYPES = ("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy", "AWS::IAM::RolePolicy")
 
@@ -58,7 +65,7 @@ def needed_actions(settings: Config, resources: Resources) -> dict[str, tuple[st
 
 
 class Allowed(NamedTuple):
-    """The actions that a role allows, and the policies of the role that are not known here."""
+    """The actions that a role allows, and its policies of which it is not known what they allow."""
 
     actions: set[str]
     unknown_policies: list[str]
@@ -92,7 +99,7 @@ def allowed_actions(
         if own:
             document = own.get("Properties", {}).get("PolicyDocument", {})
             statements += as_list(document.get("Statement"))
-        elif name in MANAGED_POLICIES:
+        elif name in MANAGED_POLICIES and LISTED_ACTIONS.issuperset(actions):
             patterns = [*MANAGED_POLICIES[name]]
             statements.append({"Effect": "Allow", "Action": patterns, "Resource": "*"})
         else:

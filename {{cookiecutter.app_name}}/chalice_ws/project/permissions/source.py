@@ -16,7 +16,11 @@ Part = tuple[ast.AST, ast.AST]
 
 @dataclass
 class Module:
-    """A module of an app. `imports` has its own names for modules and for what it imports."""
+    """A module of an app.
+
+    `imports` has the unit behind each name that the module imports. `units` has the parts of each
+    of its own names.
+    """
 
     path: Path
     imports: dict[str, Unit] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from chalicelib import aws
 from chalicelib.delivery.pushes import new_message
 from chalicelib.protocol.frames import MAX_PUSH_BYTES, Busy, FrameError, encode
 from chalicelib.sender import boto
-from chalicelib.sender.types import NO_CONNECTION, Forbidden
+from chalicelib.sender.types import MISSING_CONNECTION_ID, Forbidden
 from chalicelib.storage import channels, history
 from tests.client import Api, Frame
 from tests.conftest import age
@@ -44,7 +44,7 @@ def test_429_from_boto3_is_the_recipients_own_only_if_the_quota_is_left(
     ann = api.connect()
     api.refusals[ann.connection_id] = (429, "LimitExceededException")
     if not has_quota:
-        api.refusals[NO_CONNECTION] = (429, "LimitExceededException")
+        api.refusals[MISSING_CONNECTION_ID] = (429, "LimitExceededException")
     outcome = api.run("notify", {"channel": "lobby", "data": "x"})
     assert (outcome["failed"], outcome["untried"]) == ((1, 0) if has_quota else (0, 1))
 

@@ -1,4 +1,4 @@
-"""The checks of each HTTP request, before its handler."""
+"""The refusals of HTTP requests, before the handler of a request."""
 
 import asyncio
 import errno
