@@ -24,6 +24,12 @@ CHANNELS = ["tea", "coffee", "cake", "juice", "water"]
 CLIENTS = 30
 ROUNDS = 120
 
+# Clients that give a busy server up connect again, and keep it busy.
+REPLY_SECONDS = 30
+
+# Messages whose delivery has failed come with a heartbeat, which has a request for each channel.
+HEARTBEAT_SECONDS = 30
+
 # The numbers that were sent, by channel and sender.
 Sent = dict[str, dict[str, list[int]]]
 
@@ -59,20 +65,18 @@ class Listener:
         address: of the server.
         name: the client's name, which its messages have as data.
         joined: its channels beside the lobby.
-        seconds: the wait for a reply, and the time between heartbeats, with which messages come
-            whose delivery has failed.
     """
 
-    def __init__(self, address: str, name: str, joined: list[str], seconds: float) -> None:
+    def __init__(self, address: str, name: str, joined: list[str]) -> None:
         clients = importlib.import_module("clients")
         self.name, self.joined = name, joined
         self.channels = [LOBBY, *joined]
         self.counts: Counter[str] = Counter()
         self.messages: dict[str, list[Any]] = {channel: [] for channel in self.channels}
         timing = clients.Timing(
-            open_seconds=seconds,
-            reply_seconds=seconds,
-            heartbeat_seconds=seconds,
+            open_seconds=REPLY_SECONDS,
+            reply_seconds=REPLY_SECONDS,
+            heartbeat_seconds=HEARTBEAT_SECONDS,
             first_pause_seconds=0.1,
             max_pause_seconds=2,
         )
@@ -151,8 +155,10 @@ async def break_things(
     return counts
 
 
-async def broadcast(clients: list[Listener], chance: random.Random) -> Sent:
-    """Broadcast until cancelled. Return what was sent."""
+async def broadcast(
+    clients: list[Listener], chance: random.Random, results: list["asyncio.Future[Any]"]
+) -> Sent:
+    """Broadcast until cancelled, and add the future of each reply. Return what was sent."""
     sent: Sent = {}
     with suppress(asyncio.CancelledError):
         for number in count(1):
@@ -163,7 +169,7 @@ async def broadcast(clients: list[Listener], chance: random.Random) -> Sent:
             )
             one = chance.choice(clients)
             channel = chance.choice(one.channels if chance.random() < 0.2 else one.joined)
-            one.client.broadcast(channel, [one.name, number])
+            results.append(one.client.broadcast(channel, [one.name, number]))
             sent.setdefault(channel, {}).setdefault(one.name, []).append(number)
     return sent
 
@@ -186,13 +192,13 @@ async def story(
     gateway: Gateway, database: str, size: int, rounds: int, chance: random.Random
 ) -> None:
     clients = [
-        # The machine answers later where there are more clients.
-        Listener(gateway.url, f"client {number}", chance.sample(CHANNELS, 2), seconds=size / 3)
+        Listener(gateway.url, f"client {number}", chance.sample(CHANNELS, 2))
         for number in range(size)
     ]
     async with running(clients):
         await until(lambda: all(each.is_complete() for each in clients), "all are connected")
-        broadcasting = asyncio.create_task(broadcast(clients, chance))
+        results: list[asyncio.Future[Any]] = []
+        broadcasting = asyncio.create_task(broadcast(clients, chance, results))
         broken = await break_things(gateway, database, clients, rounds, chance)
         broadcasting.cancel()
         sent = await broadcasting
@@ -206,6 +212,7 @@ async def story(
             )
 
         await until(lambda: not any(each.unsent_count for each in clients), "all messages are sent")
+        assert [each.exception() for each in results if each.exception()] == []
         await until(
             complete,
             "all messages are received",

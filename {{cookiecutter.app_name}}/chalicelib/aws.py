@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3.session
+from botocore import exceptions
 from botocore.config import Config
 from chalice.app import WebsocketEvent
 
@@ -29,6 +30,10 @@ CONNECT_TIMEOUT_SECONDS = 1
 READ_TIMEOUT_SECONDS = 2
 MAX_ATTEMPTS = 3
 MAX_CALL_SECONDS = MAX_ATTEMPTS * (CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS)
+
+
+# The errors of a call that got no answer, after boto3 has repeated it. AWS may have processed it.
+NO_ANSWER = (exceptions.ConnectionError, exceptions.HTTPClientError)
 
 
 class Session(boto3.session.Session):  # type: ignore[misc]  # boto3 has no types

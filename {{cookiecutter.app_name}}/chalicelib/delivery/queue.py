@@ -18,7 +18,7 @@ from itertools import chain, islice
 from typing import Any
 
 from chalicelib import settings
-from chalicelib.aws import Invocation, client_config, session
+from chalicelib.aws import NO_ANSWER, Invocation, client_config, session
 from chalicelib.delivery.members import recipient_ids, send_to
 from chalicelib.protocol.frames import MAX_PUSH_BYTES, Busy, encode
 from chalicelib.sender import Outcome
@@ -147,7 +147,11 @@ def _put(task: Task, ranges: Iterable[Range]) -> int:
         bodies = [json.dumps({**task, "range": each}) for each in batch]
         entries = [{"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies)]
         for _ in range(_MAX_ATTEMPTS):
-            response = sqs().send_message_batch(QueueUrl=queue_url, Entries=entries)
+            try:
+                response = sqs().send_message_batch(QueueUrl=queue_url, Entries=entries)
+            except NO_ANSWER as error:
+                log.warning("SQS did not answer: %s", error)
+                raise Busy from error
             failed = {each["Id"] for each in response.get("Failed", [])}
             entries = [each for each in entries if each["Id"] in failed]
             if not entries:

@@ -16,7 +16,7 @@ from zlib import crc32
 from botocore.exceptions import ClientError
 
 from chalicelib import settings
-from chalicelib.aws import client_config, session
+from chalicelib.aws import NO_ANSWER, client_config, session
 from chalicelib.protocol.frames import Busy
 from chalicelib.storage.threads import interleave
 
@@ -29,9 +29,11 @@ _MAX_ATTEMPTS = 8
 _CONDITION_FAILED = {"ConditionalCheckFailedException", "ConditionalCheckFailed"}
 # botocore retries throttling, but no conflict, and nothing in the reasons of a transaction.
 _BUSY = {
+    "InternalServerError",
     "ProvisionedThroughputExceeded",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
+    "ServiceUnavailable",
     "ThrottlingError",
     "ThrottlingException",
     "TransactionConflict",
@@ -87,14 +89,14 @@ def key(channel: str, connection_id: str, shard: int | None = None) -> Row:
 
 
 def call(operation: str, **request: Any) -> Row:
-    """Send a request, and repeat it while the table is busy.
+    """Send a request, and repeat it while the table is busy. A repeated write must be harmless.
 
     Args:
         operation: the client's method. A request for rows of one table gets the table's name.
 
     Raises:
         ConditionFailed: the condition of a write, or of one in a transaction, is false.
-        Busy: conflicts or throttling did not end.
+        Busy: conflicts or throttling did not end, or the table does not answer.
     """
     if operation not in {"transact_write_items", "batch_get_item", "batch_write_item"}:
         request["TableName"] = settings.connections_table()
@@ -111,6 +113,9 @@ def call(operation: str, **request: Any) -> Row:
                 raise ConditionFailed(next(rows, None)) from None
             if not codes & _BUSY:
                 raise
+        except NO_ANSWER as error:
+            log.warning("%s got no answer: %s", operation, error)
+            raise Busy from error
         _pause(operation, attempt)
 
 

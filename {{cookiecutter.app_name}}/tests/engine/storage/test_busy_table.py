@@ -1,4 +1,4 @@
-"""Batches that DynamoDB processes in part, because the table is busy."""
+"""A table that is busy: it processes batches in part, or does not answer."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from chalicelib.storage import connections, table
 from tests.client import Api
@@ -128,3 +129,28 @@ def test_notify_of_a_table_that_stays_busy_raises_an_error(api: Api, busy: BusyT
     with pytest.raises(Exception, match="in a moment"):
         api.run("notify", {"channel": "lobby", "data": 1})
     assert busy.requests == 8
+
+
+@pytest.mark.parametrize("kind", [ReadTimeoutError, EndpointConnectionError])
+def test_message_that_a_table_without_an_answer_did_not_take_may_be_sent_again(
+    api: Api, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    client = api.connect()
+    client.request("join", channel="tea")
+    attempts = []
+
+    def fail(**_: Any) -> None:
+        attempts.append(1)
+        raise kind(endpoint_url="https://dynamodb", error="no answer")
+
+    # boto3 waits between its attempts.
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda seconds: None))
+    events = table.dynamodb().meta.events
+    events.register_first("before-send.dynamodb.PutItem", fail)
+    try:
+        refused = client.request("broadcast", channel="tea", data=1)
+    finally:
+        events.unregister("before-send.dynamodb.PutItem", fail)
+    assert error(refused) == ("try_again", "broadcast")
+    assert len(attempts) == 3
+    assert client.request("broadcast", channel="tea", data=1)["type"] == "sent"
