@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.local.gateway import APPS, Gateway, ask, client, running
+from tests.local.gateway import APPS, Gateway, ask, client, running, serving
 from tests.local.test_cli import error_line
 
 pytestmark = pytest.mark.full
@@ -80,3 +80,22 @@ def test_function_of_the_app_is_the_authorizer(app: Path, tmp_path: Path) -> Non
 def test_wrong_authorizer_is_an_error(app: Path, tmp_path: Path, value: str, told: str) -> None:
     project = copytree(APPS / "jobs", tmp_path / "jobs")
     assert told in error_line(app, project, tmp_path, f"--authorizer={value}")
+
+
+def test_function_gets_the_fields_that_are_empty(app: Path, tmp_path: Path) -> None:
+    """AWS's sample reads them without a question."""
+    project = copytree(APPS / "jobs", tmp_path / "jobs")
+    source = """
+
+@app.lambda_function()
+def careful(event, context):
+    names = ("queryStringParameters", "multiValueQueryStringParameters", "stageVariables")
+    statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": event["methodArn"]}
+    seen = {"seen": "".join(str(event[name]) for name in names) + str("isBase64Encoded" in event)}
+    return {"principalId": "ann", "policyDocument": {"Statement": [statement]}, "context": seen}
+"""
+    with (project / "app.py").open("a") as file:
+        file.write(source)
+    with serving(app, project, tmp_path, "--authorizer=careful") as gateway:
+        assert who(gateway) == {"principalId": "ann", "seen": "{}{}{}False"}
+        assert who(gateway, "room=a")["seen"] == "{'room': 'a'}{'room': ['a']}{}False"

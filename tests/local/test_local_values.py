@@ -59,6 +59,26 @@ def test_invoke_without_a_gateway_has_local_values(app: Path, tmp_path: Path) ->
     assert json.loads(done.stdout) == "7", done.stderr
 
 
+def test_app_that_reads_a_parameter_while_it_is_imported_can_be_invoked(
+    app: Path, tmp_path: Path
+) -> None:
+    project = vault(tmp_path)
+    source = """
+KEY = boto3.client("ssm").get_parameter(Name="/vault/plain")["Parameter"]["Value"]
+
+
+@app.lambda_function()
+def key(event, context):
+    return KEY
+"""
+    with (project / "app.py").open("a") as file:
+        file.write(source)
+    with serving(app, project, tmp_path) as gateway:
+        for port in (gateway.port, NO_PORT):
+            done = invoke(app, project, port, "key")
+            assert (done.returncode, json.loads(done.stdout)) == (0, "7"), done.stderr
+
+
 def test_rows_are_in_their_table(app: Path, tmp_path: Path) -> None:
     done = invoke(app, vault(tmp_path), NO_PORT, "members")
     row = {"user": {"S": "ann"}, "roles": {"L": [{"S": "host"}]}, "weight": {"N": "0.5"}}

@@ -81,6 +81,15 @@ def test_blueprint_with_a_wrong_name_is_an_error(app: Path, tmp_path: Path) -> N
     assert "Traceback" not in done.stderr
 
 
+def test_handler_of_another_route_is_an_error(app: Path, tmp_path: Path) -> None:
+    """Chalice has no public way to register one, and packages it."""
+    register = 'app._create_registration_function("on_ws_message", None, {"route_key": "talk"})'
+    source = SENDER + f"\n\n@{register}\ndef other(event):\n    pass\n"
+    done = invoke(app, project_of(tmp_path, source), NO_PORT, "any")
+    told = "error: the local gateway has no such route (got 'talk'); look at the frame in "
+    assert done.stderr.startswith(told)
+
+
 def test_address_is_printed_only_if_it_is_served(app: Path, tmp_path: Path) -> None:
     with serving(app, project_of(tmp_path, ROUTE), tmp_path) as gateway:
         gateway.prints("Press Ctrl-C")

@@ -236,6 +236,29 @@ def test_check_with_faults_of_aws_reports_them(tmp_path: Path) -> None:
     assert len(lines.splitlines()) == 6, lines
 
 
+def test_message_function_that_goes_on_after_its_answer_is_a_warning(tmp_path: Path) -> None:
+    stages = {"dev": {"lambda_functions": {"websocket_message": {"lambda_timeout": 60}}}}
+    (line,) = check(make_app(tmp_path, stages=stages))
+    assert line.startswith("warning: ")
+    assert "API Gateway waits 29 s (got websocket_message: 60); use " in line
+
+
+def test_missing_policy_of_all_functions_is_one_line(tmp_path: Path) -> None:
+    (line,) = check(make_app(tmp_path, autogen_policy=False))
+    assert line == "error: .chalice/policy-dev.json is missing; create it"
+
+
+def test_guessed_policy_to_which_chalice_adds_no_sending_is_a_warning(tmp_path: Path) -> None:
+    """Chalice adds it where the policy of the first WebSocket function is guessed."""
+    own = {"autogen_policy": False, "iam_policy_file": "connect.json"}
+    stages = {"dev": {"lambda_functions": {"websocket_connect": own}}}
+    connect = "\n\n@app.on_ws_connect()\ndef connect(event):\n    pass\n"
+    files = {"app.py": APP + connect, ".chalice/connect.json": POLICY}
+    (line,) = check(make_app(tmp_path, files, stages=stages))
+    assert line.startswith("warning: ")
+    assert "guesses for websocket_message does not allow execute-api:ManageConnections; " in line
+
+
 def test_check_with_policy_for_another_stage_reports_it(tmp_path: Path) -> None:
     files = {".chalice/policy-dev.json": POLICY}
     project = make_app(tmp_path, files, autogen_policy=False, api_gateway_stage="v1")

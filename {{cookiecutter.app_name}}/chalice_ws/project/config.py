@@ -46,7 +46,8 @@ def read_config(project_dir: Path, stage: str, app: Chalice | None = None) -> Co
     path = project_dir / CONFIG
     if not path.exists():
         if (project_dir / "app.py").exists():
-            raise AppError(f"{shown(path)} does not exist; restore it")
+            use = 'restore it, or create it with {"version": "2.0", "app_name": "NAME"}'
+            raise AppError(f"{shown(path)} does not exist; {use}")
         got = f"(got {str(project_dir)!r}, without {CONFIG})"
         raise AppError(f"the folder is not a Chalice app {got}; use the folder of app.py")
     content = read_json(path)

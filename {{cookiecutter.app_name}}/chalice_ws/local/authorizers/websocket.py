@@ -19,6 +19,13 @@ from chalice_ws.project.resources import ACCOUNT
 # A value to take from the handshake, in API Gateway's form of an identity source.
 SOURCE = re.compile(r"route\.request\.(querystring|header)\.(.+)")
 
+# An authorizer gets these fields also where they are empty. (AWS)
+EMPTY: Event = {
+    "queryStringParameters": {},
+    "multiValueQueryStringParameters": {},
+    "stageVariables": {},
+}
+
 EXAMPLE = """an object such as '{"principalId": "ann"}'"""
 
 
@@ -82,12 +89,14 @@ class Authorizer:
         token = request.headers.get("Authorization", "")
         # authorizationToken is for a function under @app.authorizer().
         more = {"type": "REQUEST", "methodArn": arn, "authorizationToken": token}
-        result = await self._functions.invoke(self._function, {**event(), **more})
+        connect = {name: each for name, each in event().items() if name != "isBase64Encoded"}
+        result = await self._functions.invoke(self._function, {**EMPTY, **connect, **more})
         if result.error:
             # An authorizer raises Unauthorized to refuse. (AWS) Another error is a fault.
             if result.error.get("errorMessage") == "Unauthorized":
                 raise Refused(401, "Unauthorized")
-            raise Refused(500, f"the authorizer failed ({result.error.get('errorMessage')})")
+            got = f"{result.error.get('errorType')}: {result.error.get('errorMessage')}"
+            raise Refused(500, f"the authorizer failed ({got})")
         return _evaluate(result.value, arn)
 
 

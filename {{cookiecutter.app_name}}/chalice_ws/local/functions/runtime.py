@@ -74,6 +74,9 @@ class Functions:
         others += app.builtin_auth_handlers
         functions = {each.name: each for each in others}
         for route, each in app.websocket_handlers.items():
+            if route not in ROUTES:
+                use = "look at the frame in the handler of @app.on_ws_message()"
+                raise AppError(f"the local gateway has no such route (got {route!r}); {use}")
             functions[ROUTES[route]] = each
         self._handlers = {name: _handler(app, each) for name, each in functions.items()}
         self.warnings = find_warnings(app, project_dir, self._resources.tables())

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import traceback
 from typing import Any, cast
 
 from chalice_ws.local import processes
@@ -143,6 +144,11 @@ def serve_events(channel: processes.Channel, *app: Any) -> None:
         functions = Functions(*app)
     except AppError as error:
         channel.send({"number": 0, "error": str(error)})
+        return
+    except Exception as error:
+        traceback.print_exc()
+        got = f"{type(error).__name__}: {error}"
+        channel.send({"number": 0, "error": f"the functions do not load (got {got}); see above"})
         return
     about: dict[str, Any] = {"timeouts": functions.timeouts(), "triggers": functions.triggers}
     about |= {"warnings": functions.warnings, "modules": functions.modules}

@@ -89,6 +89,10 @@ async def _run(options: argparse.Namespace) -> Result:
     environment = isolate(database=f"http://{address}", gateway=gateway)
     full_name = f"{config.app_name}-{options.stage}-{options.name}"
     options.in_gateway = _post(options.port, full_name, "{}", "DryRun") is not None
+    # An app may call AWS while it is imported.
+    definitions = read_definitions(project, read_resources(config, files=options.resources))
+    if definitions:
+        environment |= await start_services(definitions, None)
     functions = Workers((project, options.stage, environment, options.resources), 1)
     try:
         await functions.load()
@@ -104,11 +108,6 @@ async def _run(options: argparse.Namespace) -> Result:
             if answer is not None:
                 return answer
             raise AppError("the local gateway has ended meanwhile; start it again")
-        definitions = read_definitions(project, read_resources(config, files=options.resources))
-        if definitions:
-            environment |= await start_services(definitions, None)
-            # The workers of this second load have the endpoints of the services.
-            await functions.load()
         where = f"at port {options.port}; {options.name} runs without connections"
         print(f"No local gateway serves the app {where}.", file=sys.stderr)
         return await functions.invoke(options.name, event)

@@ -15,7 +15,7 @@ from boto3.session import Session
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError
 from chalice.constants import POST_TO_WEBSOCKET_CONNECTION_POLICY
-from chalice.deploy.models import AutoGenIAMPolicy
+from chalice.deploy.models import AutoGenIAMPolicy, LambdaFunction
 from chalice.policy import (
     load_api_policy_actions,
     load_custom_policy_actions,
@@ -24,7 +24,7 @@ from chalice.policy import (
 
 from chalice_ws.project.check.stage import Stage
 from chalice_ws.project.config import Advice, shown
-from chalice_ws.project.functions import REST
+from chalice_ws.project.functions import MESSAGE, REST, ROUTES
 from chalice_ws.project.permissions.calls import MANAGEMENT_API, Call, Calls
 from chalice_ws.project.permissions.iam_names import KNOWN_SERVICES, OPERATION_ACTIONS
 from chalice_ws.project.permissions.policy_files import read_statements
@@ -46,6 +46,11 @@ def check_calls(stage: Stage) -> Iterator[str]:
     if problem := _guess_problem(stage):
         yield problem
         return
+    message = stage.functions.get(MESSAGE)
+    sends = stage.app.websocket_api.session is not None
+    if message and _is_guessed(message) and sends and not _gets_permission_to_send(stage):
+        what = f"{GUESSED} for {MESSAGE} does not allow execute-api:ManageConnections"
+        yield Advice(f"{stage.where}: {what}; {OWN_POLICY}")
     for policy, places in _find(stage).items():
         what = f"{policy} does not allow what the app calls (got {', '.join(places)})"
         if policy == GUESSED:
@@ -63,8 +68,10 @@ def _find(stage: Stage) -> dict[str, list[str]]:
     found: dict[str, dict[str, str]] = {}
     for name, function in stage.functions.items():
         path = stage.policy_file(name)
-        if isinstance(getattr(function.role, "policy", None), AutoGenIAMPolicy):
+        if _is_guessed(function):
             shown_policy, statements = GUESSED, _guess(folder)
+            if _gets_permission_to_send(stage):
+                statements = [*statements, POST_TO_WEBSOCKET_CONNECTION_POLICY]
         # check_policies reports a file that is missing.
         elif path and path.exists():
             shown_policy, statements = str(shown(path)), read_statements(path)
@@ -83,8 +90,7 @@ def _find(stage: Stage) -> dict[str, list[str]]:
 
 def _guess_problem(stage: Stage) -> str:
     """Return a line if Chalice cannot guess the policy, or else an empty string."""
-    roles = [each.role for each in stage.functions.values()]
-    if any(isinstance(getattr(role, "policy", None), AutoGenIAMPolicy) for role in roles):
+    if any(map(_is_guessed, stage.functions.values())):
         try:
             _guess(Path(stage.config.project_dir))
         # Chalice's analyzer does not know all of Python: https://github.com/aws/chalice/issues
@@ -157,9 +163,21 @@ def _guess(folder: Path) -> list[dict[str, Any]]:
     source = (folder / "app.py").read_text(encoding="utf-8")
     # Chalice prints the services that it does not know.
     with redirect_stdout(io.StringIO()):
-        guessed = policy_from_source_code(source)["Statement"]
-    # Chalice adds it for the functions of a WebSocket API.
-    return [*guessed, POST_TO_WEBSOCKET_CONNECTION_POLICY]
+        return list(policy_from_source_code(source)["Statement"])
+
+
+def _is_guessed(function: LambdaFunction) -> bool:
+    return isinstance(getattr(function.role, "policy", None), AutoGenIAMPolicy)
+
+
+def _gets_permission_to_send(stage: Stage) -> bool:
+    """Return whether Chalice adds execute-api:ManageConnections to the policy that it guesses.
+
+    It does so if the policy of the first WebSocket function is guessed. (WebsocketPolicyInjector)
+    """
+    found = [stage.functions[name] for name in ROUTES.values() if name in stage.functions]
+    first = next((each for each in found if each.role is not None), None)
+    return first is not None and _is_guessed(first)
 
 
 def _entries(stage: Stage, name: str) -> Iterator[tuple[str, str]]:

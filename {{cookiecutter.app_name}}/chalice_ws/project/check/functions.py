@@ -12,7 +12,8 @@ from chalice.deploy.validate import (
 )
 
 from chalice_ws.project.check.stage import Stage
-from chalice_ws.project.config import AppError, shown
+from chalice_ws.project.config import Advice, AppError, shown
+from chalice_ws.project.functions import MESSAGE
 from chalice_ws.project.load import MISSING_FLAG, load_app, own_modules
 
 # API Gateway does not wait longer for a function.
@@ -49,16 +50,19 @@ def check_chalice_rules(stage: Stage) -> Iterator[str]:
 
 def check_timeouts(stage: Stage) -> Iterator[str]:
     """Yield the WebSocket functions that may run longer than API Gateway waits."""
-    late = []
+    late: dict[str, str] = {}
     for name in stage.functions:
         seconds = stage.settings(name).lambda_timeout
         # check_values reports what is no number.
         is_late = type(seconds) is int and seconds > MAX_TIMEOUT_SECONDS
         if is_late and name.startswith("websocket_"):
-            late.append(f"{name}: {seconds}")
+            late[name] = f"{name}: {seconds}"
     if late:
-        what = f"API Gateway waits {MAX_TIMEOUT_SECONDS} s (got {', '.join(late)})"
-        yield f'{stage.where}: {what}; use "lambda_timeout": {MAX_TIMEOUT_SECONDS}'
+        what = f"API Gateway waits {MAX_TIMEOUT_SECONDS} s (got {', '.join(late.values())})"
+        line = f'{stage.where}: {what}; use "lambda_timeout": {MAX_TIMEOUT_SECONDS}'
+        # A message's function goes on after that, and may send what it has found.
+        is_wanted = not stage.follows_template and [*late] == [MESSAGE]
+        yield Advice(line) if is_wanted else line
 
 
 def check_defaults(stage: Stage) -> Iterator[str]:

@@ -18,6 +18,7 @@ from chalice_ws.project.permissions.policy_files import ACTION, find_faults, rea
 def check_policies(stage: Stage) -> Iterator[str]:
     """Yield policies that are missing, ignored or of no use."""
     folder = Path(stage.config.project_dir) / ".chalice"
+    missing = set()
     for name, python_name in stage.python_names().items():
         if not isinstance(stage.functions[name].role, ManagedIAMRole):
             continue
@@ -41,13 +42,26 @@ def check_policies(stage: Stage) -> Iterator[str]:
                 continue
         if path.exists():
             yield from _check_connections(stage, name, path)
-        else:
-            use = f"python -m chalice_ws grant {python_name} ACTION --on RESOURCE"
+        # Functions may share a file.
+        elif path not in missing:
+            missing.add(path)
+            use = "create it"
+            if name in _with_own_policy(stage):
+                function = name.removeprefix("websocket_")
+                grant = f"python -m chalice_ws grant {function} ACTION --on RESOURCE"
+                use = f"run {grant}, which creates it"
             names = sorted(each.name for each in path.parent.glob("*.json"))
             likely = "".join(
                 f"use {each}, or " for each in get_close_matches(path.name, names, 1, 0.8)
             )
-            yield f"{shown(path)} is missing; {likely}run {use}, which creates it"
+            yield f"{shown(path)} is missing; {likely}{use}"
+
+
+def _with_own_policy(stage: Stage) -> set[str]:
+    """Return the functions whose policy file the stage names for them alone: grant knows these."""
+    stages = stage.config.config_from_disk.get("stages", {})
+    functions = stages.get(stage.name, {}).get("lambda_functions", {})
+    return {name for name, settings in functions.items() if "iam_policy_file" in settings}
 
 
 def check_unused_policies(stage: Stage) -> Iterator[str]:

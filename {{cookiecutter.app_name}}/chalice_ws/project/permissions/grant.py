@@ -65,8 +65,13 @@ def grant(project_dir: Path, function: str, actions: Sequence[str], resource: st
         found = functions.get(function) or functions.get(f"websocket_{function}") or {}
         if "iam_policy_file" not in found:
             problem = f"{CONFIG}: stage {stage} has no policy of the function (got {function!r})"
-            names = [name.removeprefix("websocket_") for name in functions]
-            raise AppError(f"{problem}; use one of {', '.join(names)}, or add it there")
+            names = [
+                name.removeprefix("websocket_")
+                for name, settings in functions.items()
+                if "iam_policy_file" in settings
+            ]
+            others = f"use one of {', '.join(names)}, or " if names else ""
+            raise AppError(f"{problem}; {others}add iam_policy_file to it there")
         path = project_dir / ".chalice" / found["iam_policy_file"]
         stack = f"{config.get('app_name')}-{stage}"
         files[path] = resource.replace("STACK", stack)
