@@ -26,7 +26,7 @@ from chalice_ws.project.check import (
     handlers,
     names,
     policies,
-    secrets,
+    secret_values,
     settings,
     sign_in,
     variables,
@@ -153,7 +153,7 @@ def _check_stage(project_dir: Path, name: str, extras: Sequence[str]) -> Finding
     except AppError as error:
         return _sort([*problems, str(error)])
     problems += settings.check_stage_values(content, name)
-    problems += secrets.find_secrets(content, name, project_dir)
+    problems += secret_values.find_secrets(content, name, project_dir)
     try:
         stage = load_stage(project_dir, name, extras)
     except AppError as error:
