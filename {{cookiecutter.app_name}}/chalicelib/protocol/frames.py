@@ -62,7 +62,7 @@ class FrameError(Exception):
 
 
 class Busy(FrameError):
-    """An AWS service refused a request several times, and may accept it later."""
+    """An AWS service refused a request several times, or did not answer. It may accept it later."""
 
     def __init__(self) -> None:
         super().__init__("try_again", "send the same again in a moment")
