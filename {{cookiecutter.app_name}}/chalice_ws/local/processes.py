@@ -41,8 +41,10 @@ def exit_now(status: int) -> NoReturn:
 
     It does not wait for threads: with `--workers 0` a handler may never return.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        # Its reader may have ended.
+        with suppress(OSError):
+            stream.flush()
     # os._exit skips multiprocessing's own deletion of this folder, which has the fork server's
     # socket.
     rmtree(get_temp_dir(), ignore_errors=True)

@@ -89,6 +89,8 @@ async def _run(options: argparse.Namespace) -> Result:
     environment = isolate(database=f"http://{address}", gateway=gateway)
     full_name = f"{config.app_name}-{options.stage}-{options.name}"
     options.in_gateway = _post(options.port, full_name, "{}", "DryRun") is not None
+    if options.in_gateway and event is not None:
+        return _run_in_gateway(options.port, full_name, event)
     # An app may call AWS while it is imported.
     definitions = read_definitions(project, read_resources(config, files=options.resources))
     if definitions:
@@ -104,15 +106,19 @@ async def _run(options: argparse.Namespace) -> Result:
             trigger = functions.triggers.get(options.name, {"kind": options.name, "source": ""})
             event = sample_event(trigger["kind"], trigger["source"], config.api_gateway_stage)
         if options.in_gateway:
-            answer = _post(options.port, full_name, json.dumps(event), "RequestResponse")
-            if answer is not None:
-                return answer
-            raise AppError("the local gateway has ended meanwhile; start it again")
+            return _run_in_gateway(options.port, full_name, event)
         where = f"at port {options.port}; {options.name} runs without connections"
         print(f"No local gateway serves the app {where}.", file=sys.stderr)
         return await functions.invoke(options.name, event)
     finally:
         functions.stop()
+
+
+def _run_in_gateway(port: int, function: str, event: Any) -> Result:
+    answer = _post(port, function, json.dumps(event), "RequestResponse")
+    if answer is None:
+        raise AppError("the local gateway has ended meanwhile; start it again")
+    return answer
 
 
 def _read_event(name: str) -> Any:
